@@ -1,0 +1,1 @@
+"""Registration (挂号): sessions and slots, taking a place, paying, confirming, cancelling."""

@@ -1,0 +1,146 @@
+"""The ``booking`` function: what is on sale, registrations. Reads that decide nothing go to the stores."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+from werkzeug.wrappers import Response
+
+from hospital.booking import catalog_api, service, store, views
+from hospital.booking.model import NewBooking
+from hospital.database import repeats
+from hospital.database.connection import database
+from hospital.runtime.clock import utc_now
+from hospital.runtime.errors import NotFound
+from hospital.runtime.http import Api, Call, Model
+from hospital.security.sessions import Caller, authenticate
+
+api = Api("booking", authenticate)
+catalog_api.register(api)
+
+Id = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+PAGE = 20
+
+
+class BookingIn(Model):
+    """A place to take. ``fee_fen`` is what the patient was shown; no ``slot_id``: any free place."""
+
+    patient_id: Id
+    schedule_id: Id
+    slot_id: Id | None = None
+    fee_fen: Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
+
+
+class Held(Model):
+    """A place taken and held until ``expires_at``."""
+
+    id: str
+    state: Literal["HELD"]
+    starts_at: datetime
+    fee_fen: int
+    needs_payment: bool
+    expires_at: datetime
+
+
+class Cursor(Model):
+    """Where a page starts: the last id of the page before."""
+
+    before: Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$|^$")] = ""
+
+
+class RefundView(Model):
+    """Money on its way back, or arrived."""
+
+    state: Literal["REQUESTED", "PROCESSING", "SUCCEEDED", "STUCK"]
+    amount_fen: int
+    succeeded_at: datetime | None
+
+
+class BookingView(Model):
+    """A registration with its state and what can be done now. Names of patients are masked."""
+
+    id: str
+    state: str
+    state_text: str
+    reason: str
+    patient_id: str
+    patient_name: str
+    doctor_id: str
+    doctor_name: str
+    doctor_title: str
+    department_name: str
+    visit_date: date
+    period: str
+    starts_at: datetime
+    clinic_room: str
+    fee_fen: int
+    needs_payment: bool
+    expires_at: datetime | None
+    visit_number: str
+    location: str
+    can_pay: bool
+    can_cancel: bool
+    cancel_until: datetime
+    refunds: list[RefundView]
+    created_at: datetime
+
+
+class Bookings(Model):
+    """A page of registrations, newest first. ``next`` is the cursor of the page after, if any."""
+
+    bookings: list[BookingView]
+    next: str | None
+
+
+class Payment(Model):
+    """How to pay: the parameters of ``wx.requestPayment``; null when nothing is to be paid now."""
+
+    booking: BookingView
+    payment: dict[str, str] | None
+
+
+@api.post("/bookings", status=201)
+def book(call: Call, caller: Caller, body: BookingIn) -> Held:
+    """Take a place and hold it. Needs an Idempotency-Key; a repeat is given the first answer."""
+    key = repeats.check_key(call.header("Idempotency-Key"))
+    answer = service.book_slot(
+        database(), NewBooking(body.patient_id, body.schedule_id, body.slot_id, body.fee_fen),
+        account_id=caller.account_id, key=key, now=utc_now())
+    return Response(answer, status=201, mimetype="application/json")  # type: ignore[return-value]
+
+
+@api.post("/bookings/<booking_id>/payment")
+def pay(caller: Caller, booking_id: str) -> Payment:
+    """Lock the place in the HIS and open the payment; may be repeated until it is paid."""
+    parameters = service.pay_booking(database(), booking_id, account_id=caller.account_id, now=utc_now())
+    return Payment(booking=_one(caller, booking_id), payment=parameters)
+
+
+@api.post("/bookings/<booking_id>/cancellation", status=202)
+def cancel(caller: Caller, booking_id: str) -> BookingView:
+    """Cancel a registration, or give up a held place. What follows shows in its state."""
+    service.cancel_booking(database(), booking_id, account_id=caller.account_id, now=utc_now())
+    return _one(caller, booking_id)
+
+
+@api.get("/bookings")
+def list_bookings(caller: Caller, query: Cursor) -> Bookings:
+    """My registrations (我的挂号), newest first."""
+    page = store.page_of_account(database(), caller.account_id, query.before, PAGE + 1)
+    shown = [BookingView(**one) for one in views.bookings(database(), page[:PAGE], utc_now())]
+    return Bookings(bookings=shown, next=page[PAGE - 1].id if len(page) > PAGE else None)
+
+
+@api.get("/bookings/<booking_id>")
+def get_booking(caller: Caller, booking_id: str) -> BookingView:
+    """One registration with its state."""
+    return _one(caller, booking_id)
+
+
+def _one(caller: Caller, booking_id: str) -> BookingView:
+    booking = store.of_account(database(), caller.account_id, booking_id)
+    if booking is None:
+        raise NotFound("未找到该挂号记录。", code="booking_not_found")
+    return BookingView(**views.bookings(database(), [booking], utc_now())[0])

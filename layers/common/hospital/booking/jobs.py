@@ -1,0 +1,260 @@
+"""What follows by itself: releasing, confirming, cancelling, telling. Each handler may run twice.
+
+The rule under all of it: money goes back only after the HIS has said, for this trade number, that it
+is not and can never become confirmed (unlock leaves a tombstone, or cancel answered). So a
+registration is never both confirmed and refunded; and each handler comes back until it is one of them.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from hospital.booking import rules, store, sync
+from hospital.booking.model import Booking
+from hospital.booking.service import SOLD_ELSEWHERE, lock_in_his
+from hospital.booking.tell import tell
+from hospital.database import outbox, policy, tasks
+from hospital.database.connection import Database, Duplicate, Transaction
+from hospital.gateways import his
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.messages import service as messages
+from hospital.payment import refunds
+from hospital.payment import service as payments
+from hospital.payment import store as payment_store
+from hospital.payment.model import REGISTRATION, Payment
+from hospital.runtime import log
+
+RETAKEN_HOLD = timedelta(hours=4)  # longer than the outbox tries; from the moment of taking again
+
+
+# -- not paid in time -------------------------------------------------------------------------------
+def expire(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """A hold ends: make sure that it can't be paid any more, then put the place back on sale."""
+    booking = store.booking(db, job.subject_id)
+    if booking is None or booking.state not in ("HELD", "AWAITING_PAYMENT"):
+        return None
+    if booking.expires_at > now:
+        return outbox.Again(booking.expires_at - now)
+    payment = payment_store.of_subject(db, REGISTRATION, booking.id)
+    if payment is not None and not payments.stop(db, payment, now):
+        return None  # paid after all: registration.paid goes on from here
+    with db.transaction() as tx:
+        current = store.booking(tx, booking.id, lock=True)
+        if current is None or current.state not in ("HELD", "AWAITING_PAYMENT"):
+            return None
+        payment = payment_store.of_subject(tx, REGISTRATION, booking.id, lock=True)
+        if payment is not None and payment.state != "CLOSED":
+            # PAID: registration.paid goes on from here. OPEN: opened since we looked; come back for it.
+            return None if payment.state == "PAID" else outbox.Again(outbox.BACK_OFF[0])
+        store.move(tx, current, "RELEASED", now, reason="EXPIRED")
+        store.give_back(tx, current.id, sold_elsewhere=False, now=now,
+                        on_sale_at=rules.on_sale_again(now, policy.load(tx), random.random()))
+        outbox.publish(tx, "booking.unlock", current.id, due=now, now=now)
+    return None
+
+
+def unlock(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Give the place back in the HIS too. Always sent: a lock may have arrived there without an answer."""
+    booking = store.booking(db, job.subject_id)
+    if booking is None or booking.state != "RELEASED":
+        return None
+    try:
+        his.unlock_registration(booking.trade_no)
+    except Rejected as refusal:
+        with db.transaction() as tx:
+            tasks.add(tx, kind="booking.unlock-refused", subject_id=booking.id, detail=refusal.code, now=now)
+    return None
+
+
+# -- paid -------------------------------------------------------------------------------------------
+def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """The money is there: confirm in the HIS; if it came too late, take the place again or refund."""
+    booking = store.booking(db, job.subject_id)
+    assert booking is not None
+    if booking.state == "RELEASED":
+        his_unlock(booking)  # the old number must be dead before the place is taken under a new one
+    with db.transaction() as tx:
+        booking = store.booking(tx, job.subject_id, lock=True)
+        payment = payment_store.of_subject(tx, REGISTRATION, job.subject_id, lock=True)
+        assert booking is not None and payment is not None
+        if booking.state == "AWAITING_PAYMENT":
+            store.move(tx, booking, "CONFIRMING", now)
+        elif booking.state == "RELEASED" and not _retake(tx, booking, now):
+            _reject(tx, booking, payment, "PAID_TOO_LATE", now)
+    return confirm(db, job, now)
+
+
+def _retake(tx: Transaction, booking: Booking, now: datetime) -> bool:
+    if not store.take_slot(tx, booking.slot_id, booking.id, after=now, now=now):
+        return False
+    number = f"{booking.trade_no}-2"
+    try:
+        store.move(tx, booking, "CONFIRMING", now, reason="RETAKEN", trade_no=number, his_locked=0,
+                   expires_at=now)
+    except Duplicate:  # the patient has booked the same doctor again meanwhile
+        store.give_back(tx, booking.id, on_sale_at=None, sold_elsewhere=False, now=now)
+        return False
+    return True
+
+
+def confirm(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Make the registration firm in the HIS, under our number; refund when the HIS refuses.
+
+    Raises Unanswered: it is tried again under the same number, and in the end is a staff task.
+    """
+    booking = store.booking(db, job.subject_id)
+    if booking is None or booking.state != "CONFIRMING":
+        return None
+    payment = payment_store.of_subject(db, REGISTRATION, booking.id)
+    if payment is not None and payment.paid_fen != booking.fee_fen:
+        _refuse(db, booking, "AMOUNT_DIFFERS", now)
+        return None
+    try:
+        trade = _confirm_in_his(db, booking, payment)
+    except Rejected as refusal:
+        log.event("his.refused", operation="confirm", booking_id=booking.id, code=refusal.code)
+        _refuse(db, booking, refusal.code, now)
+        return None
+    _record_confirmed(db, booking, trade, now)
+    return None
+
+
+def _confirm_in_his(db: Database, booking: Booking, payment: Payment | None) -> his.Trade:
+    if not booking.his_locked:
+        lock_in_his(db, booking, booking.expires_at + RETAKEN_HOLD)
+        with db.transaction() as tx:
+            store.mark_locked(tx, booking.id)
+    try:
+        return his.confirm_registration(
+            booking.trade_no, transaction_id=payment.transaction_id if payment else None,
+            paid_fen=payment.paid_fen if payment else 0, paid_at=payment.paid_at if payment else None)
+    except Unanswered:
+        trade = his.check_trade(booking.trade_no)
+        if trade is not None and trade.state == "CONFIRMED":
+            return trade
+        raise
+
+
+def _record_confirmed(db: Database, booking: Booking, trade: his.Trade, now: datetime) -> None:
+    with db.transaction() as tx:
+        current = store.booking(tx, booking.id, lock=True)
+        if current is None or current.state != "CONFIRMING":
+            return
+        store.move(tx, current, "CONFIRMED", now, visit_number=str(trade.visit_number or ""),
+                   location=" ".join(part for part in (trade.location, trade.clinic_room) if part))
+        for topic in ("registration.paid", "booking.confirm"):
+            tasks.settle(tx, kind=f"{topic}.given-up", subject_id=booking.id, note="confirmed", now=now)
+        tell(tx, booking.id, messages.BOOKING_CONFIRMED, now=now)
+
+
+def refuse(db: Database, booking_id: str, reason: str, now: datetime) -> None:
+    """Staff's order for a registration that hangs in CONFIRMING: refund it, unless the HIS has it after all.
+
+    Raises Unanswered.
+    """
+    booking = store.booking(db, booking_id)
+    if booking is not None and booking.state == "CONFIRMING":
+        _refuse(db, booking, reason, now)
+
+
+def _refuse(db: Database, booking: Booking, reason: str, now: datetime) -> None:
+    if his_unlock(booking) == "CONFIRMED":
+        trade = his.check_trade(booking.trade_no)
+        if trade is None or trade.state != "CONFIRMED":
+            raise Unanswered("his: says confirmed, then does not")
+        _record_confirmed(db, booking, trade, now)
+        return
+    with db.transaction() as tx:
+        current = store.booking(tx, booking.id, lock=True)
+        if current is None or current.state != "CONFIRMING":
+            return
+        _reject(tx, current, payment_store.of_subject(tx, REGISTRATION, booking.id, lock=True), reason, now)
+
+
+def his_unlock(booking: Booking) -> str:
+    """Kill a trade number in the HIS: "UNLOCKED", or "CONFIRMED" when it is too late. Raises Unanswered."""
+    try:
+        his.unlock_registration(booking.trade_no)
+    except Rejected as refusal:
+        if refusal.code == "ALREADY_CONFIRMED":
+            return "CONFIRMED"
+        if refusal.code != "ALREADY_CANCELLED":  # cancelled is as dead as unlocked
+            raise Unanswered(f"his unlock: {refusal.code}") from None
+    return "UNLOCKED"
+
+
+def _reject(tx: Transaction, booking: Booking, payment: Payment | None, reason: str, now: datetime) -> None:
+    store.move(tx, booking, "REJECTED", now, reason=reason)
+    store.give_back(tx, booking.id, on_sale_at=None, sold_elsewhere=reason in SOLD_ELSEWHERE, now=now)
+    for topic in ("registration.paid", "booking.confirm"):
+        tasks.settle(tx, kind=f"{topic}.given-up", subject_id=booking.id, note="refunded", now=now)
+    if payment is not None and payment.state == "PAID":
+        refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose="rejected", reason="挂号未成功退费", now=now)
+    outbox.publish(tx, "schedule.refresh", booking.schedule_id, due=now, now=now)
+    tell(tx, booking.id, messages.BOOKING_FAILED, now=now,
+         note="挂号未成功，费用将原路退回" if payment is not None else "挂号未成功，请重新挂号")
+
+
+# -- cancelled --------------------------------------------------------------------------------------
+def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Cancel in the HIS first, then order the refund; the message follows the refund.
+
+    Raises Unanswered.
+    """
+    booking = store.booking(db, job.subject_id)
+    if booking is None or booking.state != "CANCELLING":
+        return None
+    payment = payment_store.of_subject(db, REGISTRATION, booking.id)
+    refund_fen = payment.paid_fen if payment is not None and payment.state == "PAID" else 0
+    try:
+        _cancel_in_his(booking, refund_fen)
+    except Rejected as refusal:
+        log.event("his.refused", operation="cancel", booking_id=booking.id, code=refusal.code)
+        with db.transaction() as tx:
+            current = store.booking(tx, booking.id, lock=True)
+            if current is not None and current.state == "CANCELLING":
+                store.move(tx, current, "CONFIRMED", now, reason=refusal.code)
+                tell(tx, booking.id, messages.BOOKING_FAILED, key=job.id, now=now, note="取消未成功，请到人工窗口办理")
+        return None
+    with db.transaction() as tx:
+        current = store.booking(tx, booking.id, lock=True)
+        if current is None or current.state != "CANCELLING":
+            return None
+        store.move(tx, current, "CANCELLED", now)
+        store.give_back(tx, current.id, sold_elsewhere=False, now=now,
+                        on_sale_at=rules.on_sale_again(now, policy.load(tx), random.random()))
+        payment = payment_store.of_subject(tx, REGISTRATION, booking.id, lock=True)
+        if payment is not None and payment.state == "PAID":
+            refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose="cancelled", reason="取消挂号退费",
+                            now=now)
+        else:
+            tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="预约已取消")
+    return None
+
+
+def _cancel_in_his(booking: Booking, refund_fen: int) -> None:
+    try:
+        his.cancel_registration(booking.trade_no, reason="患者取消", refund_fen=refund_fen)
+    except Rejected as refusal:
+        # The HIS knows nothing firm under this number: killing the number is cancelling it.
+        if refusal.code not in ("TRADE_UNKNOWN", "NOT_CONFIRMED") or his_unlock(booking) == "CONFIRMED":
+            raise
+    except Unanswered:
+        trade = his.check_trade(booking.trade_no)
+        if trade is None or trade.state != "CANCELLED":
+            raise
+
+
+def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """WeChat has taken the refund of a cancelled registration on: now the patient is told."""
+    booking = store.booking(db, job.subject_id)
+    if booking is not None and booking.state == "CANCELLED":
+        with db.transaction() as tx:
+            tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="预约已取消，费用原路退回")
+    return None
+
+
+WORKER: dict[str, outbox.Handler] = {
+    "booking.expire": expire, "booking.unlock": unlock, "booking.confirm": confirm, "booking.cancel": cancel,
+    "registration.paid": paid, "registration.refund-accepted": refund_accepted, **sync.WORKER}

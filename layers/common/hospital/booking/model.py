@@ -1,0 +1,83 @@
+"""A registration and its states. The picture of the table is in ``docs/booking-states.svg``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+# Where a registration may go from each state; whatever is not here raises IllegalMove.
+MOVES: dict[str, set[str]] = {
+    "HELD": {"AWAITING_PAYMENT", "CONFIRMING", "RELEASED"},
+    "AWAITING_PAYMENT": {"CONFIRMING", "REJECTED", "RELEASED"},
+    "CONFIRMING": {"CONFIRMED", "REJECTED"},
+    "CONFIRMED": {"CANCELLING"},
+    "CANCELLING": {"CANCELLED", "CONFIRMED"},  # back when the HIS refuses
+    "RELEASED": {"CONFIRMING", "REJECTED"},  # only by money that came after all
+    "REJECTED": set(),
+    "CANCELLED": set(),
+}
+LIVE = {"HELD", "AWAITING_PAYMENT", "CONFIRMING", "CONFIRMED", "CANCELLING"}
+
+
+class IllegalMove(Exception):
+    """A state may not move like that: a fault of ours, never the caller's."""
+
+
+@dataclass(frozen=True)
+class NewBooking:
+    """What a patient asks for. ``fee_fen`` is what they were shown; ``slot_id`` None: any free place."""
+
+    patient_id: str
+    schedule_id: str
+    slot_id: str | None
+    fee_fen: int
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session as booking needs it."""
+
+    id: str
+    his_code: str
+    his_department: str
+    doctor_id: str
+    visit_date: date
+    period: str
+    fee_fen: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Booking:
+    """A registration. ``trade_no`` is our number for it in the HIS; a re-taken one gets a new number."""
+
+    id: str
+    account_id: str
+    patient_id: str
+    schedule_id: str
+    slot_id: str
+    doctor_id: str
+    visit_date: date
+    period: str
+    starts_at: datetime
+    fee_fen: int
+    payment_policy: str
+    state: str
+    reason: str
+    trade_no: str
+    his_locked: bool
+    expires_at: datetime
+    visit_number: str
+    location: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Booking:
+        """From a row of the table."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+    @property
+    def needs_payment(self) -> bool:
+        """Whether WeChat Pay comes before the HIS confirms."""
+        return self.payment_policy == "AT_BOOKING" and self.fee_fen > 0

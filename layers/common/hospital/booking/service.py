@@ -1,0 +1,247 @@
+"""What a patient does: take a place, pay for it, cancel. What follows by itself is in ``jobs.py``."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from hospital.booking import rules, store
+from hospital.booking.model import Booking, NewBooking, Session
+from hospital.database import outbox, policy, repeats
+from hospital.database.connection import Database, Duplicate, Transaction
+from hospital.gateways import his
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.patients import service as patients
+from hospital.patients import store as patient_store
+from hospital.payment import service as payments
+from hospital.payment import store as payment_store
+from hospital.payment.model import REGISTRATION
+from hospital.runtime import log
+from hospital.runtime.clock import hospital_day
+from hospital.runtime.errors import Conflict, NotFound, Unavailable
+from hospital.runtime.ids import new_id
+
+TRIES = 6  # other places tried when the one picked was taken a moment ago
+
+
+class SlotGone(Conflict):
+    """The place, or the last one, was taken."""
+
+    code, message = "slot_gone", "该号源已被抢先预约，请选择其他时间或医生。"
+
+
+class HoldExpired(Conflict):
+    """The place was held long enough and is on sale again."""
+
+    code, message = "hold_expired", "号源保留时间已过，请重新挂号。"
+
+
+# -- taking a place: our database alone -------------------------------------------------------------
+def book_slot(db: Database, order: NewBooking, *, account_id: str, key: str, now: datetime) -> str:
+    """Take one place for one patient and hold it. Returns the answer as JSON, the same for a repeat.
+
+    Raises SlotGone, NotFound (session, patient), ConsentRequired, Conflict (day not open, fee changed,
+    already booked, limits), Invalid (key used for another request).
+    """
+    request = repeats.digest("book", json.dumps(asdict(order), sort_keys=True))
+    session = store.session(db, order.schedule_id)
+    if session is None:
+        raise NotFound("未找到该出诊安排，请返回重试。", code="schedule_not_found")
+    settings = policy.load(db)
+    try:
+        _check_on_sale(session, order, settings, now)
+        return _take(db, order, session, settings, account_id=account_id, key=key, request=request, now=now)
+    except (Duplicate, Conflict) as refusal:
+        # A repeat finds its own place taken, its own registration there, or sales ended since.
+        answer = repeats.answered(db, owner=account_id, key=key, request=request)
+        if answer is not None:
+            return answer
+        if isinstance(refusal, Conflict):
+            raise
+        if refusal.key == "bookings_live":
+            raise Conflict("该就诊人已预约该医生同一时段，请勿重复挂号。", code="already_booked") from None
+        raise
+
+
+def _take(db: Database, order: NewBooking, session: Session, settings: policy.Policy, *, account_id: str,
+          key: str, request: bytes, now: datetime) -> str:
+    after = rules.earliest_start(now, settings)
+    booking_id = new_id()
+    with db.transaction() as tx:
+        patients.act_for(tx, account_id, order.patient_id, settings, now)
+        _check_limits(tx, order.patient_id, session, settings, now)
+        slot = _pick(tx, order, booking_id, after, now)
+        booking = Booking(
+            booking_id, account_id, order.patient_id, session.id, slot["id"], session.doctor_id,
+            session.visit_date, session.period, slot["starts_at"], session.fee_fen, settings.payment, "HELD", "",
+            f"B{booking_id}", False, now + timedelta(minutes=settings.hold_minutes), "", "", now)
+        store.insert(tx, booking, now)
+        answer = json.dumps(_held(booking), ensure_ascii=False)
+        repeats.record(tx, owner=account_id, key=key, request=request, answer=answer, now=now)
+        outbox.publish(tx, "booking.expire", booking.id, due=booking.expires_at, now=now)
+    log.event("booking.held", booking_id=booking.id, schedule_id=session.id)
+    return answer
+
+
+def _check_on_sale(session: Session, order: NewBooking, settings: policy.Policy, now: datetime) -> None:
+    if session.state != "OPEN":
+        raise Conflict("该医生本次出诊已停诊，请选择其他医生或日期。", code="session_stopped")
+    if not rules.is_open_day(session.visit_date, now, settings):
+        raise Conflict(f"该日期尚未放号或已结束，放号时间为每日{settings.release_time:%H:%M}。", code="day_not_open")
+    if order.fee_fen != session.fee_fen:
+        raise Conflict("挂号费用已变更，请刷新后重新确认。", code="fee_changed")
+
+
+def _check_limits(tx: Transaction, patient_id: str, session: Session, settings: policy.Policy, now: datetime) -> None:
+    total, that_day = store.live_counts(tx, patient_id, session.visit_date, hospital_day(now))
+    if total >= settings.live_bookings_per_patient:
+        raise Conflict(f"该就诊人未就诊的预约已达{settings.live_bookings_per_patient}个，请先就诊或取消。",
+                       code="too_many_bookings")
+    if that_day >= settings.live_bookings_per_patient_and_day:
+        raise Conflict(f"该就诊人当日预约已达{settings.live_bookings_per_patient_and_day}个。",
+                       code="too_many_that_day")
+
+
+def _pick(tx: Transaction, order: NewBooking, booking_id: str, after: datetime, now: datetime) -> dict[str, Any]:
+    if order.slot_id is not None:
+        slot = store.slot(tx, order.slot_id)
+        if slot is None or slot["schedule_id"] != order.schedule_id:
+            raise NotFound("未找到该号源，请返回重试。", code="slot_not_found")
+        candidates = [slot]
+    else:
+        candidates = store.free_slots(tx, order.schedule_id, after=after, now=now, limit=store.CANDIDATES)
+        random.shuffle(candidates)  # so that a crowd does not queue for the same place
+    for slot in candidates[:TRIES]:
+        if store.take_slot(tx, slot["id"], booking_id, after=after, now=now):
+            return slot
+    raise SlotGone
+
+
+def _held(booking: Booking) -> dict[str, Any]:
+    return {"id": booking.id, "state": booking.state, "starts_at": booking.starts_at.isoformat(),
+            "fee_fen": booking.fee_fen, "needs_payment": booking.needs_payment,
+            "expires_at": booking.expires_at.isoformat()}
+
+
+# -- the second request: lock it in the HIS, open the payment ---------------------------------------
+def pay_booking(db: Database, booking_id: str, *, account_id: str, now: datetime) -> dict[str, str] | None:
+    """Lock a held place in the HIS, then open its payment: what the client needs to pay.
+
+    None when nothing is to be paid now: the HIS then confirms by itself. Repeatable until it is paid.
+    Raises NotFound, HoldExpired, SlotGone (sold at the window meanwhile), Conflict, Unavailable.
+    """
+    booking = store.of_account(db, account_id, booking_id)
+    if booking is None:
+        raise NotFound("未找到该挂号记录。", code="booking_not_found")
+    if booking.state not in ("HELD", "AWAITING_PAYMENT"):
+        raise HoldExpired if booking.state == "RELEASED" else Conflict(code="not_payable")
+    if booking.expires_at <= now:
+        raise HoldExpired
+    settings = policy.load(db)
+    deadline = rules.payment_deadline(booking.expires_at, now, settings)
+    if not booking.his_locked:
+        # The longest that paying may take; the same for every repeat, as the HIS compares.
+        _lock(db, booking, booking.expires_at + timedelta(minutes=settings.pay_minutes_at_least), now)
+    with db.transaction() as tx:
+        current = store.booking(tx, booking_id, lock=True)
+        assert current is not None
+        if current.state == "HELD":
+            store.mark_locked(tx, booking_id)
+            _open(tx, current, account_id, deadline, now)
+        elif current.state != "AWAITING_PAYMENT":
+            raise HoldExpired if current.state == "RELEASED" else Conflict(code="not_payable")
+    payment = payment_store.of_subject(db, REGISTRATION, booking_id)
+    return payments.begin(db, payment, now) if payment is not None else None
+
+
+def _open(tx: Transaction, booking: Booking, account_id: str, deadline: datetime, now: datetime) -> None:
+    if not booking.needs_payment:
+        store.move(tx, booking, "CONFIRMING", now)
+        outbox.publish(tx, "booking.confirm", booking.id, due=now, now=now)
+        return
+    payments.open_order(
+        tx, kind=REGISTRATION, subject_id=booking.id, account_id=account_id,
+        openid=patient_store.openid_of(tx, account_id), amount_fen=booking.fee_fen,
+        description=f"门诊挂号 {booking.visit_date:%Y-%m-%d}", expires_at=deadline, now=now)
+    store.move(tx, booking, "AWAITING_PAYMENT", now, expires_at=deadline)
+
+
+def _lock(db: Database, booking: Booking, until: datetime, now: datetime) -> None:
+    try:
+        lock_in_his(db, booking, until)
+    except Rejected as refusal:
+        log.event("his.refused", operation="lock", booking_id=booking.id, code=refusal.code)
+        sold = refusal.code in SOLD_ELSEWHERE
+        with db.transaction() as tx:
+            current = store.booking(tx, booking.id, lock=True)
+            if current is not None and current.state == "HELD":
+                store.move(tx, current, "RELEASED", now, reason=refusal.code)
+                store.give_back(tx, current.id, on_sale_at=None, sold_elsewhere=sold, now=now)
+                outbox.publish(tx, "schedule.refresh", current.schedule_id, due=now, now=now)
+                outbox.publish(tx, "booking.unlock", current.id, due=now, now=now)
+        raise REFUSALS.get(refusal.code, SlotGone)() from None
+    except Unanswered as silence:
+        log.event("his.unanswered", operation="lock", booking_id=booking.id, reason=silence.reason)
+        raise Unavailable("医院系统繁忙，号源已为您保留，请稍后重试。", code="his_unavailable") from None
+
+
+def lock_in_his(db: Database, booking: Booking, until: datetime) -> None:
+    """Take the place in the HIS under the registration's number; repeatable. Raises Rejected, Unanswered."""
+    slot = store.slot(db, booking.slot_id)
+    assert slot is not None
+    his.lock_registration(booking.trade_no, slot_code=slot["his_code"], fee_fen=booking.fee_fen, hold_until=until,
+                          patient_code=patient_store.his_code(db, booking.patient_id))
+
+
+class _Stopped(Conflict):
+    code, message = "session_stopped", "该医生本次出诊已停诊，请选择其他医生或日期。"
+
+
+class _FeeChanged(Conflict):
+    code, message = "fee_changed", "挂号费用已变更，请重新挂号。"
+
+
+class _Duplicate(Conflict):
+    code, message = "already_booked", "该就诊人在医院已有同一医生同一时段的挂号，请勿重复挂号。"
+
+
+SOLD_ELSEWHERE = {"SLOT_TAKEN", "LOCK_EXPIRED", "SLOT_UNKNOWN"}
+REFUSALS: dict[str, type[Conflict]] = {
+    "SCHEDULE_STOPPED": _Stopped, "FEE_CHANGED": _FeeChanged, "DUPLICATE_REGISTRATION": _Duplicate,
+    "TRADE_CLOSED": HoldExpired}
+
+
+# -- cancelling -------------------------------------------------------------------------------------
+def cancel_booking(db: Database, booking_id: str, *, account_id: str, now: datetime) -> str:
+    """Give a registration up; its state after. The HIS, the refund and the message follow by themselves.
+
+    Raises NotFound, Conflict (past the cut-off, or in a state that can't be cancelled). Repeatable.
+    """
+    with db.transaction() as tx:
+        booking = store.booking(tx, booking_id, lock=True)
+        if booking is None or booking.account_id != account_id:
+            raise NotFound("未找到该挂号记录。", code="booking_not_found")
+        if booking.state in ("RELEASED", "CANCELLING", "CANCELLED", "REJECTED"):
+            return booking.state
+        settings = policy.load(tx)
+        if booking.state == "HELD":
+            store.move(tx, booking, "RELEASED", now, reason="GIVEN_UP")
+            store.give_back(tx, booking.id, sold_elsewhere=False, now=now,
+                            on_sale_at=rules.on_sale_again(now, settings, random.random()))
+            outbox.publish(tx, "booking.unlock", booking.id, due=now, now=now)
+            return "RELEASED"
+        if booking.state == "AWAITING_PAYMENT":  # WeChat must be asked first: they may be paying now
+            store.end_hold(tx, booking.id, now)
+            outbox.bring_forward(tx, "booking.expire", booking.id, now)
+            return booking.state
+        if booking.state != "CONFIRMED":
+            raise Conflict("挂号正在确认中，请稍后再取消。", code="confirming")
+        deadline = rules.cancel_deadline(booking.visit_date, booking.starts_at, settings)
+        if now >= deadline:
+            raise Conflict("已超过线上取消时限，如需退号请到人工窗口办理。", code="cancel_closed")
+        store.move(tx, booking, "CANCELLING", now)
+        outbox.publish(tx, "booking.cancel", booking.id, due=now, now=now)
+        return "CANCELLING"

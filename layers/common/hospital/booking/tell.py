@@ -1,0 +1,31 @@
+"""What a patient is told about a registration."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hospital.booking import store
+from hospital.database.connection import Transaction
+from hospital.messages import service as messages
+from hospital.messages.rules import time_text, yuan_text
+from hospital.patients import store as patients
+from hospital.site import store as site
+
+
+def tell(tx: Transaction, booking_id: str, kind: str, *, now: datetime, note: str = "", key: str = "") -> None:
+    """Queue one message of a kind about a registration; once, or once per ``key``."""
+    booking = store.booking(tx, booking_id)
+    assert booking is not None
+    session = store.session(tx, booking.schedule_id)
+    doctor = next(iter(site.doctors(tx, [booking.doctor_id], employed_only=False)), None)
+    names = site.names_of_his(tx)
+    messages.queue(tx, account_id=booking.account_id, kind=kind, key=f"{kind}.{booking.id}{key}", now=now, data={
+        "patient": patients.patient_name(tx, booking.patient_id),
+        "doctor": doctor.name if doctor else "",
+        "department": names.get(session.his_department, ("", ""))[1] if session else "",
+        "time": time_text(booking.starts_at),
+        "amount": yuan_text(booking.fee_fen),
+        "number": booking.visit_number or "-",
+        "place": booking.location or "-",
+        "note": note or "请提前到院取号候诊",
+    })

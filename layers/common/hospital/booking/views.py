@@ -1,0 +1,51 @@
+"""How registrations are shown to their owner."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from hospital.booking import rules, store
+from hospital.booking.model import Booking
+from hospital.database import policy
+from hospital.database.connection import Database
+from hospital.patients import store as patients
+from hospital.patients.rules import mask_name
+from hospital.payment import store as payments
+from hospital.payment.model import REGISTRATION
+from hospital.site import store as site
+
+STATES = {
+    "HELD": "待支付", "AWAITING_PAYMENT": "待支付", "CONFIRMING": "确认中", "CONFIRMED": "预约成功",
+    "CANCELLING": "取消中", "CANCELLED": "已取消", "RELEASED": "已释放", "REJECTED": "挂号未成功",
+}
+
+
+def bookings(db: Database, page: list[Booking], now: datetime) -> list[dict[str, Any]]:
+    """Registrations as the client shows them, in the same order."""
+    settings, departments = policy.load(db), site.names_of_his(db)
+    sessions = store.rooms(db, [one.schedule_id for one in page])
+    doctors = {one.id: one for one in site.doctors(db, [one.doctor_id for one in page], employed_only=False)}
+    return [_view(db, one, settings, now, departments, sessions, doctors) for one in page]
+
+
+def _view(db: Database, one: Booking, settings: policy.Policy, now: datetime, departments: dict[str, Any],
+          sessions: dict[str, Any], doctors: dict[str, Any]) -> dict[str, Any]:
+    session, doctor = sessions[one.schedule_id], doctors[one.doctor_id]
+    waiting = one.state in ("HELD", "AWAITING_PAYMENT") and one.expires_at > now
+    deadline = rules.cancel_deadline(one.visit_date, one.starts_at, settings)
+    payment = payments.of_subject(db, REGISTRATION, one.id)
+    return {
+        "id": one.id, "state": one.state, "state_text": STATES[one.state], "reason": one.reason,
+        "patient_id": one.patient_id, "patient_name": mask_name(patients.patient_name(db, one.patient_id)),
+        "doctor_id": one.doctor_id, "doctor_name": doctor.name, "doctor_title": doctor.title,
+        "department_name": departments.get(session["his_department"], ("", ""))[1],
+        "visit_date": one.visit_date, "period": one.period, "starts_at": one.starts_at,
+        "clinic_room": session["clinic_room"], "fee_fen": one.fee_fen, "needs_payment": one.needs_payment,
+        "expires_at": one.expires_at if one.state in ("HELD", "AWAITING_PAYMENT") else None,
+        "visit_number": one.visit_number, "location": one.location,
+        "can_pay": waiting, "can_cancel": waiting or (one.state == "CONFIRMED" and now < deadline),
+        "cancel_until": deadline, "created_at": one.created_at,
+        "refunds": [{"state": refund.state, "amount_fen": refund.amount_fen, "succeeded_at": refund.succeeded_at}
+                    for refund in (payments.refunds_of(db, payment.id) if payment else [])],
+    }

@@ -1,0 +1,191 @@
+"""Operators' commands, invoked from the Tencent Cloud console (CAM decides who may).
+
+The event is ``{"action": …, "by": <operator>, …}``; what is returned ends in a log and so has no
+personal data. Every command that changes something leaves an audit entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hospital.booking import jobs as booking_jobs
+from hospital.booking import sync
+from hospital.database import outbox, policy, tasks
+from hospital.database.connection import Database, Transaction
+from hospital.gateways.outcome import Unanswered
+from hospital.payment import refunds
+from hospital.runtime.clock import utc_now
+from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound
+from hospital.security import audit
+from hospital.site import service as site
+from hospital.site import store as site_store
+from hospital.site.model import Department
+
+
+class Command(BaseModel):
+    """What every command carries: who gives it."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    action: str
+    by: Annotated[str, Field(min_length=2, max_length=50)]
+
+
+class ChangeSettings(Command):
+    """Hospital policy: names and values; null returns one to its default."""
+
+    changes: dict[str, Any]
+
+
+class DepartmentIn(BaseModel):
+    """A second-level department; ``id`` when it exists, so that links to it go on working."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    id: Annotated[str, Field(pattern=r"^([0-9A-HJKMNP-TV-Z]{26})?$")] = ""
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    introduction: Annotated[str, Field(max_length=5000)] = ""
+    location: Annotated[str, Field(max_length=200)] = ""
+    his_codes: list[str] = []
+
+
+class GroupIn(DepartmentIn):
+    """A first-level department with those below it."""
+
+    departments: list[DepartmentIn]
+
+
+class Arrange(Command):
+    """The whole two-level tree, in its order."""
+
+    groups: list[GroupIn]
+
+
+class SyncNow(Command):
+    """``schedule`` (a HIS code) limits it to one session."""
+
+    schedule: Annotated[str, Field(max_length=64)] = ""
+
+
+class OnTask(Command):
+    """A task, and why it is ended like this."""
+
+    task_id: str
+    note: Annotated[str, Field(min_length=2, max_length=400)]
+
+
+def change_settings(db: Database, command: ChangeSettings, now: datetime) -> dict[str, Any]:
+    """Change hospital policy."""
+    with db.transaction() as tx:
+        policy.save(tx, command.changes, now)
+        for name in command.changes:
+            _note(tx, command, name, now)
+    return {"changed": sorted(command.changes)}
+
+
+def show_departments(db: Database, command: Command, now: datetime) -> dict[str, Any]:
+    """The tree as ``departments.arrange`` takes it, and HIS departments that stand nowhere in it."""
+    roots = site_store.tree(db)
+    used = {code for root in roots for one in root.children for code in one.his_codes}
+    return {"groups": [{"id": root.id, "name": root.name, "departments": [
+        {"id": one.id, "name": one.name, "introduction": one.introduction, "location": one.location,
+         "his_codes": one.his_codes} for one in root.children]} for root in roots],
+        "unused_his_codes": sorted(site_store.known_his_codes(db) - used)}
+
+
+def arrange_departments(db: Database, command: Arrange, now: datetime) -> dict[str, Any]:
+    """Replace the tree."""
+    count = site.arrange(db, [Department(
+        root.id, root.name, root.introduction, root.location, root.his_codes,
+        [Department(one.id, one.name, one.introduction, one.location, one.his_codes) for one in root.departments])
+        for root in command.groups])
+    with db.transaction() as tx:
+        _note(tx, command, "tree", now)
+    return {"departments": count}
+
+
+def sync_now(db: Database, command: SyncNow, now: datetime) -> dict[str, Any]:
+    """Take directory and sessions over from the HIS now."""
+    return {"changed": site.sync_directory(db) + sync.sync_schedules(db, now, only=command.schedule)}
+
+
+def list_tasks(db: Database, command: Command, now: datetime) -> dict[str, Any]:
+    """The oldest open tasks: ids and codes only."""
+    return {"tasks": [{**row, "created_at": row["created_at"].isoformat()} for row in tasks.open_tasks(db)]}
+
+
+def retry_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
+    """Try again what a task is about: a given-up step, or a stuck refund."""
+    with db.transaction() as tx:
+        task = _open_task(tx, command.task_id)
+        again = (outbox.retry(tx, task["job_id"], now) if task["job_id"]
+                 else refunds.send_again(tx, task["subject_id"], now))
+        if not again:
+            raise Conflict("该任务没有可重试的步骤。", code="nothing_to_retry")
+        tasks.resolve(tx, command.task_id, by=command.by, note=f"retry: {command.note}", now=now)
+        _note(tx, command, command.task_id, now)
+    return {"retried": command.task_id}
+
+
+def refund_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
+    """End a registration that hangs between payment and HIS: refund it, unless the HIS has it after all."""
+    with db.transaction() as tx:
+        task = _open_task(tx, command.task_id)
+        _note(tx, command, command.task_id, now)
+    if not task["kind"].startswith(("registration.paid.", "booking.confirm.")):
+        raise Conflict("该任务不能以退费结束。", code="not_refundable")
+    booking_jobs.refuse(db, task["subject_id"], "REFUSED_BY_STAFF", now)
+    return {"settled": command.task_id}
+
+
+def close_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
+    """Close a task that was settled by hand elsewhere."""
+    with db.transaction() as tx:
+        _open_task(tx, command.task_id)
+        tasks.resolve(tx, command.task_id, by=command.by, note=command.note, now=now)
+        _note(tx, command, command.task_id, now)
+    return {"closed": command.task_id}
+
+
+COMMANDS: dict[str, tuple[type[Command], Callable[[Database, Any, datetime], dict[str, Any]]]] = {
+    "settings.change": (ChangeSettings, change_settings),
+    "departments.show": (Command, show_departments),
+    "departments.arrange": (Arrange, arrange_departments),
+    "schedules.sync": (SyncNow, sync_now),
+    "tasks.list": (Command, list_tasks),
+    "task.retry": (OnTask, retry_task),
+    "task.refund": (OnTask, refund_task),
+    "task.close": (OnTask, close_task),
+}
+
+
+def operate(db: Database, event: dict[str, Any]) -> dict[str, Any]:
+    """Carry one command out. A wrong one is answered with what is wrong with it, not raised."""
+    action = str(event.get("action", ""))
+    try:
+        if action not in COMMANDS:
+            raise Invalid(f"unknown action; known: {', '.join(COMMANDS)}", fields=["action"])
+        kind, use_case = COMMANDS[action]
+        return use_case(db, kind.model_validate(event), utc_now())
+    except ValidationError as error:
+        return {"error": {"code": "invalid", "fields": [
+            {"field": ".".join(str(part) for part in problem["loc"]), "problem": problem["msg"]}
+            for problem in error.errors(include_url=False, include_context=False, include_input=False)]}}
+    except AppError as error:
+        return {"error": {"code": error.code, "message": error.message, "fields": error.fields}}
+    except Unanswered as silence:
+        return {"error": {"code": "unanswered", "message": silence.reason}}
+
+
+def _open_task(tx: Transaction, task_id: str) -> dict[str, Any]:
+    task: dict[str, Any] | None = tasks.find(tx, task_id)
+    if task is None or task["state"] != "OPEN":
+        raise NotFound("没有该待办任务，或已处理。", code="task_not_found")
+    return task
+
+
+def _note(tx: Transaction, command: Command, subject: str, now: datetime) -> None:
+    audit.record(tx, actor=f"operator:{command.by}"[:64], action=command.action, subject=subject[:64],
+                 result="done", now=now)

@@ -1,0 +1,1 @@
+"""MySQL: connections and transactions, the outbox, staff tasks, hospital policy, repeated requests."""

@@ -1,0 +1,29 @@
+"""Removing what has served its time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hospital.database.connection import Database
+
+BATCH = 1000
+# Table, column of age, further condition, how long it is kept.
+KEPT = [
+    ("repeats", "created_at", "", timedelta(hours=48)),  # WeChat and clients retry for up to 25 h
+    ("sessions", "expires_at", "", timedelta(days=1)),
+    ("outbox", "done_at", " AND state = 'DONE'", timedelta(days=30)),
+]
+
+
+def clean(db: Database, now: datetime) -> int:
+    """Delete in small transactions, so that nobody waits. Returns how many rows went."""
+    removed = 0
+    for table, column, condition, age in KEPT:
+        while True:
+            with db.transaction() as tx:
+                gone = tx.run(f"DELETE FROM {table} WHERE {column} < %s{condition} LIMIT {BATCH}",
+                              (now - age,))
+            removed += gone
+            if gone < BATCH:
+                break
+    return removed

@@ -1,0 +1,153 @@
+"""WeChat's mini-program server API: sign-in, phone number, subscription messages.
+
+wechatpy's client, with a stable token that all instances share and a bounded retry: its own token
+handling asks for a new token per process and repeats a call without end while the token is refused.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from hospital.database.connection import Database, database
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.runtime.clock import utc_now
+from hospital.runtime.cloud import secret
+from hospital.runtime.config import config
+from hospital.security import cipher
+
+TIMEOUT = (2.0, 5.0)  # seconds to connect, to read
+TOKEN_REFUSED = {40001, 40014, 42001}
+BUSY = -1  # "system busy": definitely not done
+EARLY = timedelta(minutes=5)  # a token is renewed this long before it ends
+LEASE = timedelta(seconds=15)
+
+
+def sign_in(code: str) -> str:
+    """The openid behind a ``wx.login`` code; the session key is not kept.
+
+    Raises Rejected ("40029" bad or expired code, …), Unanswered.
+    """
+    settings = config()
+    answer = _ask("get", "sns/jscode2session", params={
+        "appid": settings.wechat_app_id, "secret": secret(settings.wechat_app_secret),
+        "js_code": code, "grant_type": "authorization_code", "access_token": ""})
+    return _text(answer, "openid")
+
+
+def phone_number(code: str) -> str:
+    """The phone number behind a ``getPhoneNumber`` code (single use). Raises Rejected, Unanswered."""
+    answer = _with_token("post", "wxa/business/getuserphonenumber", data={"code": code})
+    info = answer.get("phone_info")
+    return _text(info if isinstance(info, dict) else {}, "purePhoneNumber")
+
+
+def send_message(openid: str, template_id: str, data: dict[str, str], page: str) -> None:
+    """Send a subscription message; ``data`` leads from keyword to text.
+
+    Raises Rejected ("43101" no consent left, "47003" data refused, …), Unanswered.
+    """
+    _with_token("post", "cgi-bin/message/subscribe/send", data={
+        "touser": openid, "template_id": template_id, "page": page,
+        "data": {keyword: {"value": value} for keyword, value in data.items()}})
+
+
+# -- the shared token -------------------------------------------------------------------------------
+def _with_token(method: str, path: str, **request: Any) -> dict[str, Any]:
+    token = _token(refused="")
+    try:
+        return _ask(method, path, params={"access_token": token}, **request)
+    except Rejected as refusal:
+        if not refusal.code.lstrip("-").isdecimal() or int(refusal.code) not in TOKEN_REFUSED:
+            raise
+    return _ask(method, path, params={"access_token": _token(refused=token)}, **request)  # once, not for ever
+
+
+def _token(refused: str) -> str:
+    """The access token in force; one instance renews it at a time, the others use what there is."""
+    db = database()
+    for _ in range(40):
+        row = db.one("SELECT value, expires_at FROM shared_tokens WHERE name = 'wechat'")
+        token = cipher.unseal(row["value"], "shared_tokens.value:wechat") if row and row["value"] else ""
+        now = utc_now()
+        alive = bool(token) and token != refused and row is not None and row["expires_at"] > now
+        if alive and row is not None and row["expires_at"] - now > EARLY:
+            return token
+        if _take_lease(db):
+            return _renew(db)
+        if alive:
+            return token
+        time.sleep(0.1)  # another instance is renewing it
+    raise Unanswered("wechat: no access token")
+
+
+def _take_lease(db: Database) -> bool:
+    now = utc_now()
+    with db.transaction() as tx:
+        tx.run("INSERT IGNORE INTO shared_tokens (name, expires_at, lease_until) "
+               "VALUES ('wechat', %s, %s)", (now, now))
+        return tx.run("UPDATE shared_tokens SET lease_until = %s WHERE name = 'wechat' AND lease_until <= %s",
+                      (now + LEASE, now)) == 1
+
+
+def _renew(db: Database) -> str:
+    settings = config()
+    try:
+        answer = _ask("post", "cgi-bin/stable_token", params={"access_token": ""}, data={
+            "grant_type": "client_credential", "appid": settings.wechat_app_id,
+            "secret": secret(settings.wechat_app_secret), "force_refresh": False})
+        token = _text(answer, "access_token")
+        lives = timedelta(seconds=int(answer.get("expires_in", 0)))
+    except (Rejected, Unanswered):
+        with db.transaction() as tx:
+            tx.run("UPDATE shared_tokens SET lease_until = %s WHERE name = 'wechat'", (utc_now(),))
+        raise
+    now = utc_now()
+    with db.transaction() as tx:
+        tx.run("UPDATE shared_tokens SET value = %s, expires_at = %s, lease_until = %s WHERE name = 'wechat'",
+               (cipher.seal(token, "shared_tokens.value:wechat"), now + lives, now))
+    return token
+
+
+# -- the wire ---------------------------------------------------------------------------------------
+@lru_cache(maxsize=1)
+def _client() -> Any:
+    from wechatpy.client.base import BaseWeChatClient
+
+    client = BaseWeChatClient(config().wechat_app_id, timeout=TIMEOUT, auto_retry=False)
+    client.API_BASE_URL = f"{config().wechat_base}/"
+    return client
+
+
+def _ask(method: str, path: str, **request: Any) -> dict[str, Any]:
+    import requests
+    from wechatpy.exceptions import WeChatClientException
+
+    try:
+        answer = getattr(_client(), method)(path, **request)
+    except requests.ConnectionError as error:
+        raise Unanswered(f"wechat: {type(error).__name__}", sent=_was_sent(error)) from None
+    except requests.RequestException as error:
+        raise Unanswered(f"wechat: {type(error).__name__}") from None
+    except WeChatClientException as error:
+        if error.errcode is None:  # an HTTP status that is no answer of the API
+            raise Unanswered("wechat: HTTP error") from None
+        if error.errcode == BUSY:
+            raise Unanswered("wechat: busy", sent=False) from None
+        raise Rejected(str(error.errcode)) from None
+    if not isinstance(answer, dict):
+        raise Unanswered("wechat: unreadable answer")
+    return answer
+
+
+def _was_sent(error: Exception) -> bool:
+    return "NewConnectionError" not in repr(error) and "ConnectTimeoutError" not in repr(error)
+
+
+def _text(answer: dict[str, Any], name: str) -> str:
+    value = answer.get(name)
+    if not isinstance(value, str) or not value:
+        raise Unanswered(f"wechat: answer without {name}")
+    return value

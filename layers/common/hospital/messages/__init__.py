@@ -1,0 +1,1 @@
+"""Subscription messages: queued with what they announce, sent by the worker, each at most once."""

@@ -1,0 +1,1 @@
+"""Accounts, patients (就诊人), who may act for whom, and their consents."""

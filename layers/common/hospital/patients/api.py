@@ -1,0 +1,319 @@
+"""The ``account`` function: signing in, patients, consents."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from hospital.database.connection import database
+from hospital.database.policy import load as load_policy
+from hospital.messages.service import SCENES
+from hospital.patients import rules, service, store
+from hospital.patients.model import BoundPatient, Guardian, Identity, IdType, Purpose, Relation, Sex
+from hospital.runtime.clock import hospital_day, utc_now
+from hospital.runtime.errors import Invalid, NotFound
+from hospital.runtime.http import Api, Model
+from hospital.security.sessions import Caller, authenticate, end_session
+
+api = Api("account", authenticate)
+
+Code = Annotated[str, Field(min_length=1, max_length=128)]
+Id = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+
+
+class SignIn(Model):
+    """A ``wx.login`` code, and the SHA-256 (hex) of a secret that only this client knows."""
+
+    code: Code
+    secret_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Session(Model):
+    """A token; useless without the secret, which goes into ``X-Client-Secret`` of every request."""
+
+    token: str
+    expires_at: datetime
+
+
+class PhoneCode(Model):
+    """A ``getPhoneNumber`` code."""
+
+    code: Code
+
+
+class AccountView(Model):
+    """The account itself; numbers masked."""
+
+    phone: str | None
+    patients: int
+
+
+class DocumentIn(Model):
+    """Who a person is by their document."""
+
+    name: Annotated[str, Field(min_length=2, max_length=50)]
+    id_type: IdType
+    id_number: Annotated[str, Field(min_length=5, max_length=20)]
+
+    @field_validator("id_number")
+    @classmethod
+    def _normalise(cls, value: str) -> str:
+        return rules.normalise(value)
+
+    @field_validator("name")
+    @classmethod
+    def _is_name(cls, value: str) -> str:
+        if not rules.is_name(value):
+            raise ValueError("not a name")
+        return value
+
+    @model_validator(mode="after")
+    def _is_number(self) -> DocumentIn:
+        if self.id_type == "ID_CARD":
+            if rules.read_id_card(self.id_number, hospital_day(utc_now())) is None:
+                raise Invalid("身份证号码有误，请核对后重新填写。", code="id_number_invalid", fields=["id_number"])
+        elif not rules.is_document_number(self.id_type, self.id_number):
+            raise Invalid("证件号码有误，请核对后重新填写。", code="id_number_invalid", fields=["id_number"])
+        return self
+
+
+class ConsentIn(Model):
+    """A consent to a text that was shown."""
+
+    purpose: Purpose
+    version: Annotated[int, Field(ge=1)]
+
+
+class PatientIn(DocumentIn):
+    """A patient to add. ``sex`` and ``birth_date`` only for documents that don't say them."""
+
+    phone: str
+    relation: Relation
+    sex: Sex | None = None
+    birth_date: date | None = None
+    guardian: DocumentIn | None = None
+    consents: Annotated[list[ConsentIn], Field(max_length=10)] = []
+
+    @field_validator("phone")
+    @classmethod
+    def _is_phone(cls, value: str) -> str:
+        if not rules.is_mobile(value):
+            raise ValueError("not a mobile number")
+        return value
+
+    def to_use(self) -> service.NewPatient:
+        """For the use case; raises Invalid when sex or birth date are missing or contradict the number."""
+        today = hospital_day(utc_now())
+        born, sex = self.birth_date, self.sex
+        if self.id_type == "ID_CARD":
+            read = rules.read_id_card(self.id_number, today)
+            assert read is not None
+            if (born is not None and born != read[0]) or (sex is not None and sex != read[1]):
+                raise Invalid("出生日期或性别与身份证号码不符。", fields=["birth_date", "sex"])
+            born, sex = read
+        if born is None or sex is None:
+            raise Invalid("请填写出生日期和性别。", fields=["birth_date", "sex"])
+        if born > today or born.year < 1880:
+            raise Invalid("出生日期有误，请核对后重新填写。", fields=["birth_date"])
+        guardian = self.guardian
+        return service.NewPatient(
+            Identity(self.id_type, self.id_number, self.name, sex, born), self.phone, self.relation,
+            Guardian(guardian.name, guardian.id_type, guardian.id_number) if guardian else None,
+            frozenset((one.purpose, one.version) for one in self.consents))
+
+
+class PatientView(Model):
+    """A bound patient, masked. ``consents_missing`` are purposes to be asked for again."""
+
+    id: str
+    name: str
+    id_type: IdType
+    id_number: str
+    phone: str
+    card_number: str
+    sex: Sex
+    age: int
+    relation: Relation
+    is_default: bool
+    consents_missing: list[str] = []
+
+
+class FullPatient(Model):
+    """A patient's full record, after the second check."""
+
+    name: str
+    id_number: str
+    phone: str
+    card_number: str
+    birth_date: date
+
+
+class Patients(Model):
+    """The account's patients, the default one first."""
+
+    patients: list[PatientView]
+
+
+class ConsentText(Model):
+    """A text in force."""
+
+    purpose: str
+    version: int
+    title: str
+    body: str
+
+
+class ConsentView(Model):
+    """A consent given, perhaps withdrawn."""
+
+    patient_id: str
+    purpose: str
+    version: int
+    granted_at: datetime
+    withdrawn_at: datetime | None
+
+
+class Consents(Model):
+    """The texts in force, and what the account consented to."""
+
+    texts: list[ConsentText]
+    given: list[ConsentView]
+
+
+class PatientConsent(ConsentIn):
+    """A consent for one of the account's patients."""
+
+    patient_id: Id
+
+
+class Withdrawal(Model):
+    """A consent to withdraw."""
+
+    patient_id: Id
+    purpose: Purpose
+
+
+class Scene(Model):
+    """Where the client is about to ask for subscription consent."""
+
+    scene: str
+
+
+class Templates(Model):
+    """WeChat template ids to ask consent for, at most three a tap."""
+
+    template_ids: list[str]
+
+
+@api.post("/sessions", status=201, public=True)
+def sign_in(body: SignIn) -> Session:
+    """Sign in with a wx.login code."""
+    token, expires_at = service.sign_in(database(), code=body.code, secret_hash=body.secret_hash, now=utc_now())
+    return Session(token=token, expires_at=expires_at)
+
+
+@api.delete("/sessions/current")
+def sign_out(caller: Caller) -> None:
+    """Sign out: the token ends now."""
+    end_session(database(), caller)
+
+
+@api.get("/me")
+def me(caller: Caller) -> AccountView:
+    """The account itself."""
+    phone = store.phone_of(database(), caller.account_id)
+    return AccountView(phone=rules.mask_phone(phone) if phone else None,
+                       patients=len(store.bound_patients(database(), caller.account_id)))
+
+
+@api.post("/phone")
+def set_phone(caller: Caller, body: PhoneCode) -> AccountView:
+    """Record the account's phone number, verified by WeChat."""
+    phone = service.set_phone(database(), caller.account_id, body.code)
+    return AccountView(phone=rules.mask_phone(phone),
+                       patients=len(store.bound_patients(database(), caller.account_id)))
+
+
+@api.get("/message-templates")
+def message_templates(caller: Caller, query: Scene) -> Templates:
+    """Which subscription templates to ask consent for before an action."""
+    if query.scene not in SCENES:
+        raise NotFound
+    templates = load_policy(database()).message_templates
+    return Templates(template_ids=[templates[kind].template_id for kind in SCENES[query.scene]
+                                   if kind in templates])
+
+
+@api.get("/patients")
+def list_patients(caller: Caller) -> Patients:
+    """My patients (我的就诊人), masked."""
+    return Patients(patients=[_view(caller, one) for one in store.bound_patients(database(), caller.account_id)])
+
+
+@api.post("/patients", status=201)
+def add_patient(caller: Caller, body: PatientIn) -> PatientView:
+    """Add a patient: matched or created in the HIS, then bound."""
+    return _view(caller, service.add_patient(database(), caller.account_id, body.to_use(), utc_now()))
+
+
+@api.get("/patients/<patient_id>")
+def get_patient(caller: Caller, patient_id: str) -> PatientView:
+    """One of my patients, masked."""
+    bound = store.bound_patient(database(), caller.account_id, patient_id)
+    if bound is None:
+        raise NotFound("未找到该就诊人，请返回重试。", code="patient_not_found")
+    return _view(caller, bound)
+
+
+@api.post("/patients/<patient_id>/reveal")
+def reveal(caller: Caller, patient_id: str, body: PhoneCode) -> FullPatient:
+    """The full record, after WeChat verified the bound phone number once more."""
+    one = service.reveal(database(), caller.account_id, patient_id, body.code, utc_now())
+    return FullPatient(name=one.identity.name, id_number=one.identity.id_number, phone=one.phone,
+                       card_number=one.card_number, birth_date=one.identity.birth_date)
+
+
+@api.put("/patients/<patient_id>/default")
+def choose_default(caller: Caller, patient_id: str) -> None:
+    """Make a patient the default."""
+    service.choose_default(database(), caller.account_id, patient_id)
+
+
+@api.delete("/patients/<patient_id>")
+def remove_patient(caller: Caller, patient_id: str) -> None:
+    """Unbind a patient."""
+    service.remove_patient(database(), caller.account_id, patient_id, utc_now())
+
+
+@api.get("/consents")
+def consents(caller: Caller) -> Consents:
+    """Texts in force and consents given."""
+    db = database()
+    return Consents(texts=[ConsentText(**row) for row in store.consent_texts(db, utc_now())],
+                    given=[ConsentView(**row) for row in store.consents(db, caller.account_id)])
+
+
+@api.post("/consents")
+def grant(caller: Caller, body: PatientConsent) -> None:
+    """Consent to a text in force, for a patient."""
+    service.grant(database(), caller.account_id, patient_id=body.patient_id, purpose=body.purpose,
+                  version=body.version, now=utc_now())
+
+
+@api.post("/consents/withdrawal")
+def withdraw(caller: Caller, body: Withdrawal) -> None:
+    """Withdraw a consent."""
+    service.withdraw(database(), caller.account_id, patient_id=body.patient_id, purpose=body.purpose,
+                     now=utc_now())
+
+
+def _view(caller: Caller, one: BoundPatient) -> PatientView:
+    db, now, identity = database(), utc_now(), one.identity
+    age = rules.age(identity.birth_date, hospital_day(now))
+    return PatientView(
+        id=one.id, name=rules.mask_name(identity.name), id_type=identity.id_type,
+        id_number=rules.mask_number(identity.id_number), phone=rules.mask_phone(one.phone),
+        card_number=rules.mask_number(one.card_number), sex=identity.sex, age=age, relation=one.relation,
+        is_default=one.is_default, consents_missing=service.consents_missing(db, caller.account_id, one, now))

@@ -1,0 +1,256 @@
+"""Use cases of accounts, patients and consents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from hospital.database import policy
+from hospital.database.connection import Database, Duplicate, Transaction
+from hospital.gateways import his, wechat
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.messages import service as messages
+from hospital.messages.rules import time_text
+from hospital.patients import rules, store
+from hospital.patients.model import BoundPatient, Guardian, Identity
+from hospital.runtime import log
+from hospital.runtime.clock import hospital_day
+from hospital.runtime.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized, Unavailable
+from hospital.security import audit, sessions
+
+_TOO_OFTEN = {"45011", "45009"}
+_BAD_CODE = {"40029", "40163"}
+
+
+@dataclass(frozen=True)
+class NewPatient:
+    """A patient to add. ``consents`` are (purpose, version) pairs that the person ticked."""
+
+    identity: Identity
+    phone: str
+    relation: str
+    guardian: Guardian | None
+    consents: frozenset[tuple[str, int]]
+
+
+class ConsentRequired(Forbidden):
+    """A consent in force is missing; ``fields`` names the purposes."""
+
+    code, message = "consent_required", "请先阅读并同意相关授权书后再继续。"
+
+
+# -- account ----------------------------------------------------------------------------------------
+def sign_in(db: Database, *, code: str, secret_hash: str, now: datetime) -> tuple[str, datetime]:
+    """Exchange a ``wx.login`` code for a session: its token, and when it ends.
+
+    Raises Unauthorized (bad code), Forbidden (WeChat thinks the user a risk), Unavailable.
+    """
+    openid = _ask_wechat(lambda: wechat.sign_in(code))
+    with db.transaction() as tx:
+        account_id = store.account_of(tx, openid, now)
+        return sessions.open_session(tx, account_id, secret_hash, policy.load(tx).session_hours, now)
+
+
+def set_phone(db: Database, account_id: str, code: str) -> str:
+    """Record the account's number, verified by WeChat. Returns it in full."""
+    phone = _ask_wechat(lambda: wechat.phone_number(code))
+    with db.transaction() as tx:
+        store.set_phone(tx, account_id, phone)
+    return phone
+
+
+def _ask_wechat(question: Callable[[], str]) -> str:
+    try:
+        return question()
+    except Rejected as refusal:
+        log.event("wechat.refused", code=refusal.code)
+        if refusal.code in _BAD_CODE:
+            raise Unauthorized("微信授权已过期，请重新授权。", code="wechat_code_invalid") from None
+        if refusal.code == "40226":
+            raise Forbidden("您的微信账号存在风险，暂时无法登录。", code="wechat_risk") from None
+        raise Unavailable("微信服务繁忙，请稍后重试。" if refusal.code in _TOO_OFTEN else None) from None
+    except Unanswered as silence:
+        log.event("wechat.unanswered", reason=silence.reason)
+        raise Unavailable("微信服务繁忙，请稍后重试。") from None
+
+
+# -- patients ---------------------------------------------------------------------------------------
+def add_patient(db: Database, account_id: str, new: NewPatient, now: datetime) -> BoundPatient:
+    """Match or create a person in the HIS and bind them to the account.
+
+    Raises Invalid (guardian missing), ConsentRequired, Conflict (bound already, limits, name does not
+    fit the number), Unavailable (HIS silent: nothing was bound, try again).
+    """
+    _check_guardian(new, policy.load(db), hospital_day(now))
+    _check_consents(db, new, now)
+    record = _match(new)
+    with db.transaction() as tx:
+        store.lock_account(tx, account_id)
+        patient_id = store.patient_with(tx, new.identity, his_code=record.patient_code,
+                                        card_number=record.card_number, now=now)
+        _check_limits(tx, account_id, patient_id, new.relation)
+        mine = store.bound_patients(tx, account_id)
+        try:
+            store.bind(tx, account_id=account_id, patient_id=patient_id, relation=new.relation, phone=new.phone,
+                       guardian=new.guardian, is_default=not mine, now=now)
+        except Duplicate:
+            raise Conflict("该就诊人已添加，无需重复添加。", code="already_bound") from None
+        for purpose, version in sorted(new.consents):
+            store.grant(tx, account_id=account_id, patient_id=patient_id, purpose=purpose, version=version, now=now)
+        audit.record(tx, actor=f"account:{account_id}", action="patient.bind", subject=patient_id,
+                     result="done", now=now)
+        bound = store.bound_patient(tx, account_id, patient_id)
+        assert bound is not None
+        messages.queue(tx, account_id=account_id, kind=messages.PATIENT_BOUND, key=f"bound.{bound.binding_id}",
+                       data={"patient": new.identity.name, "card": record.card_number, "time": time_text(now),
+                             "note": "就诊人绑定成功"}, now=now)
+    return bound
+
+
+def remove_patient(db: Database, account_id: str, patient_id: str, now: datetime) -> None:
+    """End a binding; its consents go with it, bookings stay. Raises NotFound."""
+    with db.transaction() as tx:
+        store.lock_account(tx, account_id)
+        bound = _mine(tx, account_id, patient_id)
+        store.unbind(tx, bound.binding_id, now)
+        store.withdraw(tx, account_id=account_id, patient_id=patient_id, purpose=None, now=now)
+        rest = store.bound_patients(tx, account_id)
+        if bound.is_default and rest:
+            store.set_default(tx, account_id, rest[0].id)
+        audit.record(tx, actor=f"account:{account_id}", action="patient.unbind", subject=patient_id,
+                     result="done", now=now)
+        messages.queue(tx, account_id=account_id, kind=messages.PATIENT_UNBOUND, key=f"unbound.{bound.binding_id}",
+                       data={"patient": bound.identity.name, "card": bound.card_number, "time": time_text(now),
+                             "note": "就诊人已解除绑定"}, now=now)
+
+
+def choose_default(db: Database, account_id: str, patient_id: str) -> None:
+    """Make a patient the default. Raises NotFound."""
+    with db.transaction() as tx:
+        store.lock_account(tx, account_id)
+        _mine(tx, account_id, patient_id)
+        store.set_default(tx, account_id, patient_id)
+
+
+def reveal(db: Database, account_id: str, patient_id: str, phone_code: str, now: datetime) -> BoundPatient:
+    """The full record, after a second check: the phone number that WeChat verifies now is the bound one.
+
+    Raises NotFound, Unauthorized (used or expired code), Forbidden (another number); audited both ways.
+    """
+    bound = _mine(db, account_id, patient_id)
+    matches = _ask_wechat(lambda: wechat.phone_number(phone_code)) == bound.phone
+    with db.transaction() as tx:
+        audit.record(tx, actor=f"account:{account_id}", action="patient.reveal", subject=patient_id,
+                     result="done" if matches else "refused", now=now)
+    if not matches:
+        raise Forbidden("验证的手机号与就诊人预留手机号不一致。", code="phone_mismatch")
+    return bound
+
+
+def _mine(source: Database | Transaction, account_id: str, patient_id: str) -> BoundPatient:
+    bound = store.bound_patient(source, account_id, patient_id)
+    if bound is None:
+        raise NotFound("未找到该就诊人，请返回重试。", code="patient_not_found")
+    return bound
+
+
+def _check_guardian(new: NewPatient, settings: policy.Policy, today: date) -> None:
+    if rules.age(new.identity.birth_date, today) < settings.guardian_below_age:
+        if new.guardian is None:
+            raise Invalid("未满14周岁的就诊人须填写监护人信息。", code="guardian_required", fields=["guardian"])
+        if new.relation == "SELF":
+            raise Invalid("未满14周岁的就诊人须由监护人添加。", fields=["relation"])
+        if new.guardian.id_number == new.identity.id_number:
+            raise Invalid("监护人不能是就诊人本人。", fields=["guardian"])
+
+
+def _check_consents(db: Database, new: NewPatient, now: datetime) -> None:
+    needed = {"HEALTH_DATA"} | ({"CHILD_GUARDIAN"} if new.guardian else set())
+    in_force = {(row["purpose"], row["version"]) for row in store.consent_texts(db, now)
+                if row["purpose"] in needed}
+    missing = in_force - new.consents
+    if missing:
+        raise ConsentRequired(fields=sorted(purpose for purpose, _ in missing))
+    if new.consents - in_force:
+        raise Invalid("授权书版本有误，请刷新后重试。", fields=["consents"])
+
+
+def _check_limits(tx: Transaction, account_id: str, patient_id: str, relation: str) -> None:
+    settings = policy.load(tx)
+    patients, accounts = store.counts(tx, account_id, patient_id)
+    if patients >= settings.patients_per_account:
+        raise Conflict(f"每个账号最多添加{settings.patients_per_account}位就诊人。", code="too_many_patients")
+    if accounts >= settings.accounts_per_patient:
+        raise Conflict("该就诊人已被多个账号绑定，请先在原账号解除绑定。", code="too_many_accounts")
+    if relation == "SELF" and any(one.relation == "SELF" for one in store.bound_patients(tx, account_id)
+                                  if one.id != patient_id):
+        raise Conflict("您已添加过本人，请选择其他关系。", code="self_exists")
+
+
+def _match(new: NewPatient) -> his.MatchedPatient:
+    identity = new.identity
+    try:
+        return his.match_patient(
+            id_type=identity.id_type, id_number=identity.id_number, name=identity.name, sex=identity.sex,
+            birth_date=identity.birth_date, phone=new.phone,
+            guardian=dict(new.guardian.__dict__) if new.guardian else None)
+    except Rejected as refusal:
+        log.event("his.refused", operation="match_patient", code=refusal.code)
+        if refusal.code == "PATIENT_MISMATCH":
+            raise Conflict("姓名与证件号码不符，请核对；如曾用其他姓名建档，请到人工窗口办理。",
+                           code="patient_mismatch") from None
+        raise Conflict("建档失败，请到人工窗口办理。", code="patient_refused") from None
+    except Unanswered as silence:
+        log.event("his.unanswered", operation="match_patient", reason=silence.reason)
+        raise Unavailable("医院系统繁忙，请稍后重试。", code="his_unavailable") from None
+
+
+# -- consents ---------------------------------------------------------------------------------------
+def grant(db: Database, account_id: str, *, patient_id: str, purpose: str, version: int, now: datetime) -> None:
+    """Consent to the text in force. Raises NotFound (not my patient), Conflict (another version is in force)."""
+    with db.transaction() as tx:
+        _mine(tx, account_id, patient_id)
+        if (purpose, version) not in {(row["purpose"], row["version"]) for row in store.consent_texts(tx, now)}:
+            raise Conflict("授权书已更新，请重新阅读后同意。", code="consent_outdated")
+        store.grant(tx, account_id=account_id, patient_id=patient_id, purpose=purpose, version=version, now=now)
+        audit.record(tx, actor=f"account:{account_id}", action=f"consent.grant.{purpose}", subject=patient_id,
+                     result=f"version {version}", now=now)
+
+
+def withdraw(db: Database, account_id: str, *, patient_id: str, purpose: str, now: datetime) -> None:
+    """Withdraw a consent; later use of the data for the patient is refused. Raises NotFound."""
+    with db.transaction() as tx:
+        _mine(tx, account_id, patient_id)
+        if not store.withdraw(tx, account_id=account_id, patient_id=patient_id, purpose=purpose, now=now):
+            raise NotFound("未找到该授权记录。", code="consent_not_found")
+        audit.record(tx, actor=f"account:{account_id}", action=f"consent.withdraw.{purpose}",
+                     subject=patient_id, result="done", now=now)
+
+
+def act_for(tx: Transaction, account_id: str, patient_id: str, settings: policy.Policy, now: datetime) -> str:
+    """May this account act for this patient now? Their HIS code; both rows stay locked to the transaction's end.
+
+    Raises NotFound (not bound), ConsentRequired (not given, withdrawn, or an older text).
+    """
+    row = store.lock_bound(tx, account_id, patient_id)
+    if row is None:
+        raise NotFound("未找到该就诊人，请返回重试。", code="patient_not_found")
+    missing = _missing(tx, account_id, patient_id, row["birth_date"], settings, now)
+    if missing:
+        raise ConsentRequired(fields=missing)
+    return str(row["his_code"])
+
+
+def consents_missing(db: Database, account_id: str, patient: BoundPatient, now: datetime) -> list[str]:
+    """The purposes that must be consented to (again) before the account can act for a patient."""
+    return _missing(db, account_id, patient.id, patient.identity.birth_date, policy.load(db), now)
+
+
+def _missing(source: Database | Transaction, account_id: str, patient_id: str, born: date,
+             settings: policy.Policy, now: datetime) -> list[str]:
+    needed = ["HEALTH_DATA"]
+    if rules.age(born, hospital_day(now)) < settings.guardian_below_age:
+        needed.append("CHILD_GUARDIAN")
+    given = store.purposes_in_force(source, account_id, patient_id, now)
+    return [purpose for purpose in needed if purpose not in given]

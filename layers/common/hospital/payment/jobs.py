@@ -1,0 +1,35 @@
+"""What the outbox leads to: asking about orders, sending and checking refunds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hospital.database import outbox
+from hospital.database.connection import Database
+from hospital.payment import refunds, service, store
+
+
+def ask(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """No notice came: ask WeChat, again and again until the order is paid or closed."""
+    payment = store.by_id(db, job.subject_id)
+    if payment is None or payment.state != "OPEN":
+        return None
+    service.ask(db, payment, now)
+    payment = store.by_id(db, job.subject_id)
+    if payment is None or payment.state != "OPEN":
+        return None
+    return outbox.Again(service.NEXT_QUESTIONS)
+
+
+def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Send a refund."""
+    return refunds.send(db, job.subject_id, now)
+
+
+def check(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Ask about a refund."""
+    return refunds.check(db, job.subject_id, now)
+
+
+WORKER: dict[str, outbox.Handler] = {"payment.ask": ask}
+REFUND: dict[str, outbox.Handler] = {"refund.send": send, "refund.check": check}

@@ -1,0 +1,142 @@
+"""Use cases of money going back: requested in our books first, then asked of WeChat, then awaited."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hospital.database import outbox, tasks
+from hospital.database.connection import Database, Duplicate, Transaction
+from hospital.gateways import wechatpay
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.payment import store
+from hospital.payment.model import IllegalMove, Payment, Refund
+from hospital.runtime import log
+from hospital.runtime.ids import new_id
+
+LATER_CODES = {"NOT_ENOUGH", "FREQUENCY_LIMITED", "FREQUENCY_LIMIT", "RATELIMIT_EXCEEDED", "RATELIMIT_EXCEED"}
+LATER = timedelta(minutes=10)
+CHECKS = [timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800)]  # then every hour
+TASK_AFTER = timedelta(days=3)  # an unfinished refund is then a person's business too
+
+
+def request(tx: Transaction, payment: Payment, *, amount_fen: int, purpose: str, reason: str, now: datetime
+            ) -> Refund:
+    """Order a refund; ``payment`` must be locked. A second request for the same purpose changes nothing.
+
+    Raises IllegalMove when it is more than what was paid and is not going back already.
+    """
+    refund = Refund(new_id(), payment.id, purpose, f"{payment.out_trade_no}-{purpose}", amount_fen, reason,
+                    "REQUESTED", "", now, None)
+    try:
+        store.insert_refund(tx, refund)
+    except Duplicate:
+        return next(one for one in store.refunds_of(tx, payment.id) if one.purpose == purpose)
+    if not store.reserve_refund(tx, payment, amount_fen):
+        raise IllegalMove(f"payment {payment.id}: refunding {amount_fen} fen more than was paid")
+    outbox.publish(tx, "refund.send", refund.id, due=now, now=now)
+    return refund
+
+
+def send(db: Database, refund_id: str, now: datetime) -> outbox.Again | None:
+    """Ask WeChat for a refund, always under the same number, until it is accepted or stuck.
+
+    Raises Unanswered: the caller comes back, and WeChat is asked about the number before all else.
+    """
+    refund = store.refund(db, refund_id)
+    if refund is None or refund.state not in ("REQUESTED", "PROCESSING"):
+        return None
+    payment = store.by_id(db, refund.payment_id)
+    assert payment is not None  # the foreign key says so
+    try:
+        answer = wechatpay.query_refund(refund.out_refund_no) or wechatpay.create_refund(
+            out_trade_no=payment.out_trade_no, out_refund_no=refund.out_refund_no,
+            refund_fen=refund.amount_fen, total_fen=payment.paid_fen, reason=refund.reason)
+    except Rejected as refusal:
+        if refusal.code in LATER_CODES:
+            _note_waiting(db, refund, refusal.code, now)
+            return outbox.Again(LATER)
+        _stick(db, refund.id, refusal.code, now)
+        return None
+    record(db, answer, now)
+    return None
+
+
+def check(db: Database, refund_id: str, now: datetime) -> outbox.Again | None:
+    """Ask how a refund that was accepted stands. Raises Unanswered."""
+    refund = store.refund(db, refund_id)
+    if refund is None or refund.state != "PROCESSING":
+        return None
+    answer = wechatpay.query_refund(refund.out_refund_no)
+    if answer is None:
+        raise Unanswered("wechatpay: does not know a refund it accepted")
+    record(db, answer, now)
+    if answer.state != "PROCESSING":
+        return None
+    age = now - refund.created_at
+    if age > TASK_AFTER:
+        with db.transaction() as tx:
+            tasks.add(tx, kind="refund.slow", subject_id=refund.id, detail="PROCESSING for days", now=now)
+    return outbox.Again(next((gap for gap in CHECKS if age < gap * 2), timedelta(hours=1)))
+
+
+def record(db: Database, answer: wechatpay.Refund, now: datetime) -> None:
+    """Record what WeChat says of a refund, once, from an answer, a query or a notice, in any order."""
+    with db.transaction() as tx:
+        refund = store.refund_of_number(tx, answer.out_refund_no, lock=True)
+        if refund is None:
+            tasks.add(tx, kind="refund.unknown", subject_id=answer.out_refund_no[:32], now=now,
+                      detail=f"WeChat reports {answer.state}, {answer.refund_fen} fen")
+            return
+        if refund.state == "SUCCEEDED":
+            return
+        payment = store.by_id(tx, refund.payment_id)
+        assert payment is not None
+        if answer.state == "PROCESSING":
+            if refund.state == "PROCESSING":
+                return
+            store.move_refund(tx, refund, "PROCESSING", wechat_refund_id=answer.refund_id, code="")
+            outbox.publish(tx, "refund.check", refund.id, due=now + CHECKS[0], now=now)
+            outbox.publish(tx, f"{payment.kind}.refund-accepted", payment.subject_id, due=now, now=now)
+        elif answer.state == "SUCCESS":
+            succeeded_at = answer.success_at or now
+            store.move_refund(tx, refund, "SUCCEEDED", wechat_refund_id=answer.refund_id, code="",
+                              succeeded_at=succeeded_at)
+            store.add_to_ledger(tx, payment_id=payment.id, movement="REFUND", key=refund.out_refund_no,
+                                amount_fen=-refund.amount_fen, at=succeeded_at, now=now)
+            tasks.settle(tx, kind="refund.stuck", subject_id=refund.id, note="refunded", now=now)
+            tasks.settle(tx, kind="refund.slow", subject_id=refund.id, note="refunded", now=now)
+            if refund.state != "PROCESSING":
+                outbox.publish(tx, f"{payment.kind}.refund-accepted", payment.subject_id, due=now, now=now)
+        elif refund.state != "STUCK":  # ABNORMAL, CLOSED: the money did not arrive
+            _stuck(tx, refund, answer.state, now)
+    log.event("refund.recorded", refund_id=refund.id, state=answer.state)
+
+
+def send_again(tx: Transaction, refund_id: str, now: datetime) -> bool:
+    """Staff's order to try a stuck refund again. False when it is not stuck."""
+    refund = store.refund(tx, refund_id, lock=True)
+    if refund is None or refund.state != "STUCK":
+        return False
+    store.move_refund(tx, refund, "REQUESTED", code="")
+    outbox.publish(tx, "refund.send", refund.id, due=now, now=now)
+    return True
+
+
+def _stick(db: Database, refund_id: str, code: str, now: datetime) -> None:
+    with db.transaction() as tx:
+        refund = store.refund(tx, refund_id, lock=True)
+        if refund is not None and refund.state in ("REQUESTED", "PROCESSING"):
+            _stuck(tx, refund, code, now)
+
+
+def _stuck(tx: Transaction, refund: Refund, code: str, now: datetime) -> None:
+    store.move_refund(tx, refund, "STUCK", code=code[:48])
+    tasks.add(tx, kind="refund.stuck", subject_id=refund.id, now=now,
+              detail=f"{code}: {refund.amount_fen} fen, number {refund.out_refund_no}")
+
+
+def _note_waiting(db: Database, refund: Refund, code: str, now: datetime) -> None:
+    with db.transaction() as tx:
+        tx.run("UPDATE refunds SET code = %s WHERE id = %s AND state = 'REQUESTED'", (code, refund.id))
+        if now - refund.created_at > timedelta(hours=2):
+            tasks.add(tx, kind="refund.slow", subject_id=refund.id, detail=code, now=now)

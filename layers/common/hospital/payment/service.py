@@ -1,0 +1,115 @@
+"""Use cases of money coming in. Refunds are in ``refunds.py``."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hospital.database import outbox, tasks
+from hospital.database.connection import Database, Transaction
+from hospital.gateways import wechatpay
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.payment import store
+from hospital.payment.model import PREFIXES, Payment
+from hospital.runtime import log
+from hospital.runtime.errors import Unavailable
+from hospital.runtime.ids import new_id
+
+FIRST_QUESTION = timedelta(seconds=30)  # when no notice has come, WeChat is asked
+NEXT_QUESTIONS = timedelta(minutes=1)
+
+
+def open_order(tx: Transaction, *, kind: str, subject_id: str, account_id: str, openid: str,
+               amount_fen: int, description: str, expires_at: datetime, now: datetime) -> Payment:
+    """Write an order to pay. The caller's transaction also holds what it is for."""
+    payment_id = new_id()
+    payment = Payment(payment_id, kind, subject_id, account_id, openid, PREFIXES[kind] + payment_id,
+                      description, amount_fen, "OPEN", expires_at, None, 0, None, 0)
+    store.insert(tx, payment, now)
+    outbox.publish(tx, "payment.ask", payment_id, due=now + FIRST_QUESTION, now=now)
+    return payment
+
+
+def begin(db: Database, payment: Payment, now: datetime) -> dict[str, str]:
+    """Open the order at WeChat and give what the client needs to pay it; repeatable while it is open.
+
+    Raises Unavailable when WeChat does not answer or refuses: the order stays open and can be tried again.
+    """
+    try:
+        prepay_id = wechatpay.create_order(
+            out_trade_no=payment.out_trade_no, description=payment.description,
+            total_fen=payment.amount_fen, openid=payment.openid, expires_at=payment.expires_at)
+    except Rejected as refusal:
+        log.event("payment.refused", payment_id=payment.id, code=refusal.code)
+        with db.transaction() as tx:  # paid or closed already: find out which
+            outbox.bring_forward(tx, "payment.ask", payment.id, now)
+        raise Unavailable("支付暂时无法发起，请稍后在“我的挂号”中重试。", code="payment_refused") from None
+    except Unanswered as silence:
+        log.event("payment.unanswered", payment_id=payment.id, reason=silence.reason)
+        raise Unavailable("微信支付繁忙，号源已为您保留，请稍后重试。", code="payment_unavailable") from None
+    return wechatpay.payment_parameters(prepay_id)
+
+
+def record_capture(db: Database, order: wechatpay.Order, now: datetime) -> None:
+    """Record received money, once, however often and from wherever it is reported.
+
+    Money for an order that we don't know, of another amount, or paid twice, is also a staff task.
+    """
+    with db.transaction() as tx:
+        payment = store.of_trade(tx, order.out_trade_no, lock=True)
+        if payment is None:
+            tasks.add(tx, kind="payment.unknown-order", subject_id=order.out_trade_no, now=now,
+                      detail=f"WeChat reports {order.total_fen} fen, transaction {order.transaction_id}")
+            return
+        if payment.state == "PAID":
+            if payment.transaction_id != order.transaction_id:
+                tasks.add(tx, kind="payment.paid-twice", subject_id=payment.id, now=now,
+                          detail=f"second transaction {order.transaction_id}, {order.total_fen} fen")
+            return
+        paid_at = order.success_at or now
+        store.move(tx, payment, "PAID", transaction_id=order.transaction_id, paid_fen=order.total_fen,
+                   paid_at=paid_at)
+        store.add_to_ledger(tx, payment_id=payment.id, movement="CAPTURE", key=order.transaction_id,
+                            amount_fen=order.total_fen, at=paid_at, now=now)
+        if order.total_fen != payment.amount_fen:
+            tasks.add(tx, kind="payment.amount-differs", subject_id=payment.id, now=now,
+                      detail=f"asked {payment.amount_fen} fen, paid {order.total_fen} fen")
+        outbox.publish(tx, f"{payment.kind}.paid", payment.subject_id, due=now, now=now)
+    log.event("payment.captured", payment_id=payment.id, fen=order.total_fen)
+
+
+def ask(db: Database, payment: Payment, now: datetime) -> str:
+    """Ask WeChat what became of an order and record it; the order's state there.
+
+    Raises Unanswered.
+    """
+    order = wechatpay.query_order(payment.out_trade_no)
+    if order is None:
+        return "UNKNOWN"
+    if order.state in ("SUCCESS", "REFUND") and order.transaction_id:
+        record_capture(db, order, now)
+    return order.state
+
+
+def stop(db: Database, payment: Payment, now: datetime) -> bool:
+    """Make sure that an order can't be paid any more. True: unpaid and closed; False: it is paid.
+
+    Asks first, closes at WeChat (after which nobody can pay), then marks it. Raises Unanswered.
+    """
+    state = ask(db, payment, now)
+    if state in ("SUCCESS", "REFUND"):
+        return False
+    if state != "CLOSED":
+        try:
+            wechatpay.close_order(payment.out_trade_no)
+        except Rejected as refusal:
+            if refusal.code in ("ORDERPAID", "ORDER_PAID"):
+                return ask(db, payment, now) not in ("SUCCESS", "REFUND")
+            if state != "UNKNOWN":
+                raise Unanswered(f"wechatpay close: {refusal.code}") from None
+    with db.transaction() as tx:
+        current = store.by_id(tx, payment.id, lock=True)
+        if current is None or current.state == "PAID":
+            return False
+        if current.state == "OPEN":
+            store.move(tx, current, "CLOSED")
+    return True

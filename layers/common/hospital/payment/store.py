@@ -1,0 +1,104 @@
+"""SQL of payments, refunds and the ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from hospital.database.connection import Database, Duplicate, Transaction
+from hospital.payment.model import PAYMENT_MOVES, REFUND_MOVES, IllegalMove, Payment, Refund
+from hospital.runtime.ids import new_id
+
+Source = Database | Transaction
+
+
+def insert(tx: Transaction, payment: Payment, now: datetime) -> None:
+    """A new order."""
+    tx.insert("payments", id=payment.id, kind=payment.kind, subject_id=payment.subject_id,
+              account_id=payment.account_id, openid=payment.openid, out_trade_no=payment.out_trade_no,
+              description=payment.description, amount_fen=payment.amount_fen, state=payment.state,
+              expires_at=payment.expires_at, created_at=now)
+
+
+def of_subject(source: Source, kind: str, subject_id: str, *, lock: bool = False) -> Payment | None:
+    """The order that pays for a subject."""
+    return _payment(source, "kind = %s AND subject_id = %s", (kind, subject_id), lock)
+
+
+def of_trade(source: Source, out_trade_no: str, *, lock: bool = False) -> Payment | None:
+    """The order of a trade number."""
+    return _payment(source, "out_trade_no = %s", (out_trade_no,), lock)
+
+
+def by_id(source: Source, payment_id: str, *, lock: bool = False) -> Payment | None:
+    """One order."""
+    return _payment(source, "id = %s", (payment_id,), lock)
+
+
+def move(tx: Transaction, payment: Payment, state: str, **changes: Any) -> None:
+    """Move a locked order along the table. Raises IllegalMove."""
+    if state not in PAYMENT_MOVES[payment.state]:
+        raise IllegalMove(f"payment {payment.id}: {payment.state} to {state}")
+    names = ", ".join(f"{name} = %s" for name in changes)
+    tx.run(f"UPDATE payments SET state = %s{', ' + names if names else ''} WHERE id = %s",
+           (state, *changes.values(), payment.id))
+
+
+def reserve_refund(tx: Transaction, payment: Payment, amount_fen: int) -> bool:
+    """Count an amount as going back. False when that would be more than was paid."""
+    return tx.run("UPDATE payments SET refunding_fen = refunding_fen + %s "
+                  "WHERE id = %s AND refunding_fen + %s <= paid_fen",
+                  (amount_fen, payment.id, amount_fen)) == 1
+
+
+def insert_refund(tx: Transaction, refund: Refund) -> None:
+    """A new refund. Raises Duplicate when the payment has one of that purpose."""
+    tx.insert("refunds", id=refund.id, payment_id=refund.payment_id, purpose=refund.purpose,
+              out_refund_no=refund.out_refund_no, amount_fen=refund.amount_fen, reason=refund.reason,
+              state=refund.state, created_at=refund.created_at)
+
+
+def refund(source: Source, refund_id: str, *, lock: bool = False) -> Refund | None:
+    """One refund."""
+    return _refund(source, "id = %s", (refund_id,), lock)
+
+
+def refund_of_number(source: Source, out_refund_no: str, *, lock: bool = False) -> Refund | None:
+    """The refund of a number."""
+    return _refund(source, "out_refund_no = %s", (out_refund_no,), lock)
+
+
+def refunds_of(source: Source, payment_id: str) -> list[Refund]:
+    """Every refund of an order, oldest first."""
+    return [Refund.of(row) for row in
+            source.all("SELECT * FROM refunds WHERE payment_id = %s ORDER BY id", (payment_id,))]
+
+
+def move_refund(tx: Transaction, refund_: Refund, state: str, **changes: Any) -> None:
+    """Move a locked refund along the table. Raises IllegalMove."""
+    if state not in REFUND_MOVES[refund_.state]:
+        raise IllegalMove(f"refund {refund_.id}: {refund_.state} to {state}")
+    names = ", ".join(f"{name} = %s" for name in changes)
+    tx.run(f"UPDATE refunds SET state = %s{', ' + names if names else ''} WHERE id = %s",
+           (state, *changes.values(), refund_.id))
+
+
+def add_to_ledger(tx: Transaction, *, payment_id: str, movement: str, key: str, amount_fen: int,
+                  at: datetime, now: datetime) -> bool:
+    """Book a movement once. False when it is booked already."""
+    try:
+        tx.insert("ledger", id=new_id(), payment_id=payment_id, movement=movement, movement_key=key,
+                  amount_fen=amount_fen, at=at, recorded_at=now)
+    except Duplicate:
+        return False
+    return True
+
+
+def _payment(source: Source, where: str, args: tuple[Any, ...], lock: bool) -> Payment | None:
+    row = source.one(f"SELECT * FROM payments WHERE {where}{' FOR UPDATE' if lock else ''}", args)
+    return Payment.of(row) if row else None
+
+
+def _refund(source: Source, where: str, args: tuple[Any, ...], lock: bool) -> Refund | None:
+    row = source.one(f"SELECT * FROM refunds WHERE {where}{' FOR UPDATE' if lock else ''}", args)
+    return Refund.of(row) if row else None

@@ -1,0 +1,1 @@
+"""Doors, errors, log, configuration, clock, and the platform's own API."""

@@ -1,0 +1,271 @@
+"""HTTP doors: typed routes on werkzeug and pydantic, as a WSGI app and as an SCF handler.
+
+Why not Flask: see ``docs/decisions/0002-door.md`` (cold start and CPU per request).
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar, get_type_hints
+from urllib.parse import unquote
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import NotFound as NoRoute
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from hospital.runtime import log
+from hospital.runtime.errors import AppError, BadRequest, Conflict, Invalid, NotFound, TooLarge
+
+MAX_BODY = 64 * 1024  # bytes; the largest honest body is a few KB
+RETRIES = 3  # of a request whose transaction the database rolled back (deadlock, lock wait)
+
+
+class Model(BaseModel):
+    """Base of request and response bodies: unknown fields are refused, texts trimmed, built when used."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, defer_build=True)
+
+
+class RetryWhole(Exception):
+    """The database rolled everything back; running the whole use case again is safe and right."""
+
+
+class Call:
+    """One request, as routes see it."""
+
+    def __init__(self, request: Request, request_id: str) -> None:
+        self.request = request
+        self.request_id = request_id
+
+    def header(self, name: str) -> str:
+        """A request header, or an empty string."""
+        return self.request.headers.get(name, "")
+
+    @property
+    def raw(self) -> bytes:
+        """The body exactly as it came."""
+        return self.request.get_data(cache=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Route:
+    """One operation: what OpenAPI says of it, and how to call it."""
+
+    method: str
+    path: str
+    handler: Callable[..., Any]
+    status: int
+    public: bool
+    takes: dict[str, Any]
+    gives: Any
+    summary: str = ""
+
+
+Use = TypeVar("Use", bound=Callable[..., Any])
+
+
+@dataclass
+class Api:
+    """The routes of one function.
+
+    A route is a function whose parameters say what it needs: path parameters by name (``str``),
+    ``body`` and ``query`` (pydantic models), ``call`` (:class:`Call`), and ``caller``: the result of
+    ``authenticate``. Every route needs a caller unless it is declared ``public``.
+    """
+
+    name: str
+    authenticate: Callable[[Call], Any] | None = None
+    routes: list[Route] = field(default_factory=list)
+
+    def get(self, path: str, **options: Any) -> Callable[[Use], Use]:
+        """Register a GET route; options as :meth:`route`."""
+        return self.route("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Callable[[Use], Use]:
+        """Register a POST route."""
+        return self.route("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Callable[[Use], Use]:
+        """Register a PUT route."""
+        return self.route("PUT", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Callable[[Use], Use]:
+        """Register a DELETE route."""
+        return self.route("DELETE", path, **options)
+
+    def route(self, method: str, path: str, *, status: int = 200, public: bool = False
+              ) -> Callable[[Use], Use]:
+        """Register a route. ``status`` is the answer's when all goes well."""
+        def register(handler: Use) -> Use:
+            hints = get_type_hints(handler)
+            gives = hints.pop("return", None)
+            takes = {name: hints.get(name, str) for name in inspect.signature(handler).parameters}
+            summary = (handler.__doc__ or "").strip().split("\n")[0]
+            self.routes.append(Route(method, path, handler, status, public, takes, gives, summary))
+            return handler
+        return register
+
+
+class _App:
+    """The WSGI application of one :class:`Api`."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._map = Map([Rule(route.path, methods=[route.method], endpoint=route) for route in api.routes],
+                        strict_slashes=False, merge_slashes=False)
+        self._prefix = f"/api/{api.name}"
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        started = time.perf_counter()
+        request = Request(environ)
+        request_id = _request_id(request)
+        log.bind(request_id=request_id, function=self._api.name)
+        route_name = "-"
+        try:
+            route, arguments = self._match(environ)
+            route_name = f"{route.method} {route.path}"
+            response = self._run(route, arguments, Call(request, request_id))
+        except AppError as error:
+            response = _error(error, request_id)
+        except Exception as error:  # noqa: BLE001 - the one place where the unexpected ends: logged, answered 500
+            log.failure("request.failed", error, route=route_name)
+            response = _error(AppError(), request_id)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Request-Id"] = request_id
+        log.event("request", route=route_name, status=response.status_code,
+                  ms=round((time.perf_counter() - started) * 1000, 1))
+        return response(environ, start_response)
+
+    def _match(self, environ: dict[str, Any]) -> tuple[Route, dict[str, Any]]:
+        path = environ.get("PATH_INFO", "/")
+        if path.startswith(self._prefix):  # a path rule that passes the whole path on
+            path = path[len(self._prefix):] or "/"
+        try:
+            route, arguments = self._map.bind("").match(path.encode("latin-1").decode("utf-8", "replace"),
+                                                        environ.get("REQUEST_METHOD", "GET"))
+            return route, dict(arguments)
+        except MethodNotAllowed:
+            raise _WrongMethod from None
+        except (NoRoute, HTTPException):
+            raise NotFound(code="no_such_address", message="访问的地址不存在，请升级小程序后重试。") from None
+
+    def _run(self, route: Route, arguments: dict[str, Any], call: Call) -> Response:
+        if "caller" in route.takes:  # before the body is read
+            assert self._api.authenticate is not None
+            arguments["caller"] = self._api.authenticate(call)
+        for name, kind in route.takes.items():
+            if name == "call":
+                arguments[name] = call
+            elif name == "body":
+                arguments[name] = read_body(call, kind)
+            elif name == "query":
+                arguments[name] = _validated(partial(kind.model_validate, call.request.args.to_dict()))
+        for attempt in range(RETRIES):
+            try:
+                return _answer(route.handler(**arguments), route.status)
+            except RetryWhole as again:
+                log.event("request.retried", attempt=attempt + 1, reason=str(again))
+        raise Conflict("当前操作人数较多，请稍后重试。", code="busy")
+
+
+class _WrongMethod(AppError):
+    status, code, message = 405, "method_not_allowed", "不支持的操作方式，请升级小程序后重试。"
+
+
+def read_body(call: Call, kind: type[BaseModel]) -> Any:
+    """The body as ``kind``.
+
+    Raises TooLarge, BadRequest (not JSON) or Invalid (names the fields, never their values).
+    """
+    length = call.request.content_length
+    if length is not None and length > MAX_BODY:
+        raise TooLarge
+    raw = call.raw
+    if len(raw) > MAX_BODY:
+        raise TooLarge
+    return _validated(partial(kind.model_validate_json, raw))
+
+
+def _validated(build: Callable[[], Any]) -> Any:
+    try:
+        return build()
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        if any(problem["type"] == "json_invalid" for problem in problems):
+            raise BadRequest(code="malformed_json") from None
+        names = sorted({".".join(str(part) for part in problem["loc"]) or "body" for problem in problems})
+        raise Invalid(fields=names) from None
+
+
+def _answer(result: Any, status: int) -> Response:
+    if isinstance(result, Response):
+        return result
+    if result is None:
+        return Response(status=204)
+    text = (result.model_dump_json() if isinstance(result, BaseModel)
+            else json.dumps(result, ensure_ascii=False, separators=(",", ":")))
+    return Response(text, status=status, mimetype="application/json")
+
+
+def _error(error: AppError, request_id: str) -> Response:
+    content: dict[str, Any] = {"code": error.code, "message": error.message, "request_id": request_id}
+    if error.fields:
+        content["fields"] = error.fields
+    return Response(json.dumps({"error": content}, ensure_ascii=False), status=error.status,
+                    mimetype="application/json")
+
+
+def _request_id(request: Request) -> str:
+    given = request.headers.get("X-Scf-Request-Id", "")
+    return given if re.fullmatch(r"[0-9A-Za-z-]{8,64}", given) else str(uuid4())
+
+
+def http_function(api: Api) -> tuple[_App, Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]]:
+    """The two doors of an HTTP function: a WSGI app (Web function) and ``main_handler`` (event function)."""
+    app = _App(api)
+
+    def main_handler(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
+        from serverless_wsgi import handle_request
+
+        result: dict[str, Any] = handle_request(app, translate(event, context), context)
+        headers = result.pop("multiValueHeaders", None)
+        if headers:
+            result["headers"] = {name: values[0] if len(values) == 1 else values
+                                 for name, values in headers.items()}
+        return {"isBase64Encoded": result.pop("isBase64Encoded", False), **result}
+
+    return app, main_handler
+
+
+def translate(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
+    """Tencent's Function-URL or API-Gateway event as the form serverless-wsgi reads.
+
+    It would lose ``queryString`` and the caller's address; header case varies, so all are lowered.
+    """
+    headers = {str(name).lower(): value for name, value in (event.get("headers") or {}).items()}
+    headers.setdefault("x-scf-request-id", str(context.get("request_id", "")))
+    query: dict[str, list[str]] = {}
+    given = event.get("queryString") or event.get("queryStringParameters") or {}
+    if isinstance(given, str):
+        given = dict(part.partition("=")[::2] for part in given.split("&") if part)
+    for name, value in given.items():
+        query[name] = [unquote(str(one)) for one in (value if isinstance(value, list) else [value])]
+    source = (event.get("requestContext") or {}).get("sourceIp") or headers.get("x-scf-remote-addr", "")
+    return {
+        "httpMethod": event.get("httpMethod", "GET"),
+        "path": event.get("path") or "/",
+        "headers": headers,
+        "multiValueQueryStringParameters": query,
+        "requestContext": {"identity": {"sourceIp": source}},
+        "body": event.get("body") or "",
+        "isBase64Encoded": bool(event.get("isBase64Encoded")),
+    }

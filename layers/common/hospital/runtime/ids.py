@@ -1,0 +1,14 @@
+"""Ids that may be shown outside: time-ordered and random (ULID, 26 characters), never counters."""
+
+from __future__ import annotations
+
+import os
+import time
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
+
+
+def new_id() -> str:
+    """A fresh ULID: 48 bits of milliseconds, 80 random bits. Fits every outside number's alphabet."""
+    number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    return "".join([_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)])

@@ -1,0 +1,1 @@
+"""Sessions, ciphers for personal data, and the audit."""

@@ -1,0 +1,43 @@
+"""``python -m sandbox``: start the whole outside world and the functions, serve until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from datetime import datetime
+from pathlib import Path
+
+from sandbox.town import PROJECT, Database, Town, start_of_day, write_addresses
+
+
+def main() -> None:
+    """Read the command line, start, write ``addresses.json`` into the state folder, wait for a signal."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=main.__doc__)
+    parser.add_argument("--mysql", required=True, help="host:port of the server (root, no password)")
+    parser.add_argument("--database", required=True, help="the migrated database to use")
+    parser.add_argument("--state", required=True, type=Path, help="folder for logs and addresses.json")
+    parser.add_argument("--now", type=datetime.fromisoformat, help="the clock at the start (default: 07:30 today)")
+    parser.add_argument("--manual-timers", action="store_true", help="timers fire only by control")
+    parser.add_argument("--real-time", action="store_true", help="functions run on real time, without libfaketime")
+    parser.add_argument("--manifest", type=Path, default=PROJECT / "serverless.yml")
+    parser.add_argument("--port", type=int, default=0, help="the gateway's; the others follow it (0: any)")
+    options = parser.parse_args()
+    host, _, port = options.mysql.partition(":")
+    moment = None if options.real_time else options.now or start_of_day()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    town = Town(Database(host, int(port), options.database), options.state, moment=moment,
+                timers=not options.manual_timers, manifest=options.manifest, preload=not options.real_time,
+                port=options.port)
+    try:
+        town.prepare()
+        write_addresses(town, options.state / "addresses.json")
+        stop.wait()
+    finally:
+        town.stop()
+
+
+if __name__ == "__main__":
+    main()

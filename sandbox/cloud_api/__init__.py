@@ -1,0 +1,5 @@
+"""The Tencent Cloud API on your desk: SCF ``Invoke`` and SSM ``GetSecretValue``, signatures verified."""
+
+from sandbox.cloud_api.service import CloudApi
+
+__all__ = ["CloudApi"]

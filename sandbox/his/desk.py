@@ -1,0 +1,162 @@
+"""The control side of the HIS: what the hospital's own staff would do, and a look into its books."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, jsonify, request
+
+from sandbox.his.model import KINDS, PERIODS, Department, Doctor, Refused, Schedule, Slot
+from sandbox.his.patients import NAME
+from sandbox.his.staff import ASSOCIATE
+from sandbox.his.wire import CODE, Fields, json_object
+
+if TYPE_CHECKING:
+    from sandbox.his.system import His
+
+MOST_SLOTS = 10_000
+_SESSION_FIELDS = (
+    "department_code", "department_codes", "doctor_code", "doctor", "doctor_name", "title", "date",
+    "period", "kind", "fee_fen", "slots", "minutes",
+)
+
+
+def add_desk(his: His) -> None:
+    """Put the control routes onto ``his.control``; a wrong request is answered 4xx ``{"error": …}``."""
+    control = his.control
+
+    @control.errorhandler(Refused)
+    def refused(error: Refused) -> tuple[Response, int]:
+        where = f" ({error.field})" if error.field else ""
+        return jsonify(error=f"{error.code}{where}: {error.message}"), error.status
+
+    @control.get("/books", endpoint="books")
+    def books() -> Response:
+        with his.lock:
+            return jsonify(list(his.registrations.books()))
+
+    @control.get("/patients", endpoint="patients")
+    def patients() -> Response:
+        with his.lock:
+            return jsonify(patients=his.patients.listing())
+
+    @control.get("/departments", endpoint="departments")
+    def departments() -> Response:
+        with his.lock:
+            return jsonify(departments=[one.wire() for one in his.sessions.departments.values()])
+
+    @control.get("/doctors", endpoint="doctors")
+    def doctors() -> Response:
+        with his.lock:
+            return jsonify(doctors=[one.wire() for one in his.sessions.doctors.values()])
+
+    @control.post("/schedules", endpoint="open_schedule")
+    def open_schedule() -> tuple[Response, int]:
+        with his.lock:
+            return jsonify(_open(his).wire(his.clock.now())), 201
+
+    @control.post("/schedules/<code>/stop", endpoint="stop_schedule")
+    def stop_schedule(code: str) -> Response:
+        with his.lock:
+            session = _session(his, code)
+            session.state = "STOPPED"
+            return jsonify(session.wire(his.clock.now()))
+
+    @control.post("/schedules/<code>/reopen", endpoint="reopen_schedule")
+    def reopen_schedule(code: str) -> Response:
+        with his.lock:
+            session = _session(his, code)
+            session.state = "OPEN"
+            return jsonify(session.wire(his.clock.now()))
+
+    @control.post("/schedules/<code>/fee", endpoint="change_fee")
+    def change_fee(code: str) -> Response:
+        fields = Fields(json_object(request.get_data()), ("fee_fen",))
+        with his.lock:
+            session = _session(his, code)
+            session.fee_fen = fields.fen("fee_fen")
+            return jsonify(session.wire(his.clock.now()))
+
+    @control.post("/slots/<code>/take", endpoint="take_slot")
+    def take_slot(code: str) -> Response:
+        with his.lock:
+            slot = _slot(his, code)
+            if not slot.is_free(his.clock.now()):
+                raise Refused("SLOT_TAKEN", "号源已被占用")
+            slot.sold = True
+            return jsonify(slot.wire(his.clock.now()))
+
+    @control.post("/slots/<code>/free", endpoint="free_slot")
+    def free_slot(code: str) -> Response:
+        with his.lock:
+            slot = _slot(his, code)
+            if slot.held_by(his.clock.now()):
+                raise Refused("SLOT_HELD", "号源由一个有效挂号占用，请用解锁或退号")
+            slot.sold = False
+            return jsonify(slot.wire(his.clock.now()))
+
+    @control.post("/registrations/<trade_no>/check-in", endpoint="check_in")
+    def check_in(trade_no: str) -> Response:
+        with his.lock:
+            his.registrations.check_in(trade_no)
+        return jsonify(trade_no=trade_no, checked_in=True)
+
+
+def _session(his: His, code: str) -> Schedule:
+    session = his.sessions.schedule(code)
+    if session is None:
+        raise Refused("SCHEDULE_UNKNOWN", "班次不存在", 404)
+    return session
+
+
+def _slot(his: His, code: str) -> Slot:
+    slot = his.sessions.slot(code)
+    if slot is None:
+        raise Refused("SLOT_UNKNOWN", "号源不存在", 404)
+    return slot
+
+
+def _open(his: His) -> Schedule:
+    body = json_object(request.get_data())
+    fields = Fields(body, _SESSION_FIELDS)
+    day, period = fields.day("date"), fields.choice("period", PERIODS)
+    kind, fee_fen = fields.choice("kind", KINDS), fields.fen("fee_fen")
+    number = fields.number("slots", 1, MOST_SLOTS)
+    minutes = fields.number("minutes", 1, 30) if fields.has("minutes") else None
+    homes = [_department(his, code) for code in _department_codes(fields, body)]
+    department = _department(his, fields.text("department_code", CODE)) if fields.has("department_code") \
+        else homes[0]
+    if not his.sessions.in_horizon(day):
+        raise Refused("DAY_OUT_OF_RANGE", "日期不在排班范围内", 422, "date")
+    doctor = _doctor(his, fields, homes)
+    return his.sessions.open(department, doctor, day, period, kind, fee_fen=fee_fen, number=number,
+                             minutes=minutes)
+
+
+def _department_codes(fields: Fields, body: dict[str, Any]) -> list[str]:
+    """The departments of a new doctor; by default the session's own."""
+    codes = body.get("department_codes")
+    if codes is None:
+        return [fields.text("department_code", CODE)]
+    if not isinstance(codes, list) or not codes or not all(isinstance(code, str) for code in codes):
+        raise Refused("INVALID_FIELD", "应为科室代码的列表", 422, "department_codes")
+    return list(dict.fromkeys(codes))
+
+
+def _department(his: His, code: str) -> Department:
+    department = his.sessions.departments.get(code)
+    if department is None:
+        raise Refused("DEPARTMENT_UNKNOWN", "科室不存在", 404)
+    return department
+
+
+def _doctor(his: His, fields: Fields, homes: list[Department]) -> Doctor:
+    if fields.has("doctor_code"):
+        doctor = his.sessions.doctors.get(fields.text("doctor_code", CODE))
+        if doctor is None:
+            raise Refused("DOCTOR_UNKNOWN", "医生不存在", 404)
+        return doctor
+    fields.choice("doctor", ("new",))
+    name = fields.text("doctor_name", NAME) if fields.has("doctor_name") else "曾试诊"
+    title = fields.text("title", NAME) if fields.has("title") else ASSOCIATE
+    return his.sessions.hire(homes, name, title)

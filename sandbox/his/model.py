@@ -1,0 +1,182 @@
+"""What the HIS keeps: departments, doctors, sessions with their slots, patients, registrations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+BEIJING = timezone(timedelta(hours=8))  # the hospital's own time; no summer time since 1991
+
+PERIODS: dict[str, tuple[int, int]] = {  # start and end, in minutes of the hospital day
+    "MORNING": (8 * 60, 12 * 60),
+    "AFTERNOON": (13 * 60 + 30, 17 * 60),
+    "EVENING": (18 * 60, 20 * 60 + 30),
+}
+KINDS = ("ORDINARY", "EXPERT", "SPECIAL")
+LIVE = ("LOCKED", "CONFIRMED")  # the states that keep a slot
+
+
+@dataclass(frozen=True)
+class Department:
+    """A second-level department; ``parent_*`` is its first-level group."""
+
+    code: str
+    name: str
+    parent_code: str
+    parent_name: str
+    specialty_code: str
+    specialty_name: str
+    focus: str  # what it treats, for people's texts
+    size: int  # 1 to 3
+    introduction: str
+    location: str
+    phone: str | None
+
+    def wire(self) -> dict[str, Any]:
+        """The department as the interface shows it."""
+        shown: dict[str, Any] = {
+            "code": self.code, "name": self.name, "parent_code": self.parent_code,
+            "parent_name": self.parent_name, "specialty_code": self.specialty_code,
+            "specialty_name": self.specialty_name, "introduction": self.introduction,
+            "location": self.location,
+        }
+        return shown if self.phone is None else {**shown, "phone": self.phone}
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """A doctor who sees outpatients in one department or several."""
+
+    code: str
+    name: str
+    sex: str
+    title: str
+    department_codes: tuple[str, ...]
+    introduction: str
+    expertise: str
+
+    def wire(self) -> dict[str, Any]:
+        """The doctor as the interface shows them."""
+        return {
+            "code": self.code, "name": self.name, "sex": self.sex, "title": self.title,
+            "department_codes": list(self.department_codes), "introduction": self.introduction,
+            "expertise": self.expertise, "employed": True,
+        }
+
+
+@dataclass(eq=False)
+class Registration:
+    """One trade: a slot for a patient, or (``slot`` None) the mark that its number must never be used.
+
+    ``stored`` is the last state written; the state seen at a moment is ``state_at``.
+    """
+
+    trade_no: str
+    code: str | None
+    slot: Slot | None
+    patient_code: str | None
+    fee_fen: int | None
+    hold_until: datetime | None
+    stored: str
+    changed: datetime
+    mode: str | None = None  # PREPAID or AT_CHECKIN once confirmed
+    paid_fen: int = 0
+    transaction_id: str | None = None
+    paid_at: datetime | None = None
+    refund_fen: int = 0
+    reason: str | None = None
+    visit_number: str | None = None
+    checked_in: bool = False
+
+    def state_at(self, now: datetime) -> str:
+        """LOCKED, EXPIRED, UNLOCKED, CONFIRMED or CANCELLED at ``now``."""
+        if self.stored == "LOCKED" and self.hold_until is not None and self.hold_until <= now:
+            return "EXPIRED"
+        return self.stored
+
+    def changed_at(self, now: datetime) -> datetime:
+        """When the state seen at ``now`` began; a lock expires at its ``hold_until``."""
+        if self.state_at(now) == "EXPIRED" and self.hold_until is not None:
+            return self.hold_until
+        return self.changed
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One place in a session, for one patient."""
+
+    code: str
+    number: int
+    starts_at: datetime
+    ends_at: datetime
+    schedule: Schedule
+    sold: bool = False  # taken by another channel: the window, the phone
+    holder: Registration | None = None  # the last registration that took it
+
+    def held_by(self, now: datetime) -> Registration | None:
+        """The live registration on this slot; an expired lock is none."""
+        return self.holder if self.holder and self.holder.state_at(now) in LIVE else None
+
+    def is_free(self, now: datetime) -> bool:
+        """Whether a patient may have it."""
+        return not self.sold and self.held_by(now) is None
+
+    def wire(self, now: datetime) -> dict[str, Any]:
+        """The slot as the interface shows it."""
+        return {
+            "code": self.code, "number": self.number, "starts_at": self.starts_at.isoformat(),
+            "ends_at": self.ends_at.isoformat(), "state": "FREE" if self.is_free(now) else "TAKEN",
+        }
+
+
+@dataclass(eq=False)
+class Schedule:
+    """One session (班次): a doctor in a department in one period of one day."""
+
+    code: str
+    department: Department
+    doctor: Doctor
+    day: date
+    period: str
+    kind: str
+    fee_fen: int
+    starts_at: datetime
+    ends_at: datetime
+    clinic_room: str
+    state: str = "OPEN"
+    slots: list[Slot] = field(default_factory=list)
+
+    def cut_slots(self, number: int, each: timedelta) -> None:
+        """Make ``number`` slots of length ``each`` from the start."""
+        self.slots = [
+            Slot(f"{self.code}-{at + 1:02d}", at + 1, self.starts_at + at * each,
+                 self.starts_at + (at + 1) * each, self)
+            for at in range(number)
+        ]
+
+    def wire(self, now: datetime) -> dict[str, Any]:
+        """The session as the interface shows it."""
+        return {
+            "code": self.code, "department_code": self.department.code, "doctor_code": self.doctor.code,
+            "date": self.day.isoformat(), "period": self.period, "kind": self.kind,
+            "fee_fen": self.fee_fen, "starts_at": self.starts_at.isoformat(),
+            "ends_at": self.ends_at.isoformat(), "state": self.state, "clinic_room": self.clinic_room,
+            "slots": [slot.wire(now) for slot in self.slots],
+        }
+
+
+def moment_of(day: date, minutes: int) -> datetime:
+    """The moment ``minutes`` after the hospital day's midnight."""
+    return datetime(day.year, day.month, day.day, tzinfo=BEIJING) + timedelta(minutes=minutes)
+
+
+class Refused(Exception):
+    """A definite refusal: this call changed nothing. ``field`` names the one field that was wrong, if any."""
+
+    def __init__(self, code: str, message: str, status: int = 409, field: str | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.field = field

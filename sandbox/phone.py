@@ -1,0 +1,168 @@
+"""A patient's phone: signs in, calls the functions, pays with a thumb, reads its inbox.
+
+Used by the demo, the tests and the benchmarks. It knows only the mini-program's public API and the
+sandbox's control interface.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Any
+
+import requests
+
+
+class Refused(Exception):
+    """An answer that is no success; ``status`` and ``error`` as answered."""
+
+    def __init__(self, status: int, error: dict[str, Any]) -> None:
+        super().__init__(f"{status} {error.get('code')}: {error.get('message')}")
+        self.status = status
+        self.error = error
+        self.code = error.get("code")
+
+
+class Control:
+    """The sandbox's control interface."""
+
+    def __init__(self, addresses: dict[str, str]) -> None:
+        self.addresses = addresses
+        self._http = requests.Session()
+
+    def __call__(self, method: str, path: str, **body: Any) -> Any:
+        """One call; the answer's JSON. Raises Refused."""
+        return _read(self._http.request(method, self.addresses["control"] + path, json=body, timeout=120))
+
+    def fault(self, system: str, operation: str, kind: str, *, times: int = 1, after: int = 0, **params: Any) -> None:
+        """Order a fault."""
+        self("POST", "/faults", system=system, operation=operation, kind=kind, times=times, after=after, params=params)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass at once."""
+        self("POST", "/clock/advance", seconds=seconds)
+
+    def settle(self, timeout: float = 20) -> None:
+        """Wait until nothing is under way. Raises TimeoutError."""
+        if not self("POST", "/settle", timeout=timeout)["settled"]:
+            raise TimeoutError(f"the sandbox did not settle within {timeout} s")
+
+    def work(self, *functions: str) -> None:
+        """Fire the minute timers of the worker and the refund function (or those named), then settle."""
+        for function in functions or ("worker", "refund"):
+            answer = self("POST", f"/scf/timers/{function}/every-minute/fire")
+            if "error" in answer:
+                raise RuntimeError(f"{function}: {answer['error']}")
+        self.settle()
+
+    def operate(self, action: str, **command: Any) -> Any:
+        """An operator's command; its result. Raises Refused when it is refused."""
+        answer = self("POST", "/scf/invoke/operations", event={"action": action, "by": "operator", **command})
+        if "error" in answer:
+            raise RuntimeError(str(answer["error"]))
+        result = answer["result"]
+        if "error" in result:
+            raise Refused(400, result["error"])
+        return result
+
+
+class Phone:
+    """One WeChat user with their phone."""
+
+    def __init__(self, control: Control, number: str | None = None) -> None:
+        self.control = control
+        born = control("POST", "/wechat/phones", **({"phone": number} if number else {}))
+        self.openid: str = born["openid"]
+        self.number: str = born["phone"]
+        self.secret = secrets.token_urlsafe(32)
+        self.token = ""
+        self._http = requests.Session()
+
+    # -- the API ------------------------------------------------------------------------------------
+    def call(self, method: str, path: str, body: Any = None, *, key: str | None = None, **options: Any) -> Any:
+        """One request to ``/api/<path>``; the answer's JSON (None for 204). Raises Refused."""
+        return _read(self.raw(method, path, body, key=key, **options))
+
+    def raw(self, method: str, path: str, body: Any = None, *, key: str | None = None, **options: Any
+            ) -> requests.Response:
+        """One request, as it is answered."""
+        headers = {**options.pop("headers", {})}
+        if self.token:
+            headers = {"Authorization": f"Bearer {self.token}", "X-Client-Secret": self.secret, **headers}
+        if key:
+            headers["Idempotency-Key"] = key
+        if body is not None:
+            options["json"] = body
+        return self._http.request(method, f"{self.control.addresses['scf']}/api/{path}", headers=headers,
+                                  timeout=options.pop("timeout", 60), **options)
+
+    def sign_in(self) -> Phone:
+        """wx.login, then a session."""
+        code = self.control("POST", f"/wechat/phones/{self.openid}/login-code")["code"]
+        digest = hashlib.sha256(self.secret.encode()).hexdigest()
+        self.token = self.call("POST", "account/sessions", {"code": code, "secret_hash": digest})["token"]
+        return self
+
+    def phone_code(self) -> str:
+        """What the getPhoneNumber button gives."""
+        return str(self.control("POST", f"/wechat/phones/{self.openid}/phone-code")["code"])
+
+    def allow_messages(self, scene: str, times: int = 5) -> None:
+        """Tap "allow" for the templates of a scene."""
+        for template in self.call("GET", "account/message-templates", params={"scene": scene})["template_ids"]:
+            self.control("POST", f"/wechat/phones/{self.openid}/consent", template_id=template, accept=True,
+                         times=times)
+
+    def inbox(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Messages on the phone, oldest first, of one template's title when given."""
+        messages = self.control("GET", f"/wechat/phones/{self.openid}/inbox")
+        return [one for one in messages if name in (None, one["template_name"])]
+
+    # -- what a patient does ------------------------------------------------------------------------
+    def add_patient(self, person: dict[str, Any], **changes: Any) -> dict[str, Any]:
+        """Bind a person; consents as in force are given unless ``changes`` say otherwise."""
+        texts = {one["purpose"]: one["version"] for one in self.call("GET", "account/consents")["texts"]}
+        wanted = ["HEALTH_DATA"] + (["CHILD_GUARDIAN"] if person.get("guardian") else [])
+        answer: dict[str, Any] = self.call("POST", "account/patients", {
+            "phone": self.number, "relation": "OTHER",
+            "consents": [{"purpose": purpose, "version": texts[purpose]} for purpose in wanted], **person, **changes})
+        return answer
+
+    def book(self, patient_id: str, session: dict[str, Any], *, slot_id: str | None = None, key: str | None = None,
+             **changes: Any) -> dict[str, Any]:
+        """Take a place in a session."""
+        answer: dict[str, Any] = self.call(
+            "POST", "booking/bookings", {"patient_id": patient_id, "schedule_id": session["id"], "slot_id": slot_id,
+                                         "fee_fen": session["fee_fen"], **changes},
+            key=key or secrets.token_hex(16))
+        return answer
+
+    def open_payment(self, booking_id: str) -> dict[str, str]:
+        """Lock it in the HIS and get what wx.requestPayment needs."""
+        payment: dict[str, str] = self.call("POST", f"booking/bookings/{booking_id}/payment")["payment"]
+        return payment
+
+    def thumb(self, payment: dict[str, str], **how: Any) -> dict[str, str]:
+        """Press the thumb on the payment sheet; transaction id and trade number."""
+        prepay_id = payment["package"].partition("=")[2]
+        answer: dict[str, str] = self.control("POST", f"/wechatpay/prepay/{prepay_id}/pay", openid=self.openid,
+                                              **payment, **how)
+        return answer
+
+    def booking(self, booking_id: str) -> dict[str, Any]:
+        """A registration as it is now."""
+        answer: dict[str, Any] = self.call("GET", f"booking/bookings/{booking_id}")
+        return answer
+
+
+def _read(response: requests.Response) -> Any:
+    if response.status_code == 204:
+        return None
+    try:
+        content = response.json()
+    except ValueError:
+        content = {"error": {"code": "not_json", "message": response.text[:200]}}
+    if response.status_code >= 400:
+        error = content.get("error", content) if isinstance(content, dict) else {}
+        raise Refused(response.status_code, error if isinstance(error, dict) else {"message": error})
+    return content

@@ -1,0 +1,135 @@
+"""What all outside systems share: a Flask app on its own port, faults, a journal, a control part."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Flask, Response, g, request
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from sandbox.clock import Clock
+from sandbox.faults import Fault, Faults
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"  # keep-alive, like the real ones
+
+    def log_request(self, *args: Any, **kwargs: Any) -> None:
+        """Quiet: the journal is the log."""
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+@dataclass
+class World:
+    """What every system is given: the clock, the faults in force and the shared journal."""
+
+    clock: Clock
+    faults: Faults
+    journal: deque[dict[str, Any]]
+
+
+class System:
+    """One outside system. Subclasses add routes to ``self.app`` and to ``self.control``.
+
+    A route's endpoint name (``@app.post(..., endpoint="close")``) is the operation that faults and the
+    journal speak of. ``refusal`` builds the system's own form of an error answer; answers are signed in
+    ``seal`` which sees every answer but garbage.
+    """
+
+    name = "system"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.clock = world.clock
+        self.lock = threading.RLock()  # guards the system's state; one call at a time changes it
+        self.app = Flask(f"sandbox.{self.name}")
+        self.control = Blueprint(self.name, f"sandbox.{self.name}.control")
+        self.app.before_request(self._before)
+        self.app.after_request(self._after)
+        self.address = ""
+
+    # -- for subclasses -------------------------------------------------------------------------
+    def refusal(self, code: str, message: str, status: int) -> Response:
+        """A definite refusal in this system's own form."""
+        return Response(self.app.json.dumps({"code": code, "message": message}), status=status,
+                        content_type="application/json")
+
+    def seal(self, response: Response) -> Response:
+        """Sign an answer the way the real system does. The default signs nothing."""
+        return response
+
+    def operation(self) -> str:
+        """The name of the running call's operation, for faults and the journal."""
+        return request.endpoint or "unknown"
+
+    def note(self, **facts: Any) -> None:
+        """Add facts (ids, never personal data) to this call's line in the journal."""
+        g.facts = {**getattr(g, "facts", {}), **facts}
+
+    # -- the call -------------------------------------------------------------------------------
+    def _before(self) -> Response | None:
+        g.started = time.perf_counter()
+        g.fault = fault = self.world.faults.take(self.name, self.operation())
+        if fault is None or fault.kind == "cut_after":
+            return None
+        if fault.kind == "delay":
+            time.sleep(float(fault.params.get("seconds", 1)))
+            return None
+        if fault.kind == "cut_before":
+            return self._cut()
+        if fault.kind == "refuse":
+            return self.refusal(
+                str(fault.params.get("code", "REFUSED")),
+                str(fault.params.get("message", "refused on demand")),
+                int(fault.params.get("status", 400)),
+            )
+        if fault.kind == "error":
+            return Response("upstream error", status=int(fault.params.get("status", 500)))
+        return None if fault.params.get("effect") else self._garbage(fault)
+
+    def _after(self, response: Response) -> Response:
+        fault: Fault | None = getattr(g, "fault", None)
+        self.world.journal.append({
+            "at": self.clock.now().isoformat(), "system": self.name, "operation": self.operation(),
+            "method": request.method, "path": request.path, "status": response.status_code,
+            "fault": fault.kind if fault else None,
+            "ms": round((time.perf_counter() - g.started) * 1000, 1), **getattr(g, "facts", {}),
+        })
+        if fault and fault.kind == "cut_after":
+            return self._cut()
+        if fault and fault.kind == "garbage":
+            return self._garbage(fault)
+        if fault and fault.kind in ("cut_before", "error"):
+            return response
+        return self.seal(response)
+
+    @staticmethod
+    def _cut() -> Response:
+        connection = request.environ.get("werkzeug.socket")
+        if connection is not None:
+            connection.shutdown(socket.SHUT_RDWR)
+        return Response(status=500)
+
+    @staticmethod
+    def _garbage(fault: Fault) -> Response:
+        return Response(b"\x00<html>502 \xff{", status=int(fault.params.get("status", 200)),
+                        content_type="text/html")
+
+    # -- serving --------------------------------------------------------------------------------
+    def serve(self, port: int = 0) -> str:
+        """Start serving on 127.0.0.1 in a thread; returns the base address."""
+        server = make_server("127.0.0.1", port, self.app, threaded=True, request_handler=_Handler)
+        threading.Thread(target=server.serve_forever, name=f"sandbox-{self.name}", daemon=True).start()
+        self.address = f"http://127.0.0.1:{server.server_port}"
+        return self.address
+
+    def stop(self) -> None:
+        """Release what the system started besides its server (processes, threads)."""

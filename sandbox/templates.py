@@ -1,0 +1,35 @@
+"""The subscription templates that the sandbox's hospital chose in WeChat's library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_BOOKING = {"name1": ("patient", "就诊人"), "thing2": ("doctor", "医生"), "thing3": ("department", "科室"),
+            "time4": ("time", "就诊时间")}
+_CHOSEN: dict[str, tuple[str, str, dict[str, tuple[str, str]], str]] = {
+    "booking_confirmed": ("T7e57-booking-confirmed", "挂号成功通知", {
+        **_BOOKING, "thing5": ("note", "温馨提示")}, "pages/booking/list"),
+    "booking_failed": ("T7e57-booking-failed", "挂号失败通知", {
+        **_BOOKING, "thing5": ("note", "原因")}, "pages/booking/list"),
+    "booking_cancelled": ("T7e57-booking-cancelled", "取消预约通知", {
+        **_BOOKING, "amount5": ("amount", "金额"), "thing6": ("note", "备注")}, "pages/booking/list"),
+    "patient_bound": ("T7e57-patient-bound", "绑定通知", {
+        "name1": ("patient", "就诊人"), "character_string2": ("card", "就诊卡号"), "time3": ("time", "绑定时间"),
+        "thing4": ("note", "备注")}, "pages/patients/list"),
+    "patient_unbound": ("T7e57-patient-unbound", "解除绑定通知", {
+        "name1": ("patient", "就诊人"), "character_string2": ("card", "就诊卡号"), "time3": ("time", "解绑时间"),
+        "thing4": ("note", "备注")}, "pages/patients/list"),
+}
+
+# As WeChat knows them.
+TEMPLATES: dict[str, dict[str, Any]] = {
+    template_id: {"name": title, "keywords": {keyword: label for keyword, (_, label) in keywords.items()},
+                  "long_term": False}
+    for template_id, title, keywords, _ in _CHOSEN.values()}
+
+
+def policy_templates() -> dict[str, Any]:
+    """As the hospital's setting ``message_templates`` says it."""
+    return {kind: {"template_id": template_id, "page": page,
+                   "keywords": {ours: keyword for keyword, (ours, _) in keywords.items()}}
+            for kind, (template_id, _, keywords, page) in _CHOSEN.items()}

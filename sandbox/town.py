@@ -1,0 +1,287 @@
+"""The whole outside world together: every system, their keys, and the functions between them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, jsonify, request
+from flask.typing import ResponseReturnValue
+from werkzeug.serving import make_server
+
+from sandbox.clock import Clock
+from sandbox.cloud_api import CloudApi
+from sandbox.cos import Cos
+from sandbox.faults import KINDS, Fault, Faults
+from sandbox.his import His
+from sandbox.scf import Scf
+from sandbox.system import System, World
+from sandbox.templates import TEMPLATES, policy_templates
+from sandbox.wechat import WeChat
+from sandbox.wechatpay import WeChatPay
+
+PROJECT = Path(__file__).resolve().parent.parent
+APP_ID = "wx7e57000000000001"
+MERCHANT = "1900000001"
+PUBLIC_KEY_ID = "PUB_KEY_ID_TEST_0000000001"
+
+
+@dataclass(frozen=True)
+class Database:
+    """The MySQL server that the functions use: root without a password, on this machine."""
+
+    host: str
+    port: int
+    name: str
+
+
+class Town:
+    """Starts and owns every system. ``state`` is a folder for logs and staging.
+
+    ``moment`` is what the clock shows at the start (aware); with ``preload`` the function processes are
+    given the same clock by libfaketime, without it they run on real time (for benchmarks).
+    """
+
+    def __init__(self, database: Database, state: Path, *, moment: datetime | None = None, timers: bool = True,
+                 manifest: Path = PROJECT / "serverless.yml", preload: bool = True, port: int = 0) -> None:
+        state = state.resolve()
+        state.mkdir(parents=True, exist_ok=True)
+        offset_file = state / "clock-offset"
+        self.clock = Clock(offset_file)
+        if moment is not None:
+            self.clock.set(moment)
+        self.world = World(self.clock, Faults(), deque(maxlen=20_000))
+        self._keys = _Keys.make()
+        self.systems: dict[str, System] = {}
+        self._start_outside(port)
+        self._start_cloud(database, state, timers, manifest, _faketime(offset_file) if preload else {}, port)
+        self.control = _serve_control(self, port and port + 6)
+
+    def _start_outside(self, port: int) -> None:
+        keys = self._keys
+        self.his = His(self.world, client_id="miniprogram", key=keys.his_key)
+        self.wechat = WeChat(self.world, app_id=APP_ID, app_secret=keys.wechat_app_secret, templates=TEMPLATES)
+        self.wechatpay = WeChatPay(
+            self.world, app_id=APP_ID, merchant_id=MERCHANT, merchant_serial=keys.merchant_serial,
+            merchant_public_key_pem=keys.merchant_public, platform_private_key_pem=keys.platform_private,
+            public_key_id=PUBLIC_KEY_ID, api_v3_key=keys.api_v3_key)
+        self.cos = Cos(self.world, secret_id=keys.credentials["secret_id"], secret_key=keys.credentials["secret_key"])
+        for offset, system in enumerate((self.his, self.wechat, self.wechatpay, self.cos)):
+            self._add(system, port and port + 1 + offset)
+
+    def _start_cloud(self, database: Database, state: Path, timers: bool, manifest: Path, preload: dict[str, str],
+                     port: int) -> None:
+        keys = self._keys
+        # Both addresses are in the functions' environment, so they must be known before anything serves.
+        gateway, cloud = port or _free_port(), port + 5 if port else _free_port()
+        values: dict[str, str] = {
+            "STAGE": "sandbox", "VPC_ID": "vpc-sandbox", "SUBNET_ID": "subnet-sandbox",
+            "CLS_LOGSET_ID": "logset-sandbox", "CLS_TOPIC_ID": "topic-sandbox",
+            "MYSQL_HOST": database.host, "MYSQL_PORT": str(database.port), "MYSQL_DATABASE": database.name,
+            "MYSQL_USER": "root", "WECHAT_APP_ID": APP_ID, "WECHATPAY_MERCHANT_ID": MERCHANT,
+            "WECHATPAY_CERT_SERIAL": keys.merchant_serial, "WECHATPAY_PUBLIC_KEY_ID": PUBLIC_KEY_ID,
+            "HIS_CLIENT_ID": "miniprogram", "WECHAT_BASE": self.wechat.address,
+            "WECHATPAY_BASE": self.wechatpay.address, "HIS_BASE": self.his.address,
+            "CLOUD_API_BASE": f"http://127.0.0.1:{cloud}",
+            "NOTIFY_BASE": f"http://127.0.0.1:{gateway}/api/pay_callback",
+        }
+        self.scf = Scf(self.world, manifest=manifest, project=PROJECT, state=state / "scf", values=values,
+                       layer_paths=[PROJECT / "layers" / "common", PROJECT / "build" / "opt"],
+                       python=[sys.executable, "-S"], preload=preload, credentials=keys.credentials,
+                       run_timers=timers)
+        self.cloud = CloudApi(self.world, scf=self.scf, secrets=keys.entries(), credentials=keys.credentials)
+        self._add(self.cloud, cloud)
+        self._add(self.scf, gateway)
+
+    def _add(self, system: System, port: int) -> None:
+        system.serve(port)
+        self.systems[system.name] = system
+
+    def prepare(self) -> None:
+        """What a hospital does once: choose its message templates, take over the HIS's directory and sessions."""
+        for event in ({"action": "settings.change", "changes": {"message_templates": policy_templates()}},
+                      {"action": "schedules.sync"}):
+            result: Any = self.scf.invoke("operations", {**event, "by": "sandbox"}, asynchronous=False)
+            if "error" in result:
+                raise RuntimeError(f"{event['action']}: {result['error']}")
+
+    def addresses(self) -> dict[str, str]:
+        """Where everything answers."""
+        return {"control": self.control, **{name: system.address for name, system in self.systems.items()}}
+
+    def settle(self, timeout: float) -> bool:
+        """Wait until no notice is under way and no function has anything to do; False when time ran out."""
+        deadline = threading.Event()
+        timer = threading.Timer(timeout, deadline.set)
+        timer.start()
+        try:
+            quiet = 0
+            while quiet < 2 and not deadline.is_set():
+                before = len(self.world.journal), self.world.journal[-1]["at"] if self.world.journal else ""
+                if not (self.wechatpay.notices.settle(1.0)["settled"] and self.scf.settle(1.0)):
+                    quiet = 0
+                    continue
+                after = len(self.world.journal), self.world.journal[-1]["at"] if self.world.journal else ""
+                quiet = quiet + 1 if before == after else 0
+            return quiet >= 2
+        finally:
+            timer.cancel()
+
+    def stop(self) -> None:
+        """End every process the town started."""
+        for system in self.systems.values():
+            system.stop()
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """Test keys, made fresh at every start; none is stored in the project."""
+
+    his_key: str
+    wechat_app_secret: str
+    merchant_private: str
+    merchant_public: str
+    merchant_serial: str
+    platform_private: str
+    platform_public: str
+    api_v3_key: str
+    credentials: dict[str, str]
+
+    @classmethod
+    def make(cls) -> _Keys:
+        merchant, platform = _rsa(), _rsa()
+        return cls(
+            f"test-only-{secrets.token_hex(24)}", secrets.token_hex(16), merchant[0], merchant[1],
+            secrets.token_hex(20).upper(), platform[0], platform[1], secrets.token_hex(16),
+            {"secret_id": f"AKIDtestonly{secrets.token_hex(12)}", "secret_key": secrets.token_hex(16),
+             "token": f"test-only-{secrets.token_hex(16)}"})
+
+    def entries(self) -> dict[str, str]:
+        """The SSM entries that serverless.yml names."""
+        return {
+            "hospital/mysql-password": "", "hospital/data-key": secrets.token_hex(16),
+            "hospital/lookup-key": secrets.token_hex(32), "hospital/wechat-app-secret": self.wechat_app_secret,
+            "hospital/wechatpay-private-key": self.merchant_private,
+            "hospital/wechatpay-api-v3-key": self.api_v3_key,
+            "hospital/wechatpay-public-key": self.platform_public, "hospital/his-key": self.his_key,
+        }
+
+
+def _rsa() -> tuple[str, str]:
+    from cryptography.hazmat.primitives import serialization as pem
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(65537, 2048)
+    return (key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()).decode(),
+            key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo).decode())
+
+
+def _faketime(offset_file: Path) -> dict[str, str]:
+    for folder in (Path("/usr/lib"), Path("/usr/lib64")):
+        for library in sorted(folder.glob("**/faketime/libfaketimeMT.so.1")):
+            return {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(offset_file), "FAKETIME_NO_CACHE": "1",
+                    "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+    raise RuntimeError("libfaketime is missing: run scripts/setup")
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+# -- the control interface --------------------------------------------------------------------------
+def _serve_control(town: Town, port: int) -> str:
+    app = Flask("sandbox.control")
+    app.register_blueprint(_general(town))
+    for name, system in town.systems.items():
+        app.register_blueprint(system.control, url_prefix=f"/{name}")
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    import logging
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    threading.Thread(target=server.serve_forever, name="sandbox-control", daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def _general(town: Town) -> Blueprint:
+    control = Blueprint("general", "sandbox.control.general")
+
+    @control.get("/")
+    def addresses() -> ResponseReturnValue:
+        return jsonify(town.addresses())
+
+    @control.get("/clock")
+    def clock() -> ResponseReturnValue:
+        return jsonify(now=town.clock.now().isoformat())
+
+    @control.put("/clock")
+    def set_clock() -> ResponseReturnValue:
+        moment = datetime.fromisoformat(str(_json()["now"]))
+        if moment.tzinfo is None:
+            return jsonify(error="now needs a zone, as in 2026-11-23T07:00:00+08:00"), 400
+        town.clock.set(moment)
+        return clock()
+
+    @control.post("/clock/advance")
+    def advance() -> ResponseReturnValue:
+        town.clock.advance(timedelta(seconds=float(_json()["seconds"])))
+        return clock()
+
+    @control.get("/faults")
+    def faults() -> ResponseReturnValue:
+        return jsonify(faults=town.world.faults.listing(), kinds=KINDS)
+
+    @control.post("/faults")
+    def add_fault() -> ResponseReturnValue:
+        try:
+            fault = town.world.faults.add(Fault(**_json()))
+        except (TypeError, ValueError) as error:
+            return jsonify(error=str(error)), 400
+        return jsonify(id=fault.id)
+
+    @control.delete("/faults")
+    def clear_faults() -> ResponseReturnValue:
+        town.world.faults.clear()
+        return "", 204
+
+    @control.get("/journal")
+    def journal() -> ResponseReturnValue:
+        wanted = {name: request.args[name] for name in ("system", "operation") if name in request.args}
+        return jsonify([line for line in list(town.world.journal)
+                        if all(line.get(name) == value for name, value in wanted.items())])
+
+    @control.post("/settle")
+    def settle() -> ResponseReturnValue:
+        return jsonify(settled=town.settle(float(_json().get("timeout", 20))))
+
+    return control
+
+
+def _json() -> dict[str, Any]:
+    content = request.get_json(silent=True)
+    return content if isinstance(content, dict) else {}
+
+
+def start_of_day() -> datetime:
+    """Half past seven of the hospital's present day: sales have been open for half an hour."""
+    beijing = timezone(timedelta(hours=8))
+    return datetime.now(beijing).replace(hour=7, minute=30, second=0, microsecond=0)
+
+
+def write_addresses(town: Town, file: Path) -> None:
+    """Tell who waits for the town that it is ready, and where."""
+    fresh = file.with_suffix(".new")
+    fresh.write_text(json.dumps({**town.addresses(), "pid": str(os.getpid())}, indent=1))
+    os.replace(fresh, file)

@@ -1,0 +1,210 @@
+"""The control interface: the patient's thumb, the state of the books, and how notices and refunds behave."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from flask import Response, jsonify
+from pydantic import Field
+
+from sandbox.wechat.control_json import ControlBody, Impossible, answer_errors, body_as
+from sandbox.wechatpay.book import Order
+from sandbox.wechatpay.refunds import Policy
+
+if TYPE_CHECKING:
+    from sandbox.wechatpay.system import WeChatPay
+
+
+class Payment(ControlBody):
+    """What the mini-program hands to wx.requestPayment, and who does it.
+
+    ``force`` pays after the deadline all the same; ``notify`` false loses the notice; ``copies`` repeats it.
+    """
+
+    openid: str
+    appId: str
+    timeStamp: str
+    nonceStr: str
+    package: str
+    signType: Literal["RSA"]
+    paySign: str
+    when: Literal["now"] = "now"
+    force: bool = False
+    notify: bool = True
+    copies: int = Field(default=1, ge=1, le=100)
+
+
+class ForcedPayment(ControlBody):
+    """Money that comes whatever the order's state."""
+
+    notify: bool = True
+    copies: int = Field(default=1, ge=1, le=100)
+
+
+class Settle(ControlBody):
+    """``timeout`` in real seconds."""
+
+    timeout: float = Field(default=10, ge=0, le=600)
+
+
+class Redelivery(ControlBody):
+    """The same notice again."""
+
+    copies: int = Field(default=1, ge=1, le=200)
+    parallel: bool = True
+
+
+class Replay(ControlBody):
+    """Every notice about an order again, all at once."""
+
+    out_trade_no: str
+    copies: int = Field(default=16, ge=1, le=200)
+    shuffle: bool = True
+
+
+class Mode(ControlBody):
+    """What is left out stays as it is."""
+
+    hold: bool | None = None
+    reorder: bool | None = None
+    drop: bool | None = None
+
+
+class Probe(ControlBody):
+    """An endpoint to probe."""
+
+    notify_url: str = Field(pattern=r"^https?://")
+
+
+class RefundPolicy(ControlBody):
+    """What becomes of the next ``times`` refunds; -1: of all from now on."""
+
+    delay_seconds: float = Field(default=3, ge=0)
+    outcome: Literal["SUCCESS", "ABNORMAL", "CLOSED"] = "SUCCESS"
+    times: int = Field(default=-1, ge=-1)
+
+
+class Balance(ControlBody):
+    """Whether the merchant's account covers refunds."""
+
+    enough: bool
+
+
+class Control:
+    """The routes on the system's control blueprint."""
+
+    def __init__(self, pay: WeChatPay) -> None:
+        self._pay = pay
+        control = pay.control
+        answer_errors(control)
+        control.post("/prepay/<prepay_id>/pay")(self._thumb)
+        control.post("/orders/<out_trade_no>/force-pay")(self._force_pay)
+        control.get("/orders")(self._orders)
+        control.get("/orders/<out_trade_no>")(self._one_order)
+        control.post("/notices/settle")(self._settle)
+        control.get("/notices")(self._notices)
+        control.post("/notices/<number>/redeliver")(self._redeliver)
+        control.post("/notices/replay")(self._replay)
+        control.post("/notices/mode")(self._mode)
+        control.post("/probes")(self._probe)
+        control.post("/refunds/policy")(self._policy)
+        control.post("/balance")(self._balance)
+
+    def _thumb(self, prepay_id: str) -> Response:
+        wish = body_as(Payment)
+        pay = self._pay
+        message = f"{wish.appId}\n{wish.timeStamp}\n{wish.nonceStr}\n{wish.package}\n".encode()
+        if wish.appId != pay.app_id or wish.package != f"prepay_id={prepay_id}":
+            raise Impossible("appId or package is not this order's")
+        if not pay.keys.merchant_signed(message, wish.paySign):
+            raise Impossible("paySign is wrong")
+        with pay.lock:
+            order = pay.book.by_prepay.get(prepay_id)
+            if order is None:
+                raise Impossible("no such prepay_id", 404)
+            self._check_payable(order, wish, prepay_id, pay.clock.now())
+            pay.transactions.capture(order, notify=wish.notify, copies=wish.copies)
+            return _receipt(order)
+
+    @staticmethod
+    def _check_payable(order: Order, wish: Payment, prepay_id: str, now: datetime) -> None:
+        if wish.openid != order.openid:
+            raise Impossible("this order is somebody else's to pay", 403)
+        if order.paid_at:
+            raise Impossible("the order is paid", 409)
+        if order.closed_at:
+            raise Impossible("the order is closed", 409)
+        if not wish.force and now >= min(order.expires_at, order.prepays[prepay_id]):
+            raise Impossible("the time for paying is over", 409)
+
+    def _force_pay(self, out_trade_no: str) -> Response:
+        wish = body_as(ForcedPayment)
+        pay = self._pay
+        with pay.lock:
+            order = self._order(out_trade_no)
+            if order.paid_at:
+                raise Impossible("the order is paid", 409)
+            pay.transactions.capture(order, notify=wish.notify, copies=wish.copies)
+            return _receipt(order)
+
+    def _orders(self) -> Response:
+        with self._pay.lock:
+            now = self._pay.clock.now()
+            return jsonify([order.view(now) for order in self._pay.book.orders.values()])
+
+    def _one_order(self, out_trade_no: str) -> Response:
+        with self._pay.lock:
+            return jsonify(self._order(out_trade_no).view(self._pay.clock.now()))
+
+    def _settle(self) -> Response:
+        return jsonify(self._pay.notices.settle(body_as(Settle).timeout))
+
+    def _notices(self) -> Response:
+        return jsonify(self._pay.notices.listing())
+
+    def _redeliver(self, number: str) -> Response:
+        wish = body_as(Redelivery)
+        notice = self._pay.notices.get(number)
+        if notice is None:
+            raise Impossible("no such notice", 404)
+        return jsonify({"deliveries": self._pay.notices.storm([notice] * wish.copies, wish.parallel)})
+
+    def _replay(self) -> Response:
+        wish = body_as(Replay)
+        notices = self._pay.notices.of_order(wish.out_trade_no) * wish.copies
+        if not notices:
+            raise Impossible("no notice about this order", 404)
+        if wish.shuffle:
+            random.shuffle(notices)
+        return jsonify({"deliveries": self._pay.notices.storm(notices, parallel=True)})
+
+    def _mode(self) -> Response:
+        wish = body_as(Mode)
+        return jsonify(self._pay.notices.set_mode(wish.hold, wish.reorder, wish.drop))
+
+    def _probe(self) -> Response:
+        return jsonify({"status": self._pay.notices.probe(body_as(Probe).notify_url)})
+
+    def _policy(self) -> Response:
+        wish = body_as(RefundPolicy)
+        with self._pay.lock:
+            self._pay.refunds.policy = Policy(wish.delay_seconds, wish.outcome, wish.times)
+        return jsonify(wish.model_dump())
+
+    def _balance(self) -> Response:
+        wish = body_as(Balance)
+        with self._pay.lock:
+            self._pay.refunds.balance_enough = wish.enough
+        return jsonify(wish.model_dump())
+
+    def _order(self, out_trade_no: str) -> Order:
+        order = self._pay.book.orders.get(out_trade_no)
+        if order is None:
+            raise Impossible("no such order", 404)
+        return order
+
+
+def _receipt(order: Order) -> Response:
+    return jsonify({"transaction_id": order.transaction_id, "out_trade_no": order.out_trade_no})

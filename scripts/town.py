@@ -1,0 +1,54 @@
+"""Starting the sandbox as a process of its own, with a fresh database. For demo, tests and benchmarks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sandbox.phone import Control
+from scripts import local_db, migrate
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class DidNotStart(Exception):
+    """The sandbox ended before it was ready; the text holds the end of its log."""
+
+
+@contextlib.contextmanager
+def running(mysql: str, database: str, state: Path, *options: str) -> Iterator[Control]:
+    """The sandbox on a fresh, migrated database, ready to use; ended, with all its processes, at the end."""
+    host, _, port = mysql.partition(":")
+    local_db.fresh_database(host, int(port), database)
+    migrate.migrate(host, int(port), database)
+    state.mkdir(parents=True, exist_ok=True)
+    addresses = state / "addresses.json"
+    addresses.unlink(missing_ok=True)
+    log = state / "sandbox.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox", "--mysql", mysql, "--database", database, "--state", str(state),
+             *options],
+            cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    try:
+        deadline = time.monotonic() + 120
+        while not addresses.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise DidNotStart(log.read_text()[-3000:])
+            time.sleep(0.05)
+        yield Control(json.loads(addresses.read_text()))
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+        if process.poll() is None:
+            process.kill()
+        addresses.unlink(missing_ok=True)
