@@ -10,6 +10,14 @@ from pathlib import Path
 
 from sandbox.town import PROJECT, Database, Town, start_of_day, write_addresses
 
+ENDING = (signal.SIGTERM, signal.SIGINT)
+
+
+def _end(*_: object) -> None:
+    for number in ENDING:  # once is enough: a second signal must not cut the tidying up short
+        signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(0)
+
 
 def main() -> None:
     """Read the command line, start, write ``addresses.json`` into the state folder, wait for a signal."""
@@ -25,16 +33,15 @@ def main() -> None:
     options = parser.parse_args()
     host, _, port = options.mysql.partition(":")
     moment = None if options.real_time else options.now or start_of_day()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for number in ENDING:
+        signal.signal(number, _end)
     town = Town(Database(host, int(port), options.database), options.state, moment=moment,
                 timers=not options.manual_timers, manifest=options.manifest, preload=not options.real_time,
                 port=options.port)
     try:
         town.prepare()
         write_addresses(town, options.state / "addresses.json")
-        stop.wait()
+        threading.Event().wait()
     finally:
         town.stop()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.people import person
-from sandbox.phone import Control, Phone
+from sandbox.phone import Control, Phone, Refused
 from scripts import books, local_db, town
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -133,9 +133,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=main.__doc__)
     parser.add_argument("--once", action="store_true")
     once = parser.parse_args().once
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print("starting MariaDB, the sandbox and the functions …", flush=True)
     try:
         server, port = local_db.start(ROOT / "build" / "demo" / "db")
@@ -147,27 +145,28 @@ def main() -> int:
         with town.running(mysql, "hospital_demo", ROOT / "build" / "demo",
                           *([] if once else ["--port", str(PORT)])) as control:
             walk(control, mysql, "hospital_demo")
-            if once:
-                print("the journey is complete")
-                return 0
-            serve(control, mysql, stop)
-            return 0
-    except (town.DidNotStart, StepFailed, RuntimeError, TimeoutError) as problem:
+            print("the journey is complete")
+            if not once:
+                serve(control, mysql)
+    except (town.DidNotStart, StepFailed, Refused, RuntimeError, TimeoutError) as problem:
         print(f"the journey stopped: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopping")
     finally:
         local_db.stop(server)
+    return 0
 
 
-def serve(control: Control, mysql: str, stop: threading.Event) -> None:
-    """Say where everything is, and wait."""
+def serve(control: Control, mysql: str) -> None:
+    """Say where everything is, and wait for Ctrl-C."""
     print("\nServing until Ctrl-C. Try for example")
     print(f"  curl {control.addresses['scf']}/api/booking/departments")
     print(f"  curl {control.addresses['control']}/clock")
     for name, address in {**control.addresses, "mysql (root, database hospital_demo)": mysql}.items():
         if name != "pid":
             print(f"  {name:40} {address}")
-    stop.wait()
+    threading.Event().wait()
 
 
 if __name__ == "__main__":
