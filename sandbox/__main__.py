@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--manual-timers", action="store_true", help="timers fire only by control")
     parser.add_argument("--real-time", action="store_true", help="functions run on real time, without libfaketime")
     parser.add_argument("--manifest", type=Path, default=PROJECT / "serverless.yml")
+    parser.add_argument("--layer", type=Path, default=PROJECT / "layers" / "common", help="the functions' own layer")
     parser.add_argument("--port", type=int, default=0, help="the gateway's; the others follow it (0: any)")
     options = parser.parse_args()
     host, _, port = options.mysql.partition(":")
@@ -37,7 +38,7 @@ def main() -> None:
         signal.signal(number, _end)
     town = Town(Database(host, int(port), options.database), options.state, moment=moment,
                 timers=not options.manual_timers, manifest=options.manifest, preload=not options.real_time,
-                port=options.port)
+                port=options.port, layer=options.layer)
     try:
         town.prepare()
         write_addresses(town, options.state / "addresses.json")

@@ -47,11 +47,13 @@ class Town:
     """Starts and owns every system. ``state`` is a folder for logs and staging.
 
     ``moment`` is what the clock shows at the start (aware); with ``preload`` the function processes are
-    given the same clock by libfaketime, without it they run on real time (for benchmarks).
+    given the same clock by libfaketime, without it they run on real time (for benchmarks). ``layer`` is the
+    house that the functions run on: a changed copy, when a test shows what a protection is good for.
     """
 
     def __init__(self, database: Database, state: Path, *, moment: datetime | None = None, timers: bool = True,
-                 manifest: Path = PROJECT / "serverless.yml", preload: bool = True, port: int = 0) -> None:
+                 manifest: Path = PROJECT / "serverless.yml", preload: bool = True, port: int = 0,
+                 layer: Path = PROJECT / "layers" / "common") -> None:
         state = state.resolve()
         state.mkdir(parents=True, exist_ok=True)
         offset_file = state / "clock-offset"
@@ -62,7 +64,7 @@ class Town:
         self._keys = _Keys.make()
         self.systems: dict[str, System] = {}
         self._start_outside(port)
-        self._start_cloud(database, state, timers, manifest, _faketime(offset_file) if preload else {}, port)
+        self._start_cloud(database, state, timers, manifest, _faketime(offset_file) if preload else {}, port, layer)
         self.control = _serve_control(self, port and port + 6)
 
     def _start_outside(self, port: int) -> None:
@@ -78,7 +80,7 @@ class Town:
             self._add(system, port and port + 1 + offset)
 
     def _start_cloud(self, database: Database, state: Path, timers: bool, manifest: Path, preload: dict[str, str],
-                     port: int) -> None:
+                     port: int, layer: Path) -> None:
         keys = self._keys
         # Both addresses are in the functions' environment, so they must be known before anything serves.
         gateway, cloud = port or _free_port(), port + 5 if port else _free_port()
@@ -94,7 +96,7 @@ class Town:
             "NOTIFY_BASE": f"http://127.0.0.1:{gateway}/api/pay_callback",
         }
         self.scf = Scf(self.world, manifest=manifest, project=PROJECT, state=state / "scf", values=values,
-                       layer_paths=[PROJECT / "layers" / "common", PROJECT / "build" / "opt"],
+                       layer_paths=[layer, PROJECT / "build" / "opt"],
                        python=[sys.executable, "-S"], preload=preload, credentials=keys.credentials,
                        run_timers=timers)
         self.cloud = CloudApi(self.world, scf=self.scf, secrets=keys.entries(), credentials=keys.credentials)

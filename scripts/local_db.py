@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
 import signal
@@ -32,16 +31,14 @@ def start(folder: Path, port: int = 0) -> tuple[subprocess.Popen[bytes], int]:
     """
     folder = folder.resolve()
     data = folder / "data"
-    user = getpass.getuser()
+    as_user = ["--user=root"] if os.geteuid() == 0 else []  # root must say so; others run as themselves
     log = folder / "mariadb.log"
     folder.mkdir(parents=True, exist_ok=True)
     if not (data / "mysql").exists():
-        subprocess.run([_program("mariadb-install-db"), "--no-defaults", f"--user={user}", f"--datadir={data}",
-                        "--auth-root-authentication-method=normal", "--skip-test-db"],
-                       check=True, stdout=log.open("ab"), stderr=subprocess.STDOUT)
+        _install(data, as_user, log)
     port = port or _free_port()
     process = subprocess.Popen(
-        [_program("mariadbd"), "--no-defaults", f"--user={user}", f"--datadir={data}", f"--socket={_socket(folder)}",
+        [_program("mariadbd"), "--no-defaults", *as_user, f"--datadir={data}", f"--socket={_socket(folder)}",
          f"--pid-file={folder / 'pid'}", f"--port={port}", "--bind-address=127.0.0.1",
          "--character-set-server=utf8mb4", "--innodb-flush-log-at-trx-commit=1", "--max-connections=400",
          "--innodb-buffer-pool-size=512M", "--innodb-log-file-size=256M", "--skip-name-resolve"],
@@ -57,6 +54,16 @@ def start(folder: Path, port: int = 0) -> tuple[subprocess.Popen[bytes], int]:
             time.sleep(0.1)
     stop(process)
     raise NoServer(f"MariaDB did not answer within a minute; its log is {log}")
+
+
+def _install(data: Path, as_user: list[str], log: Path) -> None:
+    try:
+        subprocess.run([_program("mariadb-install-db"), "--no-defaults", *as_user, f"--datadir={data}",
+                        "--auth-root-authentication-method=normal", "--skip-test-db"],
+                       check=True, stdout=log.open("ab"), stderr=subprocess.STDOUT)
+    except subprocess.CalledProcessError:
+        shutil.rmtree(data, ignore_errors=True)  # half made, it would look ready to the next start
+        raise NoServer(f"MariaDB could not set up its folder; its log is {log}") from None
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

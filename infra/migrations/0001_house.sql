@@ -20,6 +20,7 @@ CREATE TABLE outbox (
   done_at DATETIME(6) NULL,
   KEY outbox_due (worker, state, due_at),
   KEY outbox_subject (subject_id),
+  KEY outbox_done (state, done_at),
   CONSTRAINT outbox_state CHECK (state IN ('PENDING', 'DONE', 'GIVEN_UP'))
 ) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
@@ -39,7 +40,7 @@ CREATE TABLE staff_tasks (
   KEY staff_tasks_state (state, created_at)
 ) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
--- Append-only: the application's database user is granted INSERT and SELECT on this table, no more.
+-- Append-only: deployment grants the application's database user INSERT and SELECT on it, no more.
 CREATE TABLE audit (
   id CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
   at DATETIME(6) NOT NULL,

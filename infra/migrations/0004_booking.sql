@@ -1,11 +1,11 @@
 -- Departments (ours, two levels) apart from the HIS's; doctors, sessions, slots; registrations.
 
 CREATE TABLE his_departments (
-  code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  code VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
   name VARCHAR(80) NOT NULL,
-  parent_code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  parent_code VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   parent_name VARCHAR(80) NOT NULL,
-  specialty_code VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  specialty_code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   introduction TEXT NOT NULL,
   location VARCHAR(200) NOT NULL
 ) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
@@ -23,7 +23,7 @@ CREATE TABLE departments (
 
 CREATE TABLE department_sources (
   department_id CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  his_code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  his_code VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   PRIMARY KEY (department_id, his_code),
   KEY department_sources_his (his_code),
   CONSTRAINT department_sources_fk FOREIGN KEY (department_id) REFERENCES departments (id) ON DELETE CASCADE
@@ -31,10 +31,10 @@ CREATE TABLE department_sources (
 
 CREATE TABLE doctors (
   id CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
-  his_code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  his_code VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   name VARCHAR(60) NOT NULL,
   sex VARCHAR(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  title VARCHAR(40) NOT NULL,
+  title VARCHAR(50) NOT NULL,
   introduction TEXT NOT NULL,
   expertise TEXT NOT NULL,
   employed TINYINT NOT NULL,
@@ -43,7 +43,7 @@ CREATE TABLE doctors (
 
 CREATE TABLE doctor_departments (
   doctor_id CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  his_department VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  his_department VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   PRIMARY KEY (doctor_id, his_department),
   KEY doctor_departments_department (his_department)
 ) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
@@ -59,7 +59,7 @@ CREATE TABLE doctor_spellings (
 CREATE TABLE schedules (
   id CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
   his_code VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  his_department VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  his_department VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   doctor_id CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   visit_date DATE NOT NULL,
   period VARCHAR(10) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -116,7 +116,7 @@ CREATE TABLE bookings (
   trade_no VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   his_locked TINYINT NOT NULL DEFAULT 0,
   expires_at DATETIME(6) NOT NULL,
-  visit_number VARCHAR(16) NOT NULL DEFAULT '',
+  visit_number VARCHAR(20) NOT NULL DEFAULT '',
   location VARCHAR(200) NOT NULL DEFAULT '',
   created_at DATETIME(6) NOT NULL,
   changed_at DATETIME(6) NOT NULL,

@@ -97,9 +97,10 @@ def add_desk(his: His) -> None:
 
     @control.post("/registrations/<trade_no>/check-in", endpoint="check_in")
     def check_in(trade_no: str) -> Response:
+        raw = request.get_data()
+        fields = Fields(json_object(raw) if raw else {}, ("payment",))
         with his.lock:
-            his.registrations.check_in(trade_no)
-        return jsonify(trade_no=trade_no, checked_in=True)
+            return jsonify(his.check_ins.arrive(trade_no, fields))
 
 
 def _session(his: His, code: str) -> Schedule:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 
 BEIJING = timezone(timedelta(hours=8))  # the hospital's own time; no summer time since 1991
 
@@ -65,32 +65,49 @@ class Doctor:
         }
 
 
-@dataclass(eq=False)
-class Registration:
-    """One trade: a slot for a patient, or (``slot`` None) the mark that its number must never be used.
+@dataclass(eq=False, kw_only=True)
+class DeskRefund:
+    """A refund begun by the hospital's desk: the caller moves the money and reports the result."""
 
-    ``stored`` is the last state written; the state seen at a moment is ``state_at``.
+    refund_no: str
+    trade: Trade
+    amount_fen: int
+    parts: tuple[tuple[int, int], ...]  # (item number, fen) of a bill; empty for a registration
+    reason: str
+    operator_code: str
+    created_at: datetime
+    state: str = "REQUESTED"  # then SUCCEEDED or FAILED
+    out_refund_no: str | None = None
+    code: str | None = None  # why it failed, in the caller's words
+
+
+@dataclass(eq=False, kw_only=True)
+class Trade:
+    """What happens under one trade number of the caller, whatever its kind.
+
+    ``stored`` is the last state written; the state seen at a moment is ``state_at``. A trade without a
+    patient is the mark that its number must never be used.
     """
 
+    kind: ClassVar[str]
+
     trade_no: str
-    code: str | None
-    slot: Slot | None
-    patient_code: str | None
-    fee_fen: int | None
-    hold_until: datetime | None
+    patient_code: str | None = None
+    fee_fen: int | None = None
+    hold_until: datetime | None = None
     stored: str
     changed: datetime
-    mode: str | None = None  # PREPAID or AT_CHECKIN once confirmed
     paid_fen: int = 0
     transaction_id: str | None = None
     paid_at: datetime | None = None
-    refund_fen: int = 0
+    settled_at: datetime | None = None  # when the payment was written into these books
+    refund_fen: int = 0  # what the caller gives back since it cancelled
+    cancelled_at: datetime | None = None
     reason: str | None = None
-    visit_number: str | None = None
-    checked_in: bool = False
+    desk_refunds: list[DeskRefund] = field(default_factory=list)
 
     def state_at(self, now: datetime) -> str:
-        """LOCKED, EXPIRED, UNLOCKED, CONFIRMED or CANCELLED at ``now``."""
+        """The state seen at ``now``: a lock past its ``hold_until`` is EXPIRED."""
         if self.stored == "LOCKED" and self.hold_until is not None and self.hold_until <= now:
             return "EXPIRED"
         return self.stored
@@ -100,6 +117,40 @@ class Registration:
         if self.state_at(now) == "EXPIRED" and self.hold_until is not None:
             return self.hold_until
         return self.changed
+
+    def desk_fen(self, *states: str) -> int:
+        """The sum of the desk's refunds in these states, in fen."""
+        return sum(one.amount_fen for one in self.desk_refunds if one.state in states)
+
+    @property
+    def left_fen(self) -> int:
+        """What could still be given back: paid, less all refunds that succeeded or are under way."""
+        return self.paid_fen - self.refund_fen - self.desk_fen("REQUESTED", "SUCCEEDED")
+
+
+@dataclass(frozen=True)
+class CheckIn:
+    """A patient's arrival, as it was answered."""
+
+    at: datetime
+    queue_number: str
+    queue_place: str
+    ahead: int
+    late: bool
+
+
+@dataclass(eq=False, kw_only=True)
+class Registration(Trade):
+    """A slot for a patient: LOCKED, EXPIRED, UNLOCKED, CONFIRMED or CANCELLED."""
+
+    kind: ClassVar[str] = "REGISTRATION"
+
+    code: str | None = None
+    slot: Slot | None = None
+    mode: str | None = None  # PREPAID or AT_CHECKIN once confirmed
+    visit_number: str | None = None
+    arrival: CheckIn | None = None
+    seen_at: datetime | None = None  # when the doctor began the visit
 
 
 @dataclass(slots=True, eq=False)

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
+from sandbox.his.bill_desk import add_bill_desk
+from sandbox.his.bills import Bills
+from sandbox.his.charges import Charges
+from sandbox.his.checkin import CheckIns
 from sandbox.his.desk import add_desk
-from sandbox.his.model import Refused, Schedule
+from sandbox.his.desk_refunds import DeskRefunds, wire_refund
+from sandbox.his.events import Events
+from sandbox.his.model import Refused, Registration, Schedule, Trade
+from sandbox.his.money import BILL_STATES, Charge
 from sandbox.his.patients import Patients
-from sandbox.his.registrations import Registrations
+from sandbox.his.registrations import Registrations, wire_registration
 from sandbox.his.sessions import Sessions
 from sandbox.his.signing import NONCE, NONCE_FORM, SIGNATURE, TIMESTAMP, Gate, sign_answer
+from sandbox.his.trades import BY, Trades
 from sandbox.his.wire import cursor_of, json_object, read_cursor, read_day, read_limit, wrong
 from sandbox.system import System, World
 
@@ -25,22 +33,33 @@ PAGE, LONGEST_PAGE = 100, 200
 
 
 class His(System):
-    """A large hospital: departments, doctors, sessions, patients and registrations.
+    """A large hospital: departments, doctors, sessions, patients, registrations and outpatient bills.
 
     ``client_id`` and ``key`` are the one caller's; ``seed`` decides all invented data; before ``start``
-    there are no sessions (None: sessions from today on).
+    there are no sessions (None: sessions from today on). ``events_url`` is where the caller takes events
+    (empty: none are told), ``qr_key`` signs the codes on prescriptions (empty: there are none), and
+    check-in begins ``checkin_lead_minutes`` before a session.
     """
 
     name = "his"
 
     def __init__(self, world: World, *, client_id: str, key: str, seed: int = 20181,
-                 start: date | None = None) -> None:
+                 start: date | None = None, events_url: str = "", qr_key: str = "",
+                 checkin_lead_minutes: int = 120) -> None:
         super().__init__(world)
         self._key = key
+        self.qr_key = qr_key
         self._gate = Gate(client_id, key)
         self.sessions = Sessions(self.clock, seed, start)
         self.patients = Patients(seed)
-        self.registrations = Registrations(self.clock, self.sessions, self.patients)
+        self.trades = Trades()
+        self.registrations = Registrations(self.clock, self.sessions, self.patients, self.trades)
+        self.check_ins = CheckIns(self.clock, self.registrations, self.trades,
+                                  timedelta(minutes=checkin_lead_minutes))
+        self.bills = Bills(self.clock, self.patients, seed)
+        self.charges = Charges(self.clock, self.bills, self.trades)
+        self.desk_refunds = DeskRefunds(self.clock, self.trades, self.check_ins)
+        self.events = Events(world, key, events_url)
         self.app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         provider = cast(DefaultJSONProvider, self.app.json)
         provider.sort_keys, provider.ensure_ascii = False, False
@@ -49,6 +68,16 @@ class His(System):
         self.app.register_error_handler(HTTPException, self._not_served)
         self._add_operations()
         add_desk(self)
+        add_bill_desk(self)
+
+    def serve(self, port: int = 0) -> str:
+        """Start serving and telling events; returns the base address."""
+        self.events.deliveries.start()
+        return super().serve(port)
+
+    def stop(self) -> None:
+        """No more events go out."""
+        self.events.deliveries.stop()
 
     def seal(self, response: Response) -> Response:
         """Sign the answer under the request's nonce (empty when the request had no proper one)."""
@@ -93,16 +122,27 @@ class His(System):
             "list_doctors": ("/doctors", self._doctors),
             "list_schedules": ("/schedules", self._schedules),
             "check_trade": ("/trades/<trade_no>", self._trade),
-            "list_trades": ("/trades", self._trades),
+            "list_trades": ("/trades", self._trades_of_day),
+            "list_bills": ("/patients/<patient_code>/bills", self._bills),
+            "get_bill": ("/bills/<bill_no>", self._bill),
+            "refundability": ("/charges/<trade_no>/refundability", self.charges.refundability),
+            "list_desk_refunds": ("/desk-refunds", self._desk_refunds_of_day),
+            "get_desk_refund": ("/desk-refunds/<refund_no>", self._desk_refund),
         }
         for endpoint, (path, read) in reads.items():
             self.app.add_url_rule(BASE + path, endpoint, self._locked(read), methods=["GET"])
-        writes: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+        writes: dict[str, tuple[str, Callable[..., dict[str, Any]]]] = {
             "match_patient": ("/patients/match-or-create", self._match_patient),
             "lock_registration": ("/registrations/lock", self.registrations.lock),
             "unlock_registration": ("/registrations/unlock", self.registrations.unlock),
             "confirm_registration": ("/registrations/confirm", self.registrations.confirm),
             "cancel_registration": ("/registrations/cancel", self.registrations.cancel),
+            "check_in": ("/registrations/check-in", self.check_ins.check_in),
+            "lock_charge": ("/charges/lock", self.charges.lock),
+            "unlock_charge": ("/charges/unlock", self.charges.unlock),
+            "settle_charge": ("/charges/settle", self.charges.settle),
+            "cancel_charge": ("/charges/cancel", self.charges.cancel),
+            "report_desk_refund": ("/desk-refunds/<refund_no>/result", self.desk_refunds.report),
         }
         for endpoint, (path, write) in writes.items():
             self.app.add_url_rule(BASE + path, endpoint, self._written(write), methods=["POST"])
@@ -113,12 +153,13 @@ class His(System):
                 return read(**path)
         return view
 
-    def _written(self, write: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
-        def view() -> dict[str, Any]:
+    def _written(self, write: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        def view(**path: str) -> dict[str, Any]:
             body = json_object(request.get_data())
             with self.lock:
-                answer = write(body)
-            self.note(**{name: answer[name] for name in ("trade_no", "state") if name in answer})
+                answer = write(body=body, **path)
+            self.note(**{name: answer[name] for name in ("trade_no", "bill_no", "refund_no", "state")
+                         if name in answer})
             return answer
         return view
 
@@ -163,19 +204,48 @@ class His(System):
             raise wrong("to", "结束日期早于开始日期")
         return self.sessions.between(first, last)
 
+    def _bills(self, patient_code: str) -> dict[str, Any]:
+        state = request.args.get("state")
+        if state is not None and state not in BILL_STATES:
+            raise wrong("state", "不在允许的取值之内")
+        return {"bills": self.bills.of_patient(patient_code, BILL_STATES if state is None else (state,))}
+
+    def _bill(self, bill_no: str) -> dict[str, Any]:
+        return self.bills.known(bill_no).wire(self.clock.now())
+
+    def _desk_refund(self, refund_no: str) -> dict[str, Any]:
+        return wire_refund(self.desk_refunds.known(refund_no))
+
+    def _desk_refunds_of_day(self) -> dict[str, Any]:
+        asked = request.args
+        limit = read_limit(asked.get("limit"), PAGE, LONGEST_PAGE)
+        after = read_cursor(asked["cursor"], 1)[0] if "cursor" in asked else ""
+        found = [one for one in self.desk_refunds.of_day(read_day("date", asked.get("date")))
+                 if one.refund_no > after]
+        more = cursor_of(found[limit - 1].refund_no) if len(found) > limit else None
+        return {"desk_refunds": [wire_refund(one) for one in found[:limit]], "next_cursor": more}
+
     def _trade(self, trade_no: str) -> dict[str, Any]:
-        answer = self.registrations.trade(trade_no)
+        answer = _wire(self.trades.any(trade_no), self.clock.now())
         self.note(trade_no=trade_no, state=answer["state"])
         return answer
 
-    def _trades(self) -> dict[str, Any]:
+    def _trades_of_day(self) -> dict[str, Any]:
         asked = request.args
         limit = read_limit(asked.get("limit"), PAGE, LONGEST_PAGE)
-        day = read_day("date", asked.get("date"))
+        day, by, now = read_day("date", asked.get("date")), asked.get("by", "STATE"), self.clock.now()
+        if by not in BY:
+            raise wrong("by", "不在允许的取值之内")
         after = read_cursor(asked["cursor"], 2) if "cursor" in asked else ("", "")
-        found = [
-            (mark, trade) for changed, trade in self.registrations.trades_on(day)
-            if (mark := (f"{changed.timestamp():.6f}", str(trade["trade_no"]))) > after
-        ]
+        found = [(mark, one) for moment, one in self.trades.on(day, by, now)
+                 if (mark := (f"{moment.timestamp():.6f}", one.trade_no)) > after]
         more = cursor_of(*found[limit - 1][0]) if len(found) > limit else None
-        return {"trades": [trade for _, trade in found[:limit]], "next_cursor": more}
+        return {"trades": [_wire(one, now) for _, one in found[:limit]], "next_cursor": more}
+
+
+def _wire(one: Trade, now: datetime) -> dict[str, Any]:
+    if isinstance(one, Charge):
+        return one.wire(now)
+    if isinstance(one, Registration):
+        return wire_registration(one, now)
+    raise TypeError(f"no way to show a trade of kind {one.kind}")

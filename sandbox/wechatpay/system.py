@@ -10,6 +10,7 @@ from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
 from sandbox.system import System, World
+from sandbox.wechatpay.bills import Bills
 from sandbox.wechatpay.book import Book
 from sandbox.wechatpay.control import Control
 from sandbox.wechatpay.guard import Guard, Refused
@@ -48,6 +49,7 @@ class WeChatPay(System):
         self.app.register_error_handler(HTTPException, self._http_error)
         self.transactions = Transactions(self)
         self.refunds = Refunds(self)
+        self.bills = Bills(self)
         Control(self)
 
     # -- answers --------------------------------------------------------------------------------
@@ -61,7 +63,9 @@ class WeChatPay(System):
         return self.answer({"code": code, "message": message}, status)
 
     def seal(self, response: Response) -> Response:
-        """Sign the answer, errors and empty ones too."""
+        """Sign the answer, errors and empty ones too; not a bill file, as documented."""
+        if self.operation() == "download_bill" and response.status_code == 200:
+            return response
         response.headers.update(self.keys.stamp(response.get_data(), self.clock.now()))
         response.headers["Request-ID"] = secrets.token_hex(16).upper()
         return response

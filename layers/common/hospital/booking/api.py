@@ -14,13 +14,12 @@ from hospital.database import repeats
 from hospital.database.connection import database
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import NotFound
-from hospital.runtime.http import Api, Call, Model
+from hospital.runtime.http import Api, Call, Id, Model, OptionalId
 from hospital.security.sessions import Caller, authenticate
 
 api = Api("booking", authenticate)
 catalog_api.register(api)
 
-Id = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 PAGE = 20
 
 
@@ -47,7 +46,7 @@ class Held(Model):
 class Cursor(Model):
     """Where a page starts: the last id of the page before."""
 
-    before: Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$|^$")] = ""
+    before: OptionalId = ""
 
 
 class RefundView(Model):

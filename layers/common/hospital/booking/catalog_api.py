@@ -12,13 +12,11 @@ from hospital.database import policy
 from hospital.database.connection import Database, Row, database
 from hospital.runtime.clock import hospital_day, utc_now
 from hospital.runtime.errors import NotFound
-from hospital.runtime.http import Api, Model
+from hospital.runtime.http import Api, Model, OptionalId
 from hospital.security.sessions import Caller
 from hospital.site import rules as spelling
 from hospital.site import store as site
 from hospital.site.model import Doctor
-
-OptionalId = Annotated[str, Field(pattern=r"^([0-9A-HJKMNP-TV-Z]{26})?$")]
 
 
 class DepartmentView(Model):
@@ -281,8 +279,8 @@ def _doctors(db: Database, found: list[Doctor], today: bool) -> list[DoctorView]
         views.setdefault(session.doctor_id, []).append(session)
     return [DoctorView(
         id=one.id, name=one.name, title=one.title, introduction=one.introduction, expertise=one.expertise,
-        departments=[DepartmentRef(id=names[code][0], name=names[code][1])
-                     for code in one.his_departments if code in names],
+        departments=[DepartmentRef(id=place[0], name=place[1]) for place in dict.fromkeys(
+            names[code] for code in one.his_departments if code in names)],
         sessions=views.get(one.id, [])) for one in found]
 
 

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 
 from hospital.booking import rules, store, sync
 from hospital.booking.model import Booking
-from hospital.booking.service import SOLD_ELSEWHERE, lock_in_his
+from hospital.booking.service import SOLD_ELSEWHERE, lock_in_his, too_many
 from hospital.booking.tell import tell
 from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import his
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
+from hospital.patients import store as patients
 from hospital.payment import refunds
 from hospital.payment import service as payments
 from hospital.payment import store as payment_store
@@ -37,8 +38,10 @@ def expire(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     if booking.expires_at > now:
         return outbox.Again(booking.expires_at - now)
     payment = payment_store.of_subject(db, REGISTRATION, booking.id)
-    if payment is not None and not payments.stop(db, payment, now):
-        return None  # paid after all: registration.paid goes on from here
+    if payment is not None:
+        if not payments.stop(db, payment, now):
+            return None  # paid after all: registration.paid goes on from here
+        his_unlock(booking)  # before it is sold again here, or the next patient meets this one's lock there
     with db.transaction() as tx:
         current = store.booking(tx, booking.id, lock=True)
         if current is None or current.state not in ("HELD", "AWAITING_PAYMENT"):
@@ -86,6 +89,9 @@ def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
 
 
 def _retake(tx: Transaction, booking: Booking, now: datetime) -> bool:
+    patients.lock_patient(tx, booking.patient_id)
+    if too_many(tx, booking.patient_id, booking.visit_date, policy.load(tx), now):
+        return False
     if not store.take_slot(tx, booking.slot_id, booking.id, after=now, now=now):
         return False
     number = f"{booking.trade_no}-2"
@@ -141,21 +147,39 @@ def _record_confirmed(db: Database, booking: Booking, trade: his.Trade, now: dat
         current = store.booking(tx, booking.id, lock=True)
         if current is None or current.state != "CONFIRMING":
             return
-        store.move(tx, current, "CONFIRMED", now, visit_number=str(trade.visit_number or ""),
-                   location=" ".join(part for part in (trade.location, trade.clinic_room) if part))
-        for topic in ("registration.paid", "booking.confirm"):
-            tasks.settle(tx, kind=f"{topic}.given-up", subject_id=booking.id, note="confirmed", now=now)
+        store.move(tx, current, "CONFIRMED", now, visit_number=str(trade.visit_number or "")[:20],
+                   location=" ".join(part for part in (trade.location, trade.clinic_room) if part)[:200])
+        _settle_tasks(tx, booking.id, "confirmed", now)
         tell(tx, booking.id, messages.BOOKING_CONFIRMED, now=now)
 
 
-def refuse(db: Database, booking_id: str, reason: str, now: datetime) -> None:
-    """Staff's order for a registration that hangs in CONFIRMING: refund it, unless the HIS has it after all.
+HANGING = tuple(outbox.hanging(topic) for topic in ("registration.paid", "booking.confirm"))
 
-    Raises Unanswered.
+
+def _settle_tasks(tx: Transaction, booking_id: str, note: str, now: datetime) -> None:
+    for kind in HANGING:
+        tasks.settle(tx, kind=kind, subject_id=booking_id, note=note, now=now)
+
+
+def refuse(db: Database, booking_id: str, reason: str, now: datetime) -> str:
+    """Staff's order for a paid registration that hangs: refund it, unless the HIS has it after all.
+
+    Returns the registration's state after. Raises Unanswered.
     """
     booking = store.booking(db, booking_id)
-    if booking is not None and booking.state == "CONFIRMING":
+    assert booking is not None
+    if booking.state == "CONFIRMING":
         _refuse(db, booking, reason, now)
+    elif booking.state == "RELEASED":  # money that came too late, and the HIS silent since
+        his_unlock(booking)
+        with db.transaction() as tx:
+            current = store.booking(tx, booking_id, lock=True)
+            payment = payment_store.of_subject(tx, REGISTRATION, booking_id, lock=True)
+            if current is not None and current.state == "RELEASED" and payment is not None and payment.state == "PAID":
+                _reject(tx, current, payment, reason, now)
+    after = store.booking(db, booking_id)
+    assert after is not None
+    return after.state
 
 
 def _refuse(db: Database, booking: Booking, reason: str, now: datetime) -> None:
@@ -187,8 +211,7 @@ def his_unlock(booking: Booking) -> str:
 def _reject(tx: Transaction, booking: Booking, payment: Payment | None, reason: str, now: datetime) -> None:
     store.move(tx, booking, "REJECTED", now, reason=reason)
     store.give_back(tx, booking.id, on_sale_at=None, sold_elsewhere=reason in SOLD_ELSEWHERE, now=now)
-    for topic in ("registration.paid", "booking.confirm"):
-        tasks.settle(tx, kind=f"{topic}.given-up", subject_id=booking.id, note="refunded", now=now)
+    _settle_tasks(tx, booking.id, "refunded", now)
     if payment is not None and payment.state == "PAID":
         refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose="rejected", reason="挂号未成功退费", now=now)
     outbox.publish(tx, "schedule.refresh", booking.schedule_id, due=now, now=now)

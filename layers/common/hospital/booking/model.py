@@ -9,7 +9,7 @@ from typing import Any
 # Where a registration may go from each state; whatever is not here raises IllegalMove.
 MOVES: dict[str, set[str]] = {
     "HELD": {"AWAITING_PAYMENT", "CONFIRMING", "RELEASED"},
-    "AWAITING_PAYMENT": {"CONFIRMING", "REJECTED", "RELEASED"},
+    "AWAITING_PAYMENT": {"CONFIRMING", "RELEASED"},
     "CONFIRMING": {"CONFIRMED", "REJECTED"},
     "CONFIRMED": {"CANCELLING"},
     "CANCELLING": {"CANCELLED", "CONFIRMED"},  # back when the HIS refuses
@@ -18,10 +18,6 @@ MOVES: dict[str, set[str]] = {
     "CANCELLED": set(),
 }
 LIVE = {"HELD", "AWAITING_PAYMENT", "CONFIRMING", "CONFIRMED", "CANCELLING"}
-
-
-class IllegalMove(Exception):
-    """A state may not move like that: a fault of ours, never the caller's."""
 
 
 @dataclass(frozen=True)

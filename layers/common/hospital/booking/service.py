@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from hospital.booking import rules, store
@@ -21,10 +21,10 @@ from hospital.payment import store as payment_store
 from hospital.payment.model import REGISTRATION
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
-from hospital.runtime.errors import Conflict, NotFound, Unavailable
+from hospital.runtime.errors import AppError, Conflict, NotFound, Unavailable
 from hospital.runtime.ids import new_id
 
-TRIES = 6  # other places tried when the one picked was taken a moment ago
+LOOKS, TRIES = 4, 3  # how often free places are looked for, and how many are tried each time
 
 
 class SlotGone(Conflict):
@@ -54,12 +54,12 @@ def book_slot(db: Database, order: NewBooking, *, account_id: str, key: str, now
     try:
         _check_on_sale(session, order, settings, now)
         return _take(db, order, session, settings, account_id=account_id, key=key, request=request, now=now)
-    except (Duplicate, Conflict) as refusal:
+    except (Duplicate, AppError) as refusal:
         # A repeat finds its own place taken, its own registration there, or sales ended since.
         answer = repeats.answered(db, owner=account_id, key=key, request=request)
         if answer is not None:
             return answer
-        if isinstance(refusal, Conflict):
+        if isinstance(refusal, AppError):
             raise
         if refusal.key == "bookings_live":
             raise Conflict("该就诊人已预约该医生同一时段，请勿重复挂号。", code="already_booked") from None
@@ -72,7 +72,9 @@ def _take(db: Database, order: NewBooking, session: Session, settings: policy.Po
     booking_id = new_id()
     with db.transaction() as tx:
         patients.act_for(tx, account_id, order.patient_id, settings, now)
-        _check_limits(tx, order.patient_id, session, settings, now)
+        refusal = too_many(tx, order.patient_id, session.visit_date, settings, now)
+        if refusal is not None:
+            raise refusal
         slot = _pick(tx, order, booking_id, after, now)
         booking = Booking(
             booking_id, account_id, order.patient_id, session.id, slot["id"], session.doctor_id,
@@ -95,14 +97,16 @@ def _check_on_sale(session: Session, order: NewBooking, settings: policy.Policy,
         raise Conflict("挂号费用已变更，请刷新后重新确认。", code="fee_changed")
 
 
-def _check_limits(tx: Transaction, patient_id: str, session: Session, settings: policy.Policy, now: datetime) -> None:
-    total, that_day = store.live_counts(tx, patient_id, session.visit_date, hospital_day(now))
+def too_many(tx: Transaction, patient_id: str, day: date, settings: policy.Policy, now: datetime) -> Conflict | None:
+    """The refusal of one more registration, when the patient (locked) has as many as the hospital allows."""
+    total, that_day = store.live_counts(tx, patient_id, day, hospital_day(now))
     if total >= settings.live_bookings_per_patient:
-        raise Conflict(f"该就诊人未就诊的预约已达{settings.live_bookings_per_patient}个，请先就诊或取消。",
-                       code="too_many_bookings")
+        return Conflict(f"该就诊人未就诊的预约已达{settings.live_bookings_per_patient}个，请先就诊或取消。",
+                        code="too_many_bookings")
     if that_day >= settings.live_bookings_per_patient_and_day:
-        raise Conflict(f"该就诊人当日预约已达{settings.live_bookings_per_patient_and_day}个。",
-                       code="too_many_that_day")
+        return Conflict(f"该就诊人当日预约已达{settings.live_bookings_per_patient_and_day}个。",
+                        code="too_many_that_day")
+    return None
 
 
 def _pick(tx: Transaction, order: NewBooking, booking_id: str, after: datetime, now: datetime) -> dict[str, Any]:
@@ -110,13 +114,16 @@ def _pick(tx: Transaction, order: NewBooking, booking_id: str, after: datetime, 
         slot = store.slot(tx, order.slot_id)
         if slot is None or slot["schedule_id"] != order.schedule_id:
             raise NotFound("未找到该号源，请返回重试。", code="slot_not_found")
-        candidates = [slot]
-    else:
-        candidates = store.free_slots(tx, order.schedule_id, after=after, now=now, limit=store.CANDIDATES)
-        random.shuffle(candidates)  # so that a crowd does not queue for the same place
-    for slot in candidates[:TRIES]:
         if store.take_slot(tx, slot["id"], booking_id, after=after, now=now):
             return slot
+        raise SlotGone
+    for _ in range(LOOKS):  # in a rush, those seen free may all be gone while one waited for the first
+        free = store.some_free(tx, order.schedule_id, after=after, now=now, limit=TRIES)
+        for slot in free:
+            if store.take_slot(tx, slot["id"], booking_id, after=after, now=now):
+                return slot
+        if not free:
+            break
     raise SlotGone
 
 
@@ -182,7 +189,7 @@ def _lock(db: Database, booking: Booking, until: datetime, now: datetime) -> Non
                 store.give_back(tx, current.id, on_sale_at=None, sold_elsewhere=sold, now=now)
                 outbox.publish(tx, "schedule.refresh", current.schedule_id, due=now, now=now)
                 outbox.publish(tx, "booking.unlock", current.id, due=now, now=now)
-        raise REFUSALS.get(refusal.code, SlotGone)() from None
+        raise REFUSALS.get(refusal.code, SlotGone if sold else _Refused)() from None
     except Unanswered as silence:
         log.event("his.unanswered", operation="lock", booking_id=booking.id, reason=silence.reason)
         raise Unavailable("医院系统繁忙，号源已为您保留，请稍后重试。", code="his_unavailable") from None
@@ -194,6 +201,10 @@ def lock_in_his(db: Database, booking: Booking, until: datetime) -> None:
     assert slot is not None
     his.lock_registration(booking.trade_no, slot_code=slot["his_code"], fee_fen=booking.fee_fen, hold_until=until,
                           patient_code=patient_store.his_code(db, booking.patient_id))
+
+
+class _Refused(Conflict):
+    code, message = "his_refused", "医院系统未能受理本次挂号，请选择其他时间，或到人工窗口办理。"
 
 
 class _Stopped(Conflict):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from hospital.booking.model import MOVES, Booking, IllegalMove, Session
+from hospital.booking.model import MOVES, Booking, Session
 from hospital.database.connection import Database, Row, Transaction
+from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 
 Source = Database | Transaction
-CANDIDATES = 48  # free places looked at when any will do
+NEAREST = 64  # of so many free places one is picked at random, when any will do
 
 
 # -- taking and giving back a place -----------------------------------------------------------------
@@ -27,6 +28,18 @@ def free_slots(source: Source, schedule_id: str, *, after: datetime, now: dateti
         "SELECT id, number, starts_at, ends_at, his_code FROM slots WHERE schedule_id = %s "
         "AND booking_id IS NULL AND state = 'OPEN' AND (on_sale_at IS NULL OR on_sale_at <= %s) "
         "AND starts_at > %s LIMIT %s", (schedule_id, now, after, limit))
+
+
+def some_free(source: Source, schedule_id: str, *, after: datetime, now: datetime, limit: int) -> list[Row]:
+    """Some of the next free places (id, starts_at), at random, so that a crowd does not queue for the same one.
+
+    Read without locks, from the index alone. The database draws: fetching all to draw here costs more than
+    everything else in a booking.
+    """
+    return source.all(
+        "SELECT id, starts_at FROM (SELECT id, starts_at FROM slots WHERE schedule_id = %s AND booking_id IS NULL "
+        "AND state = 'OPEN' AND (on_sale_at IS NULL OR on_sale_at <= %s) AND starts_at > %s LIMIT %s) nearest "
+        "ORDER BY RAND() LIMIT %s", (schedule_id, now, after, NEAREST, limit))
 
 
 def slot(source: Source, slot_id: str) -> Row | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from hospital.booking import schedule_store as schedules
 from hospital.booking import store
 from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Row, Transaction
 from hospital.gateways import his
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day, utc_now
-from hospital.runtime.ids import new_id
 from hospital.site import store as site
 
 BATCH = 50  # sessions taken over in one transaction
@@ -43,12 +43,7 @@ def refresh(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None
 def _take_over(db: Database, given: list[his.Schedule], first: date, last: date, asked_at: datetime,
                only: str = "") -> int:
     doctors = {code: row["id"] for code, row in site.doctor_ids(db).items()}
-    where, args = ("his_code = %s", (only,)) if only else ("visit_date BETWEEN %s AND %s", (first, last))
-    known = {row["his_code"]: row for row in db.all(f"SELECT * FROM schedules WHERE {where}", args)}
-    slots: dict[str, dict[str, Row]] = {}
-    for row in db.all("SELECT x.schedule_id, x.his_code, x.state, x.starts_at, x.ends_at, x.booking_id FROM slots x "
-                      f"JOIN schedules s ON s.id = x.schedule_id WHERE s.{where}", args):
-        slots.setdefault(row["schedule_id"], {})[row["his_code"]] = row
+    known, slots = schedules.known_schedules(db, first, last, only), schedules.known_slots(db, first, last, only)
     changed = 0
     for start in range(0, len(given), BATCH):
         with db.transaction() as tx:
@@ -62,7 +57,7 @@ def _take_over(db: Database, given: list[his.Schedule], first: date, last: date,
     for old in known.values():
         if old["state"] != "GONE":
             with db.transaction() as tx:
-                tx.run("UPDATE schedules SET state = 'GONE' WHERE id = %s", (old["id"],))
+                schedules.update_schedule(tx, old["id"], {"state": "GONE"})
                 _tell_staff(tx, old["id"], "GONE", asked_at)
             changed += 1
     return changed
@@ -76,13 +71,10 @@ def _save(tx: Transaction, schedule: his.Schedule, doctor_id: str, old: Row | No
         "starts_at": schedule.starts_at, "ends_at": schedule.ends_at, "clinic_room": schedule.clinic_room,
         "state": schedule.state}
     if old is None:
-        schedule_id = new_id()
-        tx.insert("schedules", id=schedule_id, his_code=schedule.code, **values)
-        return schedule_id, 1
+        return schedules.insert_schedule(tx, schedule.code, values), 1
     if all(old[name] == value for name, value in values.items()):
         return old["id"], 0
-    tx.run(f"UPDATE schedules SET {', '.join(f'{name} = %s' for name in values)} WHERE id = %s",
-           (*values.values(), old["id"]))
+    schedules.update_schedule(tx, old["id"], values)
     if schedule.state == "STOPPED" and old["state"] == "OPEN":
         _tell_staff(tx, old["id"], "STOPPED", now)
     return old["id"], 1
@@ -92,23 +84,22 @@ def _save_slots(tx: Transaction, schedule: his.Schedule, schedule_id: str, old: 
                 asked_at: datetime) -> int:
     changed, new = 0, []
     for slot in schedule.slots:
-        state = "OPEN" if slot.state == "FREE" else "CLOSED"
         row = old.pop(slot.code, None)
+        moved = row is not None and (row["starts_at"], row["ends_at"]) != (slot.starts_at, slot.ends_at)
         if row is None:
-            new.append({"id": new_id(), "schedule_id": schedule_id, "his_code": slot.code, "number": slot.number,
-                        "starts_at": slot.starts_at, "ends_at": slot.ends_at, "state": state,
-                        "changed_at": asked_at})
-        elif row["booking_id"] is None and (row["state"], row["starts_at"], row["ends_at"]) != (
-                state, slot.starts_at, slot.ends_at):
-            # Held here: the HIS has it taken because of us. Changed since we asked: the answer is old.
-            changed += tx.run("UPDATE slots SET state = %s, starts_at = %s, ends_at = %s, changed_at = %s "
-                              "WHERE his_code = %s AND booking_id IS NULL AND changed_at <= %s",
-                              (state, slot.starts_at, slot.ends_at, asked_at, slot.code, asked_at))
-    for code, row in old.items():
-        if row["state"] == "OPEN" and row["booking_id"] is None:
-            changed += tx.run("UPDATE slots SET state = 'CLOSED', changed_at = %s WHERE his_code = %s "
-                              "AND booking_id IS NULL AND changed_at <= %s", (asked_at, code, asked_at))
-    tx.insert_many("slots", new)
+            new.append(slot)
+        elif row["booking_id"] is not None:  # the HIS has it taken because of us
+            if moved:
+                _tell_about_slot(tx, row, f"now {slot.starts_at.isoformat()}", asked_at)
+        elif moved or row["state"] != schedules.state_of(slot):
+            changed += schedules.update_slot(tx, slot.code, asked_at=asked_at, state=schedules.state_of(slot),
+                                             starts_at=slot.starts_at, ends_at=slot.ends_at)
+    for code, row in old.items():  # what the HIS lists no more
+        if row["booking_id"] is not None:
+            _tell_about_slot(tx, row, "no longer listed", asked_at)
+        elif row["state"] == "OPEN":
+            changed += schedules.update_slot(tx, code, asked_at=asked_at, state="CLOSED")
+    schedules.insert_slots(tx, schedule_id, new, asked_at)
     return changed + len(new)
 
 
@@ -117,6 +108,11 @@ def _tell_staff(tx: Transaction, schedule_id: str, state: str, now: datetime) ->
     if live:
         tasks.add(tx, kind="schedule.stopped", subject_id=schedule_id, now=now,
                   detail=f"{state} with {live} live registrations")
+
+
+def _tell_about_slot(tx: Transaction, slot: Row, what: str, now: datetime) -> None:
+    tasks.add(tx, kind="slot.moved", subject_id=slot["booking_id"], now=now,
+              detail=f"HIS slot {slot['his_code']}, booked for {slot['starts_at'].isoformat()}: {what}")
 
 
 WORKER: dict[str, outbox.Handler] = {"schedule.refresh": refresh}

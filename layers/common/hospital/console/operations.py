@@ -16,10 +16,11 @@ from hospital.booking import jobs as booking_jobs
 from hospital.booking import sync
 from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Transaction
-from hospital.gateways.outcome import Unanswered
+from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.payment import refunds
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound
+from hospital.runtime.http import Id, OptionalId
 from hospital.security import audit
 from hospital.site import service as site
 from hospital.site import store as site_store
@@ -44,7 +45,7 @@ class DepartmentIn(BaseModel):
     """A second-level department; ``id`` when it exists, so that links to it go on working."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-    id: Annotated[str, Field(pattern=r"^([0-9A-HJKMNP-TV-Z]{26})?$")] = ""
+    id: OptionalId = ""
     name: Annotated[str, Field(min_length=1, max_length=80)]
     introduction: Annotated[str, Field(max_length=5000)] = ""
     location: Annotated[str, Field(max_length=200)] = ""
@@ -66,18 +67,21 @@ class Arrange(Command):
 class SyncNow(Command):
     """``schedule`` (a HIS code) limits it to one session."""
 
-    schedule: Annotated[str, Field(max_length=64)] = ""
+    schedule: Annotated[str, Field(max_length=64, pattern=r"^[!-~]*$")] = ""
 
 
 class OnTask(Command):
     """A task, and why it is ended like this."""
 
-    task_id: str
+    task_id: Id
     note: Annotated[str, Field(min_length=2, max_length=400)]
 
 
 def change_settings(db: Database, command: ChangeSettings, now: datetime) -> dict[str, Any]:
     """Change hospital policy."""
+    unknown = set(command.changes) - set(policy.Policy.model_fields)
+    if unknown:
+        raise Invalid("没有这样的设置项。", code="setting_unknown", fields=sorted(unknown))
     with db.transaction() as tx:
         policy.save(tx, command.changes, now)
         for name in command.changes:
@@ -117,7 +121,7 @@ def list_tasks(db: Database, command: Command, now: datetime) -> dict[str, Any]:
 
 
 def retry_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
-    """Try again what a task is about: a given-up step, or a stuck refund."""
+    """Try now what a task is about: a hanging step, or a stuck refund."""
     with db.transaction() as tx:
         task = _open_task(tx, command.task_id)
         again = (outbox.retry(tx, task["job_id"], now) if task["job_id"]
@@ -133,17 +137,20 @@ def refund_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
     """End a registration that hangs between payment and HIS: refund it, unless the HIS has it after all."""
     with db.transaction() as tx:
         task = _open_task(tx, command.task_id)
-        _note(tx, command, command.task_id, now)
-    if not task["kind"].startswith(("registration.paid.", "booking.confirm.")):
+    if task["kind"] not in booking_jobs.HANGING:
         raise Conflict("该任务不能以退费结束。", code="not_refundable")
-    booking_jobs.refuse(db, task["subject_id"], "REFUSED_BY_STAFF", now)
-    return {"settled": command.task_id}
+    state = booking_jobs.refuse(db, task["subject_id"], "REFUSED_BY_STAFF", now)
+    with db.transaction() as tx:
+        _note(tx, command, command.task_id, now, result=state)
+    return {"task": command.task_id, "registration": state}
 
 
 def close_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
-    """Close a task that was settled by hand elsewhere."""
+    """Close a task that was settled by hand elsewhere; a hanging step is not tried any more."""
     with db.transaction() as tx:
-        _open_task(tx, command.task_id)
+        task = _open_task(tx, command.task_id)
+        if task["job_id"]:
+            outbox.give_up(tx, task["job_id"])
         tasks.resolve(tx, command.task_id, by=command.by, note=command.note, now=now)
         _note(tx, command, command.task_id, now)
     return {"closed": command.task_id}
@@ -175,6 +182,8 @@ def operate(db: Database, event: dict[str, Any]) -> dict[str, Any]:
             for problem in error.errors(include_url=False, include_context=False, include_input=False)]}}
     except AppError as error:
         return {"error": {"code": error.code, "message": error.message, "fields": error.fields}}
+    except Rejected as refusal:
+        return {"error": {"code": refusal.code, "message": "refused by another system"}}
     except Unanswered as silence:
         return {"error": {"code": "unanswered", "message": silence.reason}}
 
@@ -186,6 +195,6 @@ def _open_task(tx: Transaction, task_id: str) -> dict[str, Any]:
     return task
 
 
-def _note(tx: Transaction, command: Command, subject: str, now: datetime) -> None:
+def _note(tx: Transaction, command: Command, subject: str, now: datetime, result: str = "done") -> None:
     audit.record(tx, actor=f"operator:{command.by}"[:64], action=command.action, subject=subject[:64],
-                 result="done", now=now)
+                 result=result, now=now)

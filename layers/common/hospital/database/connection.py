@@ -21,13 +21,14 @@ from pymysql.cursors import Cursor, DictCursor
 
 from hospital.runtime.cloud import secret
 from hospital.runtime.config import config
-from hospital.runtime.errors import Unavailable
-from hospital.runtime.http import RetryWhole
+from hospital.runtime.errors import RetryWhole, Unavailable
 
 Row = dict[str, Any]
 Args = Sequence[Any]
 
-_GONE = {2006, 2013, 2055, 4031}  # server gone, lost, lost at handshake, closed for inactivity
+# Server gone, lost, lost at handshake, closed for inactivity; after a failover: shutting down, read-only
+# (MySQL says it in two ways), killed by the old master.
+_GONE = {2006, 2013, 2055, 4031, 1053, 1290, 1836, 1927}
 _ROLLED_BACK = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
 _IDLE_CHECK = 20.0  # seconds; a connection unused for longer is tested before a transaction starts
 
@@ -41,8 +42,11 @@ class Duplicate(Exception):
 
 
 def _to_utc(text: str | bytes) -> Any:
-    value = convert_datetime(text)
-    return value.replace(tzinfo=timezone.utc) if isinstance(value, datetime) else value
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)  # type: ignore[arg-type]
+    except (ValueError, TypeError):  # a form that only pymysql knows
+        value = convert_datetime(text)
+        return value.replace(tzinfo=timezone.utc) if isinstance(value, datetime) else value
 
 
 def _escape_aware(value: datetime, mapping: Any = None) -> str:
@@ -162,6 +166,7 @@ class Database:
             self._roll_back(connection)
             if isinstance(error, (pymysql.err.OperationalError, pymysql.err.InterfaceError)):
                 if _lost(error):
+                    self._drop()  # a server that went read-only still answers: the next try must find the new one
                     raise Unavailable from None
                 if error.args[0] in _ROLLED_BACK:
                     raise RetryWhole(str(error.args[0])) from None

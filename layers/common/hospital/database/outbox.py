@@ -1,7 +1,8 @@
 """The outbox: every arrow between systems is a row, written in the transaction that causes it.
 
 ``functions/worker`` (and ``functions/refund`` for its topics) works rows off: at least once, with
-back-off, woken at once and every minute by a timer. A row that is given up becomes a staff task.
+back-off, woken at once and every minute by a timer. A row that fails for two hours becomes a staff task,
+and is still tried every hour: when the other system is back, nobody has to push hundreds of buttons.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import functools
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,22 +20,25 @@ from hospital.database.connection import Database, Transaction
 from hospital.runtime import cloud, log
 from hospital.runtime.clock import utc_now
 from hospital.runtime.ids import new_id
+from hospital.security import cipher
 
 LEASE = timedelta(seconds=90)  # longer than any handler may take
 THREADS = 4
 BACK_OFF = [timedelta(seconds=seconds) for seconds in (5, 15, 30, 60, 180, 600, 1200, 1800, 3600)]
+HANGING = timedelta(hours=1)  # between tries once it is on a person's list
 
 REFUND_TOPICS = "refund."  # topics of this prefix belong to functions/refund, all others to functions/worker
 
 
 @dataclass(frozen=True)
 class Job:
-    """One row at work. ``attempts`` counts this one, from 1."""
+    """One row at work. ``attempts`` counts this one, from 1; ``lease`` is when others may take it over."""
 
     id: str
     topic: str
     subject_id: str
     attempts: int
+    lease: datetime
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def publish(tx: Transaction, topic: str, subject_id: str, *, due: datetime, now:
 
 
 def bring_forward(tx: Transaction, topic: str, subject_id: str, now: datetime) -> None:
-    """Make a pending arrow due now; one that is done or given up stays as it is."""
+    """Make a pending arrow due now; one that is done stays as it is."""
     tx.run("UPDATE outbox SET due_at = %s WHERE topic = %s AND subject_id = %s AND state = 'PENDING'",
            (now, topic, subject_id))
     function = function_of(topic)
@@ -77,7 +82,8 @@ def work_off(db: Database, handlers: Mapping[str, Handler], *, function: str, se
     first = _claim(db, function, utc_now())
     if first is None:
         return 0
-    helpers = [_pool().submit(_loop, db, handlers, function, deadline, None) for _ in range(THREADS - 1)]
+    helpers = [_pool().submit(copy_context().run, _loop, db, handlers, function, deadline, None)
+               for _ in range(THREADS - 1)]
     return _loop(db, handlers, function, deadline, first) + sum(helper.result() for helper in helpers)
 
 
@@ -100,10 +106,14 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def retry(tx: Transaction, job_id: str, now: datetime) -> bool:
-    """Staff's order to try a given-up row again. False when there is none of that id."""
-    changed = tx.run("UPDATE outbox SET state = 'PENDING', attempts = 0, due_at = %s "
-                     "WHERE id = %s AND state = 'GIVEN_UP'", (now, job_id))
-    return changed == 1
+    """Staff's order to try a hanging row now. False when it has been done or given up."""
+    return tx.run("UPDATE outbox SET attempts = 0, due_at = %s WHERE id = %s AND state = 'PENDING'",
+                  (now, job_id)) == 1
+
+
+def give_up(tx: Transaction, job_id: str) -> None:
+    """Staff have settled by hand what a hanging row was to do."""
+    tx.run("UPDATE outbox SET state = 'GIVEN_UP' WHERE id = %s AND state = 'PENDING'", (job_id,))
 
 
 def _claim(db: Database, function: str, now: datetime) -> Job | None:
@@ -114,14 +124,15 @@ def _claim(db: Database, function: str, now: datetime) -> Job | None:
         if row is None:
             return None
         # The lease is the due time itself: a worker that dies leaves the row to the next one.
-        tx.run("UPDATE outbox SET due_at = %s, attempts = attempts + 1 WHERE id = %s",
-               (now + LEASE, row["id"]))
-    return Job(row["id"], row["topic"], row["subject_id"], row["attempts"] + 1)
+        lease = now + LEASE
+        tx.run("UPDATE outbox SET due_at = %s, attempts = attempts + 1 WHERE id = %s", (lease, row["id"]))
+    return Job(row["id"], row["topic"], row["subject_id"], row["attempts"] + 1, lease)
 
 
 def _run(db: Database, job: Job, handlers: Mapping[str, Handler]) -> None:
     started = time.perf_counter()
     try:
+        cipher.ready()
         answer = handlers[job.topic](db, job, utc_now())
     except Exception as error:  # noqa: BLE001 - whatever it was: recorded, tried again, in the end on a person's list
         log.failure("job.failed", error, topic=job.topic, subject=job.subject_id, attempts=job.attempts)
@@ -133,8 +144,9 @@ def _run(db: Database, job: Job, handlers: Mapping[str, Handler]) -> None:
             tx.run("UPDATE outbox SET state = 'DONE', done_at = %s WHERE id = %s AND state = 'PENDING'",
                    (now, job.id))
         else:
-            tx.run("UPDATE outbox SET due_at = %s, attempts = 0 WHERE id = %s AND state = 'PENDING'",
-                   (now + answer.after, job.id))
+            _come_back(tx, job, now + answer.after, attempts=0)
+        if job.attempts > len(BACK_OFF):
+            tasks.settle(tx, kind=hanging(job.topic), subject_id=job.subject_id, note="done after all", now=now)
     log.event("job.done", topic=job.topic, subject=job.subject_id, again=answer is not None,
               ms=round((time.perf_counter() - started) * 1000, 1))
 
@@ -142,11 +154,22 @@ def _run(db: Database, job: Job, handlers: Mapping[str, Handler]) -> None:
 def _postpone(db: Database, job: Job, error: Exception) -> None:
     now = utc_now()
     reason = getattr(error, "reason", type(error).__name__)[:200]
+    hangs = job.attempts > len(BACK_OFF)
     with db.transaction() as tx:
-        if job.attempts <= len(BACK_OFF):
-            tx.run("UPDATE outbox SET due_at = %s, last_error = %s WHERE id = %s",
-                   (now + BACK_OFF[job.attempts - 1], reason, job.id))
-            return
-        tx.run("UPDATE outbox SET state = 'GIVEN_UP', last_error = %s WHERE id = %s", (reason, job.id))
-        tasks.add(tx, kind=f"{job.topic}.given-up", subject_id=job.subject_id, job_id=job.id,
-                  detail=f"{job.attempts} attempts; last: {reason}", now=now)
+        due = now + (HANGING if hangs else BACK_OFF[job.attempts - 1])
+        if _come_back(tx, job, due, last_error=reason) and hangs:
+            tasks.add(tx, kind=hanging(job.topic), subject_id=job.subject_id, job_id=job.id,
+                      detail=f"{job.attempts} attempts; last: {reason}", now=now)
+
+
+def _come_back(tx: Transaction, job: Job, due: datetime, **changes: object) -> bool:
+    """Postpone, unless the row was taken over or brought forward since it was claimed."""
+    columns = {"due_at": due, **changes}
+    return tx.run(f"UPDATE outbox SET {', '.join(f'{name} = %s' for name in columns)} "
+                  "WHERE id = %s AND state = 'PENDING' AND due_at = %s",
+                  (*columns.values(), job.id, job.lease)) == 1
+
+
+def hanging(topic: str) -> str:
+    """The kind of the staff task about a row that fails again and again."""
+    return f"{topic}.hangs"

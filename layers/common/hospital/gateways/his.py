@@ -102,7 +102,7 @@ class Trade(Answer):
 
     trade_no: str
     state: TradeState
-    registration_code: str = ""
+    registration_code: str | None = None  # none for a number that was killed before it was used
     paid_fen: int | None = None
     transaction_id: str | None = None
     visit_number: int | str | None = None
@@ -137,7 +137,7 @@ def doctors() -> list[Doctor]:
 def schedules(first: date, last: date, *, schedule: str = "") -> list[Schedule]:
     """The sessions of some hospital days with their slots; of one ``schedule`` when given.
 
-    Raises Unanswered.
+    A ``schedule`` that the HIS does not know is none. Raises Unanswered.
     """
     found: list[Schedule] = []
     cursor: str | None = None
@@ -147,7 +147,12 @@ def schedules(first: date, last: date, *, schedule: str = "") -> list[Schedule]:
             query["schedule"] = schedule
         if cursor:
             query["cursor"] = cursor
-        page = _get(f"/schedules?{urlencode(query)}", _Schedules)
+        try:
+            page = _get(f"/schedules?{urlencode(query)}", _Schedules)
+        except Rejected as refusal:
+            if refusal.code == "SCHEDULE_UNKNOWN":
+                return []
+            raise
         found += page.schedules
         cursor = page.next_cursor
         if cursor is None:

@@ -11,18 +11,17 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
+from hospital.database import shared_tokens
 from hospital.database.connection import Database, database
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.runtime.clock import utc_now
 from hospital.runtime.cloud import secret
 from hospital.runtime.config import config
-from hospital.security import cipher
 
 TIMEOUT = (2.0, 5.0)  # seconds to connect, to read
 TOKEN_REFUSED = {40001, 40014, 42001}
 BUSY = -1  # "system busy": definitely not done
 EARLY = timedelta(minutes=5)  # a token is renewed this long before it ends
-LEASE = timedelta(seconds=15)
 
 
 def sign_in(code: str) -> str:
@@ -66,30 +65,27 @@ def _with_token(method: str, path: str, **request: Any) -> dict[str, Any]:
 
 
 def _token(refused: str) -> str:
+    """The access token in force. Raises Unanswered: what needed it was certainly not sent."""
+    try:
+        return _find_token(refused)
+    except (Rejected, Unanswered) as problem:
+        raise Unanswered(f"wechat: no access token ({problem.reason})", sent=False) from None
+
+
+def _find_token(refused: str) -> str:
     """The access token in force; one instance renews it at a time, the others use what there is."""
     db = database()
     for _ in range(40):
-        row = db.one("SELECT value, expires_at FROM shared_tokens WHERE name = 'wechat'")
-        token = cipher.unseal(row["value"], "shared_tokens.value:wechat") if row and row["value"] else ""
-        now = utc_now()
-        alive = bool(token) and token != refused and row is not None and row["expires_at"] > now
-        if alive and row is not None and row["expires_at"] - now > EARLY:
-            return token
-        if _take_lease(db):
+        known, now = shared_tokens.read(db, "wechat"), utc_now()
+        alive = known is not None and known[0] != refused and known[1] > now
+        if alive and known is not None and known[1] - now > EARLY:
+            return known[0]
+        if shared_tokens.take_lease(db, "wechat", now):
             return _renew(db)
-        if alive:
-            return token
+        if alive and known is not None:
+            return known[0]
         time.sleep(0.1)  # another instance is renewing it
-    raise Unanswered("wechat: no access token")
-
-
-def _take_lease(db: Database) -> bool:
-    now = utc_now()
-    with db.transaction() as tx:
-        tx.run("INSERT IGNORE INTO shared_tokens (name, expires_at, lease_until) "
-               "VALUES ('wechat', %s, %s)", (now, now))
-        return tx.run("UPDATE shared_tokens SET lease_until = %s WHERE name = 'wechat' AND lease_until <= %s",
-                      (now + LEASE, now)) == 1
+    raise Unanswered("wechat: no access token", sent=False)
 
 
 def _renew(db: Database) -> str:
@@ -101,13 +97,10 @@ def _renew(db: Database) -> str:
         token = _text(answer, "access_token")
         lives = timedelta(seconds=int(answer.get("expires_in", 0)))
     except (Rejected, Unanswered):
-        with db.transaction() as tx:
-            tx.run("UPDATE shared_tokens SET lease_until = %s WHERE name = 'wechat'", (utc_now(),))
+        shared_tokens.release(db, "wechat", utc_now())
         raise
     now = utc_now()
-    with db.transaction() as tx:
-        tx.run("UPDATE shared_tokens SET value = %s, expires_at = %s, lease_until = %s WHERE name = 'wechat'",
-               (cipher.seal(token, "shared_tokens.value:wechat"), now + lives, now))
+    shared_tokens.write(db, "wechat", token, now + lives, now)
     return token
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = (2.0, 6.0)  # seconds to connect, to read
 FRESH = 300  # seconds a notice's timestamp may differ
+UNKNOWN_ORDER = {"ORDER_NOT_EXIST", "ORDERNOTEXIST", "RESOURCE_NOT_EXISTS"}
 BUSY_CODES = {"SYSTEM_ERROR", "SYSTEMERROR", "BANK_ERROR"}  # "try again with the same number": unknown
 
 
@@ -101,7 +102,7 @@ def query_order(out_trade_no: str) -> Order | None:
         return _order(_call("GET", f"/v3/pay/transactions/out-trade-no/{quote(out_trade_no, safe='')}"
                                    f"?mchid={config().wechatpay_merchant_id}"))
     except Rejected as refusal:
-        if refusal.code in ("ORDER_NOT_EXIST", "ORDERNOTEXIST", "RESOURCE_NOT_EXISTS"):
+        if refusal.code in UNKNOWN_ORDER:
             return None
         raise Unanswered(f"wechatpay query: {refusal.code}") from None
 

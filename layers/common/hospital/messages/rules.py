@@ -14,8 +14,10 @@ def fit(keyword: str, text: str) -> str:
     """A value cut to what its keyword's type allows (``thing1`` → 20 characters, …)."""
     kind = keyword.rstrip("0123456789")
     if kind == "name":
-        limit = 10 if re.search(r"[^\x00-\x7f]", text) else 20
-        return text[:limit]
+        if not re.search(r"[\u4e00-\u9fff]", text):
+            return text[:20]
+        # A name with Chinese characters may have letters and the middle dot besides, and nothing else.
+        return re.sub(r"[^\u4e00-\u9fffA-Za-z·]", "*", re.sub(r"[ •.'’\-]", "·", text))[:10]
     if kind == "phrase":
         return re.sub(r"[^\u4e00-\u9fff]", "", text)[:5]
     limit = _LIMITS.get(kind, 0)

@@ -7,17 +7,14 @@ It ends as UNCERTAIN. What certainly never reached WeChat is tried again.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
-from hospital.database import outbox, policy
+from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import wechat
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.messages import rules
+from hospital.messages import rules, store
 from hospital.runtime import log
-from hospital.runtime.ids import new_id
-from hospital.security import cipher
 
 BOOKING_CONFIRMED = "booking_confirmed"
 BOOKING_FAILED = "booking_failed"
@@ -32,11 +29,8 @@ SCENES = {"booking": [BOOKING_CONFIRMED, BOOKING_CANCELLED, BOOKING_FAILED],
 
 def queue(tx: Transaction, *, account_id: str, kind: str, key: str, data: dict[str, str], now: datetime) -> None:
     """Announce something, once per ``key``. ``data`` leads from our names of values to texts."""
-    message_id = new_id()
-    sealed = cipher.seal(json.dumps(data, ensure_ascii=False), f"messages.data:{message_id}")
     try:
-        tx.insert("messages", id=message_id, account_id=account_id, kind=kind, message_key=key,
-                  data_enc=sealed, state="QUEUED", created_at=now)
+        message_id = store.insert(tx, account_id=account_id, kind=kind, key=key, data=data, now=now)
     except Duplicate:
         return
     outbox.publish(tx, "message.send", message_id, due=now, now=now)
@@ -45,20 +39,20 @@ def queue(tx: Transaction, *, account_id: str, kind: str, key: str, data: dict[s
 def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     """Send a queued message. Raises Unanswered only when it certainly was not sent."""
     with db.transaction() as tx:
-        row = tx.one("SELECT m.*, a.openid FROM messages m JOIN accounts a ON a.id = m.account_id "
-                     "WHERE m.id = %s FOR UPDATE", (job.subject_id,))
+        row = store.locked(tx, job.subject_id)
         if row is None or row["state"] != "QUEUED":
             if row is not None and row["state"] == "SENDING":  # a worker died while sending
-                tx.run("UPDATE messages SET state = 'UNCERTAIN', code = 'interrupted' WHERE id = %s", (row["id"],))
+                store.set_state(tx, row["id"], "UNCERTAIN", "interrupted")
             return None
         template = policy.load(tx).message_templates.get(row["kind"])
-        state = "SENDING" if template else "NO_TEMPLATE"
-        tx.run("UPDATE messages SET state = %s WHERE id = %s", (state, row["id"]))
-    if template is None:
-        log.event("message.no-template", kind=row["kind"])
-        return None
-    values = json.loads(cipher.unseal(row["data_enc"], f"messages.data:{row['id']}"))
-    data = {keyword: rules.fit(keyword, values[name]) for name, keyword in template.keywords.items()}
+        unknown = set(template.keywords) - set(row["data"]) if template else set()
+        if template is None or unknown:
+            store.set_state(tx, row["id"], "NO_TEMPLATE", "unknown-value" if unknown else "")
+            tasks.add(tx, kind="message.template", subject_id=row["kind"], now=now,
+                      detail=f"asks for {', '.join(sorted(unknown))}" if unknown else "no template is set")
+            return None
+        store.set_state(tx, row["id"], "SENDING")
+    data = {keyword: rules.fit(keyword, row["data"][name]) for name, keyword in template.keywords.items()}
     try:
         wechat.send_message(row["openid"], template.template_id, data, template.page)
     except Rejected as refusal:
@@ -66,7 +60,7 @@ def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         return None
     except Unanswered as silence:
         if not silence.sent:
-            _finish(db, row["id"], "QUEUED", silence.reason[:32], now)
+            _finish(db, row["id"], "QUEUED", "not-sent", now)
             raise
         _finish(db, row["id"], "UNCERTAIN", "unanswered", now)
         return None
@@ -75,9 +69,7 @@ def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
 
 
 def _finish(db: Database, message_id: str, state: str, code: str, now: datetime) -> None:
-    with db.transaction() as tx:
-        tx.run("UPDATE messages SET state = %s, code = %s, sent_at = %s WHERE id = %s AND state = 'SENDING'",
-               (state, code, now if state == "SENT" else None, message_id))
+    store.finish(db, message_id, state, code, now)
     log.event("message", message_id=message_id, state=state, code=code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated
 
@@ -14,13 +15,12 @@ from hospital.patients import rules, service, store
 from hospital.patients.model import BoundPatient, Guardian, Identity, IdType, Purpose, Relation, Sex
 from hospital.runtime.clock import hospital_day, utc_now
 from hospital.runtime.errors import Invalid, NotFound
-from hospital.runtime.http import Api, Model
+from hospital.runtime.http import Api, Id, Model
 from hospital.security.sessions import Caller, authenticate, end_session
 
 api = Api("account", authenticate)
 
 Code = Annotated[str, Field(min_length=1, max_length=128)]
-Id = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 
 
 class SignIn(Model):
@@ -95,6 +95,15 @@ class PatientIn(DocumentIn):
     birth_date: date | None = None
     guardian: DocumentIn | None = None
     consents: Annotated[list[ConsentIn], Field(max_length=10)] = []
+
+    @field_validator("guardian", mode="wrap")
+    @classmethod
+    def _whose(cls, value: object, read: Callable[[object], DocumentIn | None]) -> DocumentIn | None:
+        try:
+            return read(value)
+        except Invalid as problem:
+            raise Invalid(problem.message, code=problem.code,
+                          fields=[f"guardian.{name}" for name in problem.fields]) from None
 
     @field_validator("phone")
     @classmethod

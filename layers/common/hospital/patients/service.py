@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from hospital.database import policy
+from hospital.database import policy, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import his, wechat
 from hospital.gateways.outcome import Rejected, Unanswered
@@ -16,8 +16,8 @@ from hospital.patients import rules, store
 from hospital.patients.model import BoundPatient, Guardian, Identity
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
-from hospital.runtime.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized, Unavailable
-from hospital.security import audit, sessions
+from hospital.runtime.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, Unauthorized, Unavailable
+from hospital.security import audit, cipher, sessions
 
 _TOO_OFTEN = {"45011", "45009"}
 _BAD_CODE = {"40029", "40163"}
@@ -40,13 +40,22 @@ class ConsentRequired(Forbidden):
     code, message = "consent_required", "请先阅读并同意相关授权书后再继续。"
 
 
+class BadCode(BadRequest):
+    """WeChat does not take the code: used, expired, or not for this."""
+
+    code, message = "wechat_code_invalid", "微信授权已过期，请重新授权。"
+
+
 # -- account ----------------------------------------------------------------------------------------
 def sign_in(db: Database, *, code: str, secret_hash: str, now: datetime) -> tuple[str, datetime]:
     """Exchange a ``wx.login`` code for a session: its token, and when it ends.
 
     Raises Unauthorized (bad code), Forbidden (WeChat thinks the user a risk), Unavailable.
     """
-    openid = _ask_wechat(lambda: wechat.sign_in(code))
+    try:
+        openid = _ask_wechat(lambda: wechat.sign_in(code))
+    except BadCode as refusal:
+        raise Unauthorized(refusal.message, code=refusal.code) from None
     with db.transaction() as tx:
         account_id = store.account_of(tx, openid, now)
         return sessions.open_session(tx, account_id, secret_hash, policy.load(tx).session_hours, now)
@@ -66,7 +75,7 @@ def _ask_wechat(question: Callable[[], str]) -> str:
     except Rejected as refusal:
         log.event("wechat.refused", code=refusal.code)
         if refusal.code in _BAD_CODE:
-            raise Unauthorized("微信授权已过期，请重新授权。", code="wechat_code_invalid") from None
+            raise BadCode from None
         if refusal.code == "40226":
             raise Forbidden("您的微信账号存在风险，暂时无法登录。", code="wechat_risk") from None
         raise Unavailable("微信服务繁忙，请稍后重试。" if refusal.code in _TOO_OFTEN else None) from None
@@ -82,9 +91,25 @@ def add_patient(db: Database, account_id: str, new: NewPatient, now: datetime) -
     Raises Invalid (guardian missing), ConsentRequired, Conflict (bound already, limits, name does not
     fit the number), Unavailable (HIS silent: nothing was bound, try again).
     """
-    _check_guardian(new, policy.load(db), hospital_day(now))
+    settings = policy.load(db)
+    _check_guardian(new, settings, hospital_day(now))
     _check_consents(db, new, now)
+    if len(store.bound_patients(db, account_id)) >= settings.patients_per_account:
+        raise _too_many_patients(settings)  # before the HIS makes a record; checked again under the lock
     record = _match(new)
+    cipher.ready()
+    try:
+        return _bind(db, account_id, new, record, now)
+    except Duplicate as refusal:
+        if refusal.key != "patients_his":
+            raise
+    with db.transaction() as tx:  # the HIS gives one record to two documents: people must look at it
+        tasks.add(tx, kind="patient.record-shared", subject_id=account_id, now=now,
+                  detail=f"HIS record {record.patient_code} belongs to a patient with another document")
+    raise Conflict("建档失败，请到人工窗口办理。", code="patient_refused")
+
+
+def _bind(db: Database, account_id: str, new: NewPatient, record: his.MatchedPatient, now: datetime) -> BoundPatient:
     with db.transaction() as tx:
         store.lock_account(tx, account_id)
         patient_id = store.patient_with(tx, new.identity, his_code=record.patient_code,
@@ -110,6 +135,7 @@ def add_patient(db: Database, account_id: str, new: NewPatient, now: datetime) -
 
 def remove_patient(db: Database, account_id: str, patient_id: str, now: datetime) -> None:
     """End a binding; its consents go with it, bookings stay. Raises NotFound."""
+    cipher.ready()
     with db.transaction() as tx:
         store.lock_account(tx, account_id)
         bound = _mine(tx, account_id, patient_id)
@@ -136,7 +162,7 @@ def choose_default(db: Database, account_id: str, patient_id: str) -> None:
 def reveal(db: Database, account_id: str, patient_id: str, phone_code: str, now: datetime) -> BoundPatient:
     """The full record, after a second check: the phone number that WeChat verifies now is the bound one.
 
-    Raises NotFound, Unauthorized (used or expired code), Forbidden (another number); audited both ways.
+    Raises NotFound, BadCode, Forbidden (another number); audited both ways.
     """
     bound = _mine(db, account_id, patient_id)
     matches = _ask_wechat(lambda: wechat.phone_number(phone_code)) == bound.phone
@@ -180,12 +206,16 @@ def _check_limits(tx: Transaction, account_id: str, patient_id: str, relation: s
     settings = policy.load(tx)
     patients, accounts = store.counts(tx, account_id, patient_id)
     if patients >= settings.patients_per_account:
-        raise Conflict(f"每个账号最多添加{settings.patients_per_account}位就诊人。", code="too_many_patients")
+        raise _too_many_patients(settings)
     if accounts >= settings.accounts_per_patient:
         raise Conflict("该就诊人已被多个账号绑定，请先在原账号解除绑定。", code="too_many_accounts")
     if relation == "SELF" and any(one.relation == "SELF" for one in store.bound_patients(tx, account_id)
                                   if one.id != patient_id):
         raise Conflict("您已添加过本人，请选择其他关系。", code="self_exists")
+
+
+def _too_many_patients(settings: policy.Policy) -> Conflict:
+    return Conflict(f"每个账号最多添加{settings.patients_per_account}位就诊人。", code="too_many_patients")
 
 
 def _match(new: NewPatient) -> his.MatchedPatient:

@@ -69,8 +69,11 @@ def identity_key(identity: Identity) -> bytes:
 def patient_with(tx: Transaction, identity: Identity, *, his_code: str, card_number: str, now: datetime) -> str:
     """The row of a person, locked; made when there is none. Its id."""
     key = identity_key(identity)
-    row = tx.one("SELECT id FROM patients WHERE id_number_hash = %s FOR UPDATE", (key,))
+    row = tx.one("SELECT id, his_code FROM patients WHERE id_number_hash = %s FOR UPDATE", (key,))
     if row is not None:
+        if row["his_code"] != his_code:  # the HIS merged two records of this person
+            tx.run("UPDATE patients SET his_code = %s, card_number = %s WHERE id = %s",
+                   (his_code, card_number, row["id"]))
         return str(row["id"])
     patient_id = new_id()
     try:
@@ -130,6 +133,11 @@ def unbind(tx: Transaction, binding_id: str, now: datetime) -> bool:
     """End a binding. False when it had ended."""
     return tx.run("UPDATE bindings SET unbound_at = %s, is_default = 0 WHERE id = %s AND unbound_at IS NULL",
                   (now, binding_id)) == 1
+
+
+def lock_patient(tx: Transaction, patient_id: str) -> None:
+    """From here to the end of the transaction, one at a time for this patient."""
+    tx.one("SELECT id FROM patients WHERE id = %s FOR UPDATE", (patient_id,))
 
 
 def set_default(tx: Transaction, account_id: str, patient_id: str) -> None:

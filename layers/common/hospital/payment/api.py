@@ -7,8 +7,8 @@ from hospital.gateways import wechatpay
 from hospital.payment import refunds, service
 from hospital.runtime import log
 from hospital.runtime.clock import utc_now
-from hospital.runtime.errors import Forbidden, TooLarge
-from hospital.runtime.http import MAX_BODY, Api, Call
+from hospital.runtime.errors import Forbidden
+from hospital.runtime.http import Api, Call
 
 api = Api("pay_callback")
 
@@ -30,8 +30,6 @@ def refund_notice(call: Call) -> None:
 
 
 def _open(call: Call) -> wechatpay.Notice:
-    if (call.request.content_length or 0) > MAX_BODY:
-        raise TooLarge
     try:
         notice = wechatpay.open_notice(call.request.headers, call.raw)
     except wechatpay.NotGenuine as problem:

@@ -10,13 +10,16 @@ from hospital.payment import refunds, service, store
 
 
 def ask(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
-    """No notice came: ask WeChat, again and again until the order is paid or closed."""
+    """No notice came: ask WeChat, again and again until the order is paid, or can't be paid any more.
+
+    A closed order is asked for until its time is over: its opening may have been under way when it was closed.
+    """
     payment = store.by_id(db, job.subject_id)
-    if payment is None or payment.state != "OPEN":
+    if payment is None or payment.state == "PAID":
         return None
     service.ask(db, payment, now)
     payment = store.by_id(db, job.subject_id)
-    if payment is None or payment.state != "OPEN":
+    if payment is None or payment.state == "PAID" or (payment.state == "CLOSED" and now > payment.expires_at):
         return None
     return outbox.Again(service.NEXT_QUESTIONS)
 

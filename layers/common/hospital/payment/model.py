@@ -18,10 +18,6 @@ REFUND_MOVES = {"REQUESTED": {"PROCESSING", "SUCCEEDED", "STUCK"}, "PROCESSING":
                 "STUCK": {"REQUESTED", "PROCESSING", "SUCCEEDED"}, "SUCCEEDED": set[str]()}
 
 
-class IllegalMove(Exception):
-    """A state may not move like that: a fault of ours, never the caller's."""
-
-
 @dataclass(frozen=True)
 class Payment:
     """An order to pay, in fen. ``subject_id`` is what it is for, of that ``kind``."""

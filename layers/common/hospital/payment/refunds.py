@@ -9,8 +9,9 @@ from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import wechatpay
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.payment import store
-from hospital.payment.model import IllegalMove, Payment, Refund
+from hospital.payment.model import Payment, Refund
 from hospital.runtime import log
+from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 
 LATER_CODES = {"NOT_ENOUGH", "FREQUENCY_LIMITED", "FREQUENCY_LIMIT", "RATELIMIT_EXCEEDED", "RATELIMIT_EXCEED"}
@@ -83,10 +84,15 @@ def record(db: Database, answer: wechatpay.Refund, now: datetime) -> None:
     """Record what WeChat says of a refund, once, from an answer, a query or a notice, in any order."""
     with db.transaction() as tx:
         refund = store.refund_of_number(tx, answer.out_refund_no, lock=True)
+        if refund is None and answer.state == "CLOSED":
+            return  # of a number that staff have replaced; closed means that nothing moved
         if refund is None:
-            tasks.add(tx, kind="refund.unknown", subject_id=answer.out_refund_no[:32], now=now,
-                      detail=f"WeChat reports {answer.state}, {answer.refund_fen} fen")
+            tasks.add(tx, kind="refund.unknown", subject_id=answer.out_refund_no[-32:], now=now,
+                      detail=f"WeChat reports {answer.out_refund_no}: {answer.state}, {answer.refund_fen} fen")
             return
+        if answer.refund_fen not in (0, refund.amount_fen):
+            tasks.add(tx, kind="refund.amount-differs", subject_id=refund.id, now=now,
+                      detail=f"ordered {refund.amount_fen} fen, WeChat says {answer.refund_fen} fen")
         if refund.state == "SUCCEEDED":
             return
         payment = store.by_id(tx, refund.payment_id)
@@ -113,11 +119,19 @@ def record(db: Database, answer: wechatpay.Refund, now: datetime) -> None:
 
 
 def send_again(tx: Transaction, refund_id: str, now: datetime) -> bool:
-    """Staff's order to try a stuck refund again. False when it is not stuck."""
+    """Staff's order to try a stuck refund again. False when it is not stuck.
+
+    Under the same number, but for one that WeChat closed: that number is used up, and closed means that
+    nothing was paid back under it.
+    """
     refund = store.refund(tx, refund_id, lock=True)
     if refund is None or refund.state != "STUCK":
         return False
-    store.move_refund(tx, refund, "REQUESTED", code="")
+    number = refund.out_refund_no
+    if refund.code == "CLOSED":
+        base, _, count = number.partition("@")
+        number = f"{base}@{int(count or 1) + 1}"
+    store.move_refund(tx, refund, "REQUESTED", code="", out_refund_no=number)
     outbox.publish(tx, "refund.send", refund.id, due=now, now=now)
     return True
 
@@ -137,6 +151,6 @@ def _stuck(tx: Transaction, refund: Refund, code: str, now: datetime) -> None:
 
 def _note_waiting(db: Database, refund: Refund, code: str, now: datetime) -> None:
     with db.transaction() as tx:
-        tx.run("UPDATE refunds SET code = %s WHERE id = %s AND state = 'REQUESTED'", (code, refund.id))
+        store.note_refund(tx, refund.id, code)
         if now - refund.created_at > timedelta(hours=2):
             tasks.add(tx, kind="refund.slow", subject_id=refund.id, detail=code, now=now)

@@ -104,7 +104,7 @@ def stop(db: Database, payment: Payment, now: datetime) -> bool:
         except Rejected as refusal:
             if refusal.code in ("ORDERPAID", "ORDER_PAID"):
                 return ask(db, payment, now) not in ("SUCCESS", "REFUND")
-            if state != "UNKNOWN":
+            if state != "UNKNOWN" or refusal.code not in wechatpay.UNKNOWN_ORDER:
                 raise Unanswered(f"wechatpay close: {refusal.code}") from None
     with db.transaction() as tx:
         current = store.by_id(tx, payment.id, lock=True)

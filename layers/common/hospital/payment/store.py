@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from hospital.database.connection import Database, Duplicate, Transaction
-from hospital.payment.model import PAYMENT_MOVES, REFUND_MOVES, IllegalMove, Payment, Refund
+from hospital.database.connection import Database, Transaction
+from hospital.payment.model import PAYMENT_MOVES, REFUND_MOVES, Payment, Refund
+from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 
 Source = Database | Transaction
@@ -83,15 +84,16 @@ def move_refund(tx: Transaction, refund_: Refund, state: str, **changes: Any) ->
            (state, *changes.values(), refund_.id))
 
 
+def note_refund(tx: Transaction, refund_id: str, code: str) -> None:
+    """Why a refund that is still to be sent has to wait."""
+    tx.run("UPDATE refunds SET code = %s WHERE id = %s AND state = 'REQUESTED'", (code, refund_id))
+
+
 def add_to_ledger(tx: Transaction, *, payment_id: str, movement: str, key: str, amount_fen: int,
-                  at: datetime, now: datetime) -> bool:
-    """Book a movement once. False when it is booked already."""
-    try:
-        tx.insert("ledger", id=new_id(), payment_id=payment_id, movement=movement, movement_key=key,
-                  amount_fen=amount_fen, at=at, recorded_at=now)
-    except Duplicate:
-        return False
-    return True
+                  at: datetime, now: datetime) -> None:
+    """Book a movement. Raises Duplicate when it is booked already: then a state was not looked at before."""
+    tx.insert("ledger", id=new_id(), payment_id=payment_id, movement=movement, movement_key=key,
+              amount_fen=amount_fen, at=at, recorded_at=now)
 
 
 def _payment(source: Source, where: str, args: tuple[Any, ...], lock: bool) -> Payment | None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from hospital.runtime import log
 from hospital.runtime.config import config
+from hospital.runtime.errors import Unavailable
 
 if TYPE_CHECKING:
     from tencentcloud.common.common_client import CommonClient
@@ -32,31 +33,50 @@ def _client(service: str, version: str, secret_id: str, key: str, token: str) ->
     from tencentcloud.common.profile.http_profile import HttpProfile
 
     address = urlsplit(config().cloud_api_base)
-    http = HttpProfile(protocol=address.scheme or None, endpoint=address.netloc or None, reqTimeout=5,
+    http = HttpProfile(protocol=address.scheme or None, endpoint=address.netloc or None, reqTimeout=3,
                        keepAlive=True)
     return CommonClient(service, version, Credential(secret_id, key, token), config().region,
                         profile=ClientProfile(httpProfile=http))
 
 
+class NoCloud(Exception):
+    """The platform's API refused, or gave no readable answer. ``code`` is its own, where it has one."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 def _call(service: str, version: str, action: str, params: dict[str, Any]) -> dict[str, Any]:
+    from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+
     # The role's temporary credentials; the platform renews them in the environment.
     client = _client(service, version, os.environ.get("TENCENTCLOUD_SECRETID", ""),
                      os.environ.get("TENCENTCLOUD_SECRETKEY", ""),
                      os.environ.get("TENCENTCLOUD_SESSIONTOKEN", ""))
-    answer: dict[str, Any] = client.call_json(action, params)["Response"]
+    try:
+        answer: dict[str, Any] = client.call_json(action, params)["Response"]
+    except TencentCloudSDKException as error:
+        raise NoCloud(str(error.get_code())) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise NoCloud(type(error).__name__) from None
     return answer
 
 
 def secret(name: str) -> str:
     """The value of an SSM entry, kept for the life of the process.
 
-    Raises the SDK's TencentCloudSDKException when SSM refuses or can't be reached.
+    Raises Unavailable when SSM refuses or can't be reached; the next call asks again.
     """
     with _lock:
         if name not in _secrets:
-            answer = _call("ssm", "2019-09-23", "GetSecretValue",
-                           {"SecretName": name, "VersionId": "SSM_Current"})
-            _secrets[name] = answer["SecretString"]
+            try:
+                answer = _call("ssm", "2019-09-23", "GetSecretValue",
+                               {"SecretName": name, "VersionId": "SSM_Current"})
+                _secrets[name] = answer["SecretString"]
+            except (NoCloud, KeyError) as error:
+                log.event("secret.unavailable", secret=name, code=getattr(error, "code", "no SecretString"))
+                raise Unavailable from None
         return _secrets[name]
 
 
@@ -66,12 +86,10 @@ def wake(function: str) -> None:
     Only saves time: whatever it would do is in the database, and its timer comes within a minute.
     That is why a failure is logged and not raised.
     """
-    from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
-
     try:
         _call("scf", "2018-04-16", "Invoke", {
             "FunctionName": function, "InvocationType": "Event",
             "ClientContext": json.dumps({"Type": "Wake"}),
         })
-    except TencentCloudSDKException as error:
-        log.event("wake.failed", target=function, code=error.get_code())
+    except NoCloud as error:
+        log.event("wake.failed", target=function, code=error.code)

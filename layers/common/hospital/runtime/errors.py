@@ -68,3 +68,11 @@ class Unavailable(AppError):
     """Another system does not answer now. Nothing is lost; the same request may be repeated."""
 
     status, code, message = 503, "unavailable", "系统繁忙，请稍后重试。"
+
+
+class RetryWhole(Exception):
+    """The database rolled everything back; running the whole use case again is safe and right."""
+
+
+class IllegalMove(Exception):
+    """A state may not move like that: a fault of ours, never the caller's."""

@@ -10,8 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from hospital.runtime import log
+from hospital.runtime.config import config
 
 Handler = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
+
+
+class Failed(Exception):
+    """A job failed, and its kind of error: the platform logs what is raised, and a text may quote a person."""
 
 
 def timer_function(use_case: Callable[[], int]) -> Handler:
@@ -23,16 +28,20 @@ def timer_function(use_case: Callable[[], int]) -> Handler:
 
 
 def event_function(use_case: Callable[[dict[str, Any]], dict[str, Any]]) -> Handler:
-    """A door for a job that reads its event; what it returns must be fit for a log."""
+    """A door for a job that reads its event; what it returns must be fit for a log.
+
+    Raises ConfigError, at the start of the process, when a variable is missing.
+    """
+    config()
 
     def main_handler(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
         started = time.perf_counter()
         log.bind(request_id=context.get("request_id", ""), function=context.get("function_name", ""))
         try:
             result = use_case(event)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged, and raised again by its kind
             log.failure("event.failed", error, ms=_ms(started))
-            raise
+            raise Failed(type(error).__name__) from None
         log.event("event.done", trigger=event.get("Type", "Invoke"), ms=_ms(started))
         return result
 

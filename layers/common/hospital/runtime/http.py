@@ -10,33 +10,36 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 from urllib.parse import unquote
-from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.exceptions import NotFound as NoRoute
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from hospital.runtime import log
-from hospital.runtime.errors import AppError, BadRequest, Conflict, Invalid, NotFound, TooLarge
+from hospital.runtime.config import config
+from hospital.runtime.errors import AppError, BadRequest, Conflict, Invalid, NotFound, RetryWhole, TooLarge
+from hospital.runtime.ids import new_id
 
 MAX_BODY = 64 * 1024  # bytes; the largest honest body is a few KB
 RETRIES = 3  # of a request whose transaction the database rolled back (deadlock, lock wait)
+
+
+# An id of ours in a body or query; OptionalId may be empty: not given.
+Id = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+OptionalId = Annotated[str, Field(pattern=r"^([0-9A-HJKMNP-TV-Z]{26})?$")]
 
 
 class Model(BaseModel):
     """Base of request and response bodies: unknown fields are refused, texts trimmed, built when used."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, defer_build=True)
-
-
-class RetryWhole(Exception):
-    """The database rolled everything back; running the whole use case again is safe and right."""
 
 
 class Call:
@@ -52,8 +55,11 @@ class Call:
 
     @property
     def raw(self) -> bytes:
-        """The body exactly as it came."""
-        return self.request.get_data(cache=True)
+        """The body exactly as it came. Raises TooLarge, before more than ``MAX_BODY`` was read."""
+        try:
+            return self.request.get_data(cache=True)
+        except RequestEntityTooLarge:
+            raise TooLarge from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +115,8 @@ class Api:
             hints = get_type_hints(handler)
             gives = hints.pop("return", None)
             takes = {name: hints.get(name, str) for name in inspect.signature(handler).parameters}
+            if public == ("caller" in takes):
+                raise TypeError(f"{method} {path}: declare it public, or take a caller; one of the two")
             summary = (handler.__doc__ or "").strip().split("\n")[0]
             self.routes.append(Route(method, path, handler, status, public, takes, gives, summary))
             return handler
@@ -120,13 +128,15 @@ class _App:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._map = Map([Rule(route.path, methods=[route.method], endpoint=route) for route in api.routes],
-                        strict_slashes=False, merge_slashes=False)
+        routes = Map([Rule(route.path, methods=[route.method], endpoint=route) for route in api.routes],
+                     strict_slashes=False, merge_slashes=False)
+        self._routes = routes.bind("")
         self._prefix = f"/api/{api.name}"
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         started = time.perf_counter()
         request = Request(environ)
+        request.max_content_length = MAX_BODY
         request_id = _request_id(request)
         log.bind(request_id=request_id, function=self._api.name)
         route_name = "-"
@@ -139,6 +149,7 @@ class _App:
         except Exception as error:  # noqa: BLE001 - the one place where the unexpected ends: logged, answered 500
             log.failure("request.failed", error, route=route_name)
             response = _error(AppError(), request_id)
+        _drain(environ)
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Request-Id"] = request_id
         log.event("request", route=route_name, status=response.status_code,
@@ -150,8 +161,8 @@ class _App:
         if path.startswith(self._prefix):  # a path rule that passes the whole path on
             path = path[len(self._prefix):] or "/"
         try:
-            route, arguments = self._map.bind("").match(path.encode("latin-1").decode("utf-8", "replace"),
-                                                        environ.get("REQUEST_METHOD", "GET"))
+            route, arguments = self._routes.match(path.encode("latin-1").decode("utf-8", "replace"),
+                                                  environ.get("REQUEST_METHOD", "GET"))
             return route, dict(arguments)
         except MethodNotAllowed:
             raise _WrongMethod from None
@@ -159,9 +170,12 @@ class _App:
             raise NotFound(code="no_such_address", message="访问的地址不存在，请升级小程序后重试。") from None
 
     def _run(self, route: Route, arguments: dict[str, Any], call: Call) -> Response:
+        is_ours = all(value.isascii() for value in arguments.values())
         if "caller" in route.takes:  # before the body is read
             assert self._api.authenticate is not None
             arguments["caller"] = self._api.authenticate(call)
+        if not is_ours:  # no id of ours looks like this, and the database refuses to compare it with one
+            raise NotFound
         for name, kind in route.takes.items():
             if name == "call":
                 arguments[name] = call
@@ -177,6 +191,17 @@ class _App:
         raise Conflict("当前操作人数较多，请稍后重试。", code="busy")
 
 
+def _drain(environ: dict[str, Any]) -> None:
+    """Read what is left of a body (the platform admits 6 MB).
+
+    Else the server closes the connection after the answer, while the platform sends the next request on it.
+    """
+    with suppress(OSError):
+        for _ in range(100):
+            if not environ["wsgi.input"].read(MAX_BODY):
+                return
+
+
 class _WrongMethod(AppError):
     status, code, message = 405, "method_not_allowed", "不支持的操作方式，请升级小程序后重试。"
 
@@ -186,13 +211,7 @@ def read_body(call: Call, kind: type[BaseModel]) -> Any:
 
     Raises TooLarge, BadRequest (not JSON) or Invalid (names the fields, never their values).
     """
-    length = call.request.content_length
-    if length is not None and length > MAX_BODY:
-        raise TooLarge
-    raw = call.raw
-    if len(raw) > MAX_BODY:
-        raise TooLarge
-    return _validated(partial(kind.model_validate_json, raw))
+    return _validated(partial(kind.model_validate_json, call.raw))
 
 
 def _validated(build: Callable[[], Any]) -> Any:
@@ -226,22 +245,24 @@ def _error(error: AppError, request_id: str) -> Response:
 
 def _request_id(request: Request) -> str:
     given = request.headers.get("X-Scf-Request-Id", "")
-    return given if re.fullmatch(r"[0-9A-Za-z-]{8,64}", given) else str(uuid4())
+    return given if re.fullmatch(r"[0-9A-Za-z-]{8,64}", given) else new_id()
 
 
 def http_function(api: Api) -> tuple[_App, Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]]:
-    """The two doors of an HTTP function: a WSGI app (Web function) and ``main_handler`` (event function)."""
+    """The two doors of an HTTP function: a WSGI app (Web function) and ``main_handler`` (event function).
+
+    Raises ConfigError, at the start of the process, when a variable is missing.
+    """
+    config()
     app = _App(api)
 
     def main_handler(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
         from serverless_wsgi import handle_request
 
         result: dict[str, Any] = handle_request(app, translate(event, context), context)
-        headers = result.pop("multiValueHeaders", None)
-        if headers:
-            result["headers"] = {name: values[0] if len(values) == 1 else values
-                                 for name, values in headers.items()}
-        return {"isBase64Encoded": result.pop("isBase64Encoded", False), **result}
+        headers = {name: values[0] if len(values) == 1 else values
+                   for name, values in result.pop("multiValueHeaders").items()}
+        return {"isBase64Encoded": False, "body": "", **result, "headers": headers}
 
     return app, main_handler
 
@@ -252,7 +273,7 @@ def translate(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
     It would lose ``queryString`` and the caller's address; header case varies, so all are lowered.
     """
     headers = {str(name).lower(): value for name, value in (event.get("headers") or {}).items()}
-    headers.setdefault("x-scf-request-id", str(context.get("request_id", "")))
+    headers["x-scf-request-id"] = str(context.get("request_id", ""))  # a client's own must not be believed
     query: dict[str, list[str]] = {}
     given = event.get("queryString") or event.get("queryStringParameters") or {}
     if isinstance(given, str):
@@ -263,7 +284,8 @@ def translate(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
     return {
         "httpMethod": event.get("httpMethod", "GET"),
         "path": event.get("path") or "/",
-        "headers": headers,
+        # In this form serverless-wsgi also keeps an answer's repeated headers together.
+        "multiValueHeaders": {name: value if isinstance(value, list) else [value] for name, value in headers.items()},
         "multiValueQueryStringParameters": query,
         "requestContext": {"identity": {"sourceIp": source}},
         "body": event.get("body") or "",

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import Any
 
+_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 _context: ContextVar[dict[str, Any] | None] = ContextVar("log_context", default=None)
 
 
@@ -21,7 +22,7 @@ def event(name: str, **facts: Any) -> None:
     """Write one line. ``facts`` are ids, codes, counts and durations."""
     line = {"at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"), "event": name,
             **(_context.get() or {}), **facts}
-    sys.stdout.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(_JSON.encode(line) + "\n")
     sys.stdout.flush()
 
 

@@ -40,6 +40,12 @@ def _lookup_key() -> bytes:
     return key
 
 
+def ready() -> None:
+    """Fetch both keys, so that no transaction waits for it. Raises Unavailable."""
+    _data_key()
+    _lookup_key()
+
+
 def _sm4(nonce: bytes, tag: bytes | None = None) -> Any:
     from cryptography.hazmat.primitives.ciphers import Cipher, modes
     from cryptography.hazmat.primitives.ciphers.algorithms import SM4

@@ -12,11 +12,14 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from hospital.database.connection import Database, Transaction, database
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import Unauthorized
-from hospital.runtime.http import Call
+
+if TYPE_CHECKING:
+    from hospital.runtime.http import Call
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,18 @@ def spellings(name: str) -> set[str]:
     """
     from pypinyin import Style, pinyin
 
-    readings = pinyin(re.sub(r"\s", "", name).lower(), style=Style.NORMAL, heteronym=True, v_to_u=False)
+    plain = re.sub(r"\s", "", name).lower()
     found: set[str] = set()
-    for reading in islice(product(*readings), MOST_SPELLINGS):
-        full = "".join(reading)
-        found |= {full, "".join(syllable[:1] for syllable in reading)}
-        if "v" in full:
-            found.add(full.replace("v", "u"))
+    # As words (万俟 is moqi), and character by character (曾经国 is zeng jingguo, whatever 曾经 is).
+    for text in (plain, list(plain)):
+        readings = pinyin(text, style=Style.NORMAL, heteronym=True, v_to_u=False)
+        # The surname's readings vary fastest, so the cut never loses one of them.
+        for backwards in islice(product(*reversed(readings)), MOST_SPELLINGS):
+            reading = backwards[::-1]
+            full = "".join(reading)
+            found |= {full, "".join(syllable[:1] for syllable in reading)}
+            if "v" in full:
+                found.add(full.replace("v", "u"))
     return {spelling for spelling in found if spelling.isascii() and spelling}
 
 

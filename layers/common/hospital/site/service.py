@@ -44,6 +44,9 @@ def arrange(db: Database, roots: list[Department]) -> int:
     Raises Invalid when a name is empty or doubled among siblings, a first-level department is fed by the
     HIS, or a HIS code is unknown.
     """
+    ids = [one.id for root in roots for one in (root, *root.children) if one.id]
+    if len(set(ids)) < len(ids):
+        raise Invalid("科室编号重复。", fields=["id"])
     with db.transaction() as tx:
         known = store.known_his_codes(tx)
         _check_names(roots)
@@ -54,8 +57,9 @@ def arrange(db: Database, roots: list[Department]) -> int:
             for child in root.children:
                 if child.children:
                     raise Invalid("科室最多两级。", fields=["children"])
-                if not child.his_codes or set(child.his_codes) - known:
-                    raise Invalid("二级科室须对应医院系统中已有的科室。", fields=["his_codes"])
+                codes = set(child.his_codes)
+                if not codes or codes - known or len(codes) < len(child.his_codes):
+                    raise Invalid("二级科室须对应医院系统中已有的科室，且不能重复。", fields=["his_codes"])
         store.replace_tree(tx, roots)
     return sum(len(root.children) for root in roots)
 

@@ -1,0 +1,46 @@
+"""Access tokens of outside systems, shared by all instances and renewed by one at a time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hospital.database.connection import Database
+from hospital.security import cipher
+
+LEASE = timedelta(seconds=15)  # longer than asking for a token may take
+
+
+def read(db: Database, name: str) -> tuple[str, datetime] | None:
+    """The token and when it ends; None when there is none yet."""
+    row = db.one("SELECT value, expires_at FROM shared_tokens WHERE name = %s", (name,))
+    if row is None or row["value"] is None:
+        return None
+    return cipher.unseal(row["value"], _place(name)), row["expires_at"]
+
+
+def take_lease(db: Database, name: str, now: datetime) -> bool:
+    """Whether the caller is the one who renews it now."""
+    with db.transaction() as tx:
+        tx.run("INSERT IGNORE INTO shared_tokens (name, expires_at, lease_until) VALUES (%s, %s, %s)",
+               (name, now, now))
+        # One further ahead than any lease is of a clock that was wrong.
+        return tx.run("UPDATE shared_tokens SET lease_until = %s WHERE name = %s "
+                      "AND (lease_until <= %s OR lease_until > %s)",
+                      (now + LEASE, name, now, now + LEASE)) == 1
+
+
+def write(db: Database, name: str, token: str, expires_at: datetime, now: datetime) -> None:
+    """A fresh token; the lease ends."""
+    with db.transaction() as tx:
+        tx.run("UPDATE shared_tokens SET value = %s, expires_at = %s, lease_until = %s WHERE name = %s",
+               (cipher.seal(token, _place(name)), expires_at, now, name))
+
+
+def release(db: Database, name: str, now: datetime) -> None:
+    """Renewing failed: somebody else may try."""
+    with db.transaction() as tx:
+        tx.run("UPDATE shared_tokens SET lease_until = %s WHERE name = %s", (now, name))
+
+
+def _place(name: str) -> str:
+    return f"shared_tokens.value:{name}"

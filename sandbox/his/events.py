@@ -1,0 +1,51 @@
+"""What the HIS tells the caller by itself: signed events, repeated until they are taken."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+from urllib.parse import urlsplit
+
+from sandbox.deliveries import Deliveries
+from sandbox.his.model import BEIJING
+from sandbox.his.signing import CLIENT, NONCE, SIGNATURE, TIMESTAMP, sign_request
+from sandbox.his.wire import show
+from sandbox.system import World
+
+TYPES = ("BILL_CREATED", "BILL_CHANGED", "BILL_CANCELLED", "BILL_PAID_AT_DESK", "DESK_REFUND_REQUESTED",
+         "ITEM_EXECUTED")
+SENDER = "his"  # the client id that the HIS signs with
+RETRY_SECONDS = (10, 60, 300, 1800, 7200)
+
+
+class Events:
+    """The events. Without a ``url`` nothing is told."""
+
+    def __init__(self, world: World, key: str, url: str) -> None:
+        self._clock = world.clock
+        self._key = key
+        self.url = url
+        self.deliveries = Deliveries(world, "his", "event", stamp=self._stamp, retry_seconds=RETRY_SECONDS)
+
+    def tell(self, type_: str, patient_code: str | None, **ids: str | None) -> None:
+        """Push one event; ``ids`` (bill_no, refund_no, trade_no) that are None are left out."""
+        if not self.url:
+            return
+        now = self._clock.now()
+        number = f"EV{now.astimezone(BEIJING):%Y%m%d%H%M%S}{secrets.token_hex(8)}"
+        facts = {"type": type_, "patient_code": patient_code,
+                 **{name: value for name, value in ids.items() if value is not None}}
+        body = json.dumps({"event_id": number, "occurred_at": show(now), **facts}, ensure_ascii=False)
+        self.deliveries.send(number, self.url, body.encode(), facts)
+
+    def settle(self, timeout: float) -> dict[str, Any]:
+        """Wait up to ``timeout`` real seconds until nothing is due or in flight."""
+        return self.deliveries.settle(timeout)
+
+    def _stamp(self, url: str, body: bytes) -> dict[str, str]:
+        parts = urlsplit(url)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        timestamp, nonce = str(int(self._clock.timestamp())), secrets.token_hex(16)
+        return {"Content-Type": "application/json", CLIENT: SENDER, TIMESTAMP: timestamp, NONCE: nonce,
+                SIGNATURE: sign_request(self._key, "POST", path, timestamp, nonce, body)}

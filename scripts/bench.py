@@ -1,0 +1,69 @@
+"""``make bench``: all benchmarks, or one by name. A table, and ``build/bench.json``.
+
+Every floor is measured in the same run, in turns with what it is compared to: the machine's own speed
+cancels out in the ratios. ``machine_ms`` (a fixed piece of work) tells how fast it was.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.benchmarks import booking, cold_start, door, listing, machine, package, town
+
+RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
+BOOKING = ["booking_spread", "booking_hot"]
+NAMES = [*BOOKING, "cold_start", "listing", "door", "package"]
+
+
+def main() -> int:
+    """Run, print, write; 2 when there is no such benchmark."""
+    wanted = sys.argv[1:] or NAMES
+    unknown = [name for name in wanted if name not in NAMES]
+    if unknown:
+        print(f"bench: no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() and len(wanted) < len(NAMES) else {}
+    with town.running() as place:
+        for name, report in _reports(place, wanted):
+            results[name] = {**report, "machine_ms": machine.speed_ms()}
+            RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+            print(_line(name, results[name]), flush=True)
+    print("\nall of it: build/bench.json")
+    return 0
+
+
+def _reports(place: town.Place, wanted: list[str]) -> Iterable[tuple[str, machine.Report]]:
+    print(f"{'':<16}{'value':>12}{'floor':>12}{'ratio':>8}  unit, aim")
+    chosen = [name for name in BOOKING if name in wanted]
+    if chosen:
+        yield from booking.measure(place, chosen).items()
+    others: dict[str, Callable[[], machine.Report]] = {
+        "cold_start": partial(cold_start.measure, place), "listing": partial(listing.measure, place),
+        "door": partial(door.measure, place), "package": package.measure}
+    for name in wanted:
+        if name in others:
+            yield name, others[name]()
+
+
+def _line(name: str, report: machine.Report) -> str:
+    line = (f"{name:<16}{report['value']:>12,}{report['floor']:>12,}{report['ratio']:>8}  {report['unit']}; aim "
+            f"{report['aim']}{'' if report['met'] else ': MISSED'}")
+    for who in ("service", "thin", "floor_detail"):
+        if who in report:
+            line += f"\n{'':<8}{who.removesuffix('_detail'):<8}" + "  ".join(
+                f"{key} {value:g}" for key, value in report[who].items())
+    for key in ("ratio_to_thin", "bare_model", "functions", "best_ms", "p50_ms", "added_by_the_door", "zips",
+                "machine_ms"):
+        if key in report:
+            line += f"\n{'':<8}{key}: {json.dumps(report[key])}"
+    return line
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The benchmarks of ``make bench``: one file each, every floor measured in the same run."""

@@ -1,0 +1,144 @@
+"""The SQL of taking a place, by bare pymysql: what the floors of the booking benchmarks run.
+
+It is the service's own list of statements, and every run proves that it is: one booking of each is
+recorded in the server's general log and compared. Where the service's SQL changes, this must follow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+
+from scripts.benchmarks.hospital import SECRET
+from scripts.local_db import connect
+
+if TYPE_CHECKING:
+    from scripts.benchmarks.hospital import Connection
+
+NEAREST, LOOKS, TRIES = 64, 4, 3
+
+
+def connection(host: str, port: int, database: str) -> Connection:
+    """As the service's own: READ COMMITTED, no TLS."""
+    one = connect(host, port, database)
+    with one.cursor() as cursor:
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    return one
+
+
+def client(host: str, port: int, database: str) -> Callable[[Any], str]:
+    """A client of the floor: a connection of its own, no service between."""
+    one = connection(host, port, database)
+    return lambda job: take(one, job.token, SECRET, job.patient_id, job.schedule_id, job.key)[0]
+
+
+def take(connection: Connection, token: str, secret: str, patient_id: str, schedule_id: str, key: str
+         ) -> tuple[str, str]:
+    """Take any place of a schedule: "ok" and the answer, or what is in the way."""
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    with connection.cursor() as cursor:
+        try:
+            return _take(cursor, token, secret, patient_id, schedule_id, key, now)
+        except pymysql.err.MySQLError as error:
+            cursor.execute("ROLLBACK")
+            return str(error.args), ""
+
+
+def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: str, key: str, now: datetime
+          ) -> tuple[str, str]:
+    run = cursor.execute
+    run("SELECT account_id, secret_hash, expires_at FROM sessions WHERE token_hash = %s",
+        (hashlib.sha256(token.encode()).digest(),))
+    session = cursor.fetchone()
+    if session is None or session[1] != hashlib.sha256(secret.encode()).digest() or session[2] <= now:
+        return "unauthorized", ""
+    account_id = session[0]
+    run("SELECT id, his_code, his_department, doctor_id, visit_date, period, fee_fen, state FROM schedules "
+        "WHERE id = %s", (schedule_id,))
+    schedule = cursor.fetchone()
+    run("SELECT name, value FROM settings")
+    cursor.fetchall()
+    booking_id, after, expires = _id(now), now + timedelta(minutes=10), now + timedelta(minutes=15)
+    run("BEGIN")
+    run("SELECT p.his_code, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id "
+        "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
+    bound = cursor.fetchone()
+    run("SELECT c.purpose FROM consents c WHERE c.account_id = %s AND c.patient_id = %s AND c.live_flag = 1 "
+        "AND c.version = (SELECT MAX(t.version) FROM consent_texts t WHERE t.purpose = c.purpose "
+        "AND t.effective_at <= %s)", (account_id, patient_id, now))
+    consents = cursor.fetchall()
+    run("SELECT COUNT(*) AS total, COALESCE(SUM(visit_date = %s), 0) AS that_day FROM bookings WHERE patient_id = %s "
+        "AND live_flag = 1 AND visit_date >= %s", (schedule[4], patient_id, now.date()))
+    if bound is None or not consents or cursor.fetchone()[1] >= 3:
+        run("ROLLBACK")
+        return "refused", ""
+    slot = _pick(cursor, schedule_id, booking_id, now, after)
+    if slot is None:
+        run("ROLLBACK")
+        return "slot_gone", ""
+    answer = json.dumps({"id": booking_id, "state": "HELD", "starts_at": slot[1].isoformat(), "fee_fen": schedule[6],
+                         "needs_payment": True, "expires_at": expires.isoformat()})
+    run("INSERT INTO bookings (id, account_id, patient_id, schedule_id, slot_id, doctor_id, visit_date, period, "
+        "starts_at, fee_fen, payment_policy, state, trade_no, expires_at, created_at, changed_at) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (booking_id, account_id, patient_id, schedule_id, slot[0], schedule[3], schedule[4], schedule[5], slot[1],
+         schedule[6], "AT_BOOKING", "HELD", f"B{booking_id}", expires, now, now))
+    run("INSERT INTO repeats (owner_id, request_key, request, answer, created_at) VALUES (%s, %s, %s, %s, %s)",
+        (account_id, key, hashlib.sha256(f"{patient_id}{schedule_id}".encode()).digest(), answer, now))
+    run("INSERT INTO outbox (id, worker, topic, subject_id, state, due_at, attempts, created_at) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (_id(now), "worker", "booking.expire", booking_id, "PENDING", expires, 0, now))
+    run("COMMIT")
+    return "ok", answer
+
+
+def _pick(cursor: Any, schedule_id: str, booking_id: str, now: datetime, after: datetime) -> Any:
+    for _ in range(LOOKS):
+        cursor.execute(
+            "SELECT id, starts_at FROM (SELECT id, starts_at FROM slots WHERE schedule_id = %s AND booking_id IS NULL "
+            "AND state = 'OPEN' AND (on_sale_at IS NULL OR on_sale_at <= %s) AND starts_at > %s LIMIT %s) nearest "
+            "ORDER BY RAND() LIMIT %s", (schedule_id, now, after, NEAREST, TRIES))
+        free = cursor.fetchall()
+        for slot in free:
+            if cursor.execute(
+                    "UPDATE slots SET booking_id = %s, changed_at = %s WHERE id = %s AND booking_id IS NULL "
+                    "AND state = 'OPEN' AND (on_sale_at IS NULL OR on_sale_at <= %s) AND starts_at > %s",
+                    (booking_id, now, slot[0], now, after)):
+                return slot
+        if not free:
+            break
+    return None
+
+
+def _id(now: datetime) -> str:
+    """Time-ordered and random, of the house's length."""
+    return f"{int(now.timestamp() * 1000):013X}{os.urandom(7).hex().upper()[:13]}"
+
+
+# -- the proof --------------------------------------------------------------------------------------
+_LITERAL = re.compile(r"_binary\s*'(?:[^'\\]|\\.|'')*'|'(?:[^'\\]|\\.|'')*'|\b\d+\b", re.S)
+
+
+def recorded(connection: Connection, act: Callable[[], object]) -> list[str]:
+    """The statements the server was sent while ``act`` ran, literals as "?", connection set-up left out."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET GLOBAL log_output = 'TABLE'")
+        cursor.execute("TRUNCATE TABLE mysql.general_log")
+        cursor.execute("SET GLOBAL general_log = ON")
+        try:
+            act()
+        finally:
+            cursor.execute("SET GLOBAL general_log = OFF")
+        cursor.execute("SELECT argument FROM mysql.general_log WHERE command_type = 'Query' "
+                       "AND thread_id <> CONNECTION_ID() ORDER BY event_time")
+        texts = [row[0].decode("utf-8", "replace") if isinstance(row[0], bytes) else row[0]
+                 for row in cursor.fetchall()]
+    return [one for one in (" ".join(_LITERAL.sub("?", text).split()) for text in texts)
+            if not one.startswith(("SET ", "SELECT @@"))]

@@ -1,0 +1,49 @@
+"""A town of its own, in which the functions that the mini-program calls are event functions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sandbox.phone import Control
+from scripts import town
+from tests.conftest import MORNING, ROOT
+
+HTTP = ("account", "booking", "pay_callback")
+
+
+@pytest.fixture(scope="session")
+def database_name() -> str:
+    """Apart from the one that the other tests of this worker use."""
+    return f"hospital_test_{os.environ.get('PYTEST_XDIST_WORKER', 'gw')}_events"
+
+
+@pytest.fixture(scope="session")
+def world(mysql: str, database_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
+    """The sandbox, with the HTTP functions deployed as event functions."""
+    manifest = tmp_path_factory.mktemp("manifest") / "serverless.yml"
+    manifest.write_text(as_event_functions((ROOT / "serverless.yml").read_text(encoding="utf-8")), encoding="utf-8")
+    with town.running(mysql, database_name, ROOT / "build" / "test" / database_name, "--manual-timers",
+                      "--now", MORNING, "--manifest", str(manifest)) as control:
+        yield control
+
+
+def as_event_functions(manifest: str) -> str:
+    """The same list, with every web function an event function."""
+    document = yaml.safe_load(manifest)
+    for name in HTTP:
+        function = document["inputs"]["functions"][name]
+        assert function.pop("type") == "web"
+        function.pop("instanceConcurrencyConfig")
+        function["handler"] = "index.main_handler"
+    return yaml.safe_dump(document, allow_unicode=True)
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """Where the recorded events are."""
+    return Path(__file__).parent / "recorded"

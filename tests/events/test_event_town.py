@@ -1,0 +1,176 @@
+"""The whole visit with the mini-program's functions deployed as event functions, in both forms of event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from sandbox.people import person
+from sandbox.phone import Control, Phone, Refused
+from scripts import books
+from tests.events.conftest import HTTP
+
+FORMS = ["url", "gateway"]
+JOBS = {"worker": "every-minute", "refund": "every-minute", "schedule_sync": "every-five-minutes",
+        "housekeeping": "every-night"}
+
+
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest, control: Control) -> Iterator[str]:
+    """Requests reach the functions in this form."""
+    for function in HTTP:
+        control("PUT", f"/scf/event-form/{function}", form=request.param)
+    yield request.param
+    for function in HTTP:
+        control("PUT", f"/scf/event-form/{function}", form="url")
+
+
+def log(control: Control, function: str) -> str:
+    """All that a function, and the platform about it, has written."""
+    return "\n".join(control("GET", f"/scf/logs/{function}?tail=100000")["lines"])
+
+
+def refused(phone: Phone, method: str, path: str, **options: Any) -> Refused:
+    """The refusal of a request that must be refused."""
+    with pytest.raises(Refused) as caught:
+        phone.call(method, path, **options)
+    return caught.value
+
+
+def test_a_visit_is_booked_paid_confirmed_cancelled_and_refunded(
+        form: str, control: Control, new_session: Callable[..., dict[str, Any]], mysql: str,
+        database_name: str) -> None:
+    session = new_session(slots=2, fee_fen=2500)
+    phone = Phone(control).sign_in()
+    phone.allow_messages("patients")
+    phone.allow_messages("booking")
+    patient = phone.add_patient(person(), relation="SELF")
+    held = phone.book(patient["id"], session, key="one-intention-of-a-patient" + form)
+    assert phone.book(patient["id"], session, key="one-intention-of-a-patient" + form) == held
+    phone.thumb(phone.open_payment(held["id"]))
+    control.work()
+    notices = [line for line in control("GET", "/journal?system=scf") if "notices/payment" in line["path"]]
+    assert notices
+    assert notices[-1]["status"] == 204
+    assert phone.booking(held["id"])["state"] == "CONFIRMED"
+    assert [len(phone.inbox(title)) for title in ("绑定通知", "挂号成功通知")] == [1, 1]
+    phone.call("POST", f"booking/bookings/{held['id']}/cancellation")
+    control.work()
+    control.advance(60)
+    control.work()
+    shown = phone.booking(held["id"])
+    assert (shown["state"], [one["state"] for one in shown["refunds"]]) == ("CANCELLED", ["SUCCEEDED"])
+    assert len(phone.inbox("取消预约通知")) == 1
+    report = books.compare(control, mysql, database_name)
+    assert (report.differences, report.pending) == ([], [])
+    assert report.refunded_fen == report.captured_fen >= 2500
+
+
+def test_requests_are_signed_by_token_and_secret_whatever_the_case_of_their_headers(
+        form: str, control: Control) -> None:
+    phone = Phone(control).sign_in()
+    assert phone.call("GET", "account/me") == {"phone": None, "patients": 0}
+    token, phone.token = phone.token, ""
+    for bearer, secret in (("AUTHORIZATION", "X-CLIENT-SECRET"), ("authorization", "x-client-secret")):
+        headers = {bearer: f"Bearer {token}", secret: phone.secret}
+        assert phone.call("GET", "account/me", headers=headers)["patients"] == 0
+    assert refused(phone, "GET", "account/me", headers={"Authorization": f"Bearer {token}"}).status == 401
+
+
+def test_a_token_read_in_the_log_opens_nothing_without_the_client_s_secret(form: str, control: Control) -> None:
+    phone = Phone(control).sign_in()
+    written = log(control, "account")
+    assert phone.token in written, "the platform logs what an event function returns"
+    assert phone.secret not in written
+    for secret in ("", "guess", phone.token):
+        headers = {"Authorization": f"Bearer {phone.token}", "X-Client-Secret": secret}
+        assert Phone(control).raw("GET", "account/me", headers=headers).status_code == 401
+    assert phone.call("GET", "account/me")["patients"] == 0
+
+
+def test_search_in_chinese_and_special_characters_pass_through_the_query(
+        form: str, control: Control, session: dict[str, Any]) -> None:
+    anybody = Phone(control)
+    name = session["doctor_name"]
+    found = anybody.call("GET", "booking/doctors", params={"q": name})["doctors"]
+    assert session["doctor_id"] in [one["id"] for one in found]
+    assert anybody.call("GET", "booking/doctors", params={"q": "a&q=b+c 100%"}) == {"doctors": []}
+
+
+def test_wrong_requests_are_answered_with_a_code_and_never_by_the_platform(
+        form: str, control: Control, phone: Phone) -> None:
+    def code(method: str, path: str, **options: Any) -> tuple[int, Any]:
+        error = refused(phone, method, path, **options)
+        return error.status, error.code
+
+    assert code("GET", "booking/no-such-thing") == (404, "no_such_address")
+    assert code("PATCH", "account/me") == (405, "method_not_allowed")
+    assert code("POST", "account/phone", data="{") == (400, "malformed_json")
+    assert code("POST", "account/phone", data=b"\x00\xff") == (400, "malformed_json")
+    assert code("POST", "account/phone", body={"code": "x" * 70_000}) == (413, "too_large")
+    assert code("GET", "booking/sessions", params={"day": "soon"}) == (422, "invalid")
+    forged = phone.raw("POST", "pay_callback/notices/payment", {"id": "forged"})
+    assert (forged.status_code, forged.json()["error"]["code"]) == (403, "signature_invalid")
+
+
+@pytest.mark.parametrize("text", ["张三", "é", "😀", "a'b\\", "%00", "x" * 3000])
+def test_an_id_that_is_none_is_not_found(text: str, form: str, control: Control, phone: Phone) -> None:
+    for path in ("booking/bookings/{}", "booking/doctors/{}", "booking/sessions/{}/slots", "account/patients/{}"):
+        assert refused(phone, "GET", path.format(text)).status == 404, path
+
+
+@pytest.mark.parametrize("text", ["é", "ｚｈａｎｇ", "😀", "𠮷", "%", "_", "\\"])
+def test_any_text_can_be_searched_for(text: str, form: str, control: Control) -> None:
+    assert isinstance(Phone(control).call("GET", "booking/doctors", params={"q": text})["doctors"], list)
+
+
+def test_an_event_function_for_jobs_returns_a_count_and_nothing_else(control: Control) -> None:
+    for function, timer in JOBS.items():
+        result = control("POST", f"/scf/timers/{function}/{timer}/fire")["result"]
+        assert list(result) == ["count"]
+        assert type(result["count"]) is int
+    control.settle()
+
+
+def test_logs_and_returned_values_of_jobs_hold_nothing_of_a_person(
+        control: Control, session: dict[str, Any], sql: Callable[..., list[tuple[Any, ...]]]) -> None:
+    somebody = person()
+    phone = Phone(control).sign_in()
+    phone.allow_messages("patients")
+    phone.allow_messages("booking")
+    patient = phone.add_patient(somebody, relation="SELF")
+    held = phone.book(patient["id"], session)
+    phone.thumb(phone.open_payment(held["id"]))
+    control.work()
+    phone.call("POST", f"booking/bookings/{held['id']}/cancellation")
+    control.work()
+    control.operate("tasks.list")
+    returned = [line for function in (*JOBS, "operations") for line in log(control, function).splitlines()
+                if "RetMsg" in line]
+    assert any(re.search(r'RetMsg: \{"count": [1-9]', line) for line in returned), "the jobs had something to do"
+    secret_things = [somebody["name"], somebody["id_number"], phone.number, phone.openid, phone.token, phone.secret,
+                     somebody["id_number"][6:14]]
+    for function in (*JOBS, "operations", "pay_callback"):
+        written = log(control, function)
+        assert written, function
+        assert [thing for thing in secret_things if thing in written] == [], function
+    # What the account and booking functions print themselves; their returned values are the patient's own.
+    for function in ("account", "booking"):
+        printed = "\n".join(line for line in log(control, function).splitlines() if "RetMsg" not in line)
+        assert [thing for thing in secret_things if thing in printed] == [], function
+
+
+@pytest.mark.parametrize("command", [
+    {"action": "task.close", "task_id": "张三", "note": "done by hand"},
+    {"action": "schedules.sync", "schedule": "张三"},
+    {"action": "settings.change", "changes": {"张三": None}},
+    {"action": "settings.change", "changes": {"hold_minutes": "soon"}},
+    {"action": "departments.arrange",
+     "groups": [{"name": "内科", "departments": [{"name": "心内", "his_codes": ["张三"]}]}]},
+], ids=lambda command: command["action"])
+def test_an_operator_s_mistake_is_answered_and_not_raised(command: dict[str, Any], control: Control) -> None:
+    with pytest.raises(Refused):
+        control.operate(**command)

@@ -1,0 +1,43 @@
+"""Every route of every HTTP function, from the Api objects themselves, so that none can be forgotten."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from hospital.booking.api import api as booking
+from hospital.patients.api import api as account
+from hospital.payment.api import api as pay_callback
+from hospital.runtime.http import Route
+
+APIS = (account, booking, pay_callback)
+UNKNOWN = "0" * 26
+
+
+class Door(NamedTuple):
+    """One route of one function."""
+
+    function: str
+    route: Route
+
+    def __str__(self) -> str:
+        return f"{self.route.method} {self.function}{self.route.path}"
+
+    @property
+    def ids(self) -> list[str]:
+        """The names of its path parameters."""
+        return re.findall(r"<(\w+)>", self.route.path)
+
+    def path(self, **ids: str) -> str:
+        """Where to call it; ids not given are well-formed and unknown."""
+        return self.function + re.sub(r"<(\w+)>", lambda found: ids.get(found[1], UNKNOWN), self.route.path)
+
+
+DOORS = [Door(api.name, route) for api in APIS for route in api.routes]
+PRIVATE = [door for door in DOORS if not door.route.public]
+WITH_BODY = [door for door in DOORS if "body" in door.route.takes]
+
+
+def named(door: Any) -> str:
+    """A test's id."""
+    return str(door)

@@ -1,0 +1,256 @@
+"""The built zips, unpacked and imported the way SCF does it. Built for this Python where 3.10 is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hospital.runtime.config import Config
+
+from sandbox.scf import manifest
+from scripts import package
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FUNCTIONS = manifest.load(ROOT / "serverless.yml").functions
+WEB = sorted(name for name, one in FUNCTIONS.items() if one.type == "web")
+RUNNING = "{}.{}".format(*sys.version_info[:2])
+VERSION = package.CLOUD_PYTHON if package.interpreter(package.CLOUD_PYTHON) else RUNNING
+REQUEST = "6e0c1d3a-0000-4000-8000-000000000001"
+CLOUD_PYTHON = "/var/lang/python310/bin/python3.10"
+
+# Runs in the clean process: no source may be compiled, and nothing may come from elsewhere than the zips.
+IMPORT = """
+import importlib.machinery, json, sys
+stdlib = [path for path in sys.path if path not in %(places)r and path]
+compiled = []
+def source_to_code(self, data, path, *, _optimize=-1):
+    compiled.append(path)
+    return compile(data, path, "exec", dont_inherit=True, optimize=_optimize)
+importlib.machinery.SourceFileLoader.source_to_code = source_to_code
+import index
+files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+json.dump({
+    "handler": callable(index.main_handler), "app": callable(getattr(index, "app", None)),
+    "compiled": [path for path in compiled if path.startswith(tuple(%(places)r))],
+    "elsewhere": sorted(name for name, file in files.items()
+                        if file and not file.startswith((*%(places)r, *stdlib))),
+    "hospital": files["hospital"],
+}, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="session")
+def python() -> str:
+    """The interpreter that stands for the cloud's."""
+    found = package.interpreter(VERSION)
+    assert found
+    return found
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> list[package.Package]:
+    """Every zip."""
+    return package.build(tmp_path_factory.mktemp("zips"), VERSION)
+
+
+@pytest.fixture(scope="session")
+def cloud(built: list[package.Package], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The layer under ``opt`` and each function under ``user/<name>``, with the times the cloud gave the files."""
+    root = tmp_path_factory.mktemp("cloud")
+    for one in built:
+        kind, _, name = one.name.partition("-")
+        with zipfile.ZipFile(one.file) as archive:
+            for entry in archive.infolist():
+                path = Path(archive.extract(entry, root / "opt" if kind == "layer" else root / "user" / name))
+                path.chmod(entry.external_attr >> 16 & 0o777)
+                os.utime(path, (1_900_000_000, 1_900_000_000))
+    return root
+
+
+def environment(cloud: Path, function: str) -> dict[str, str]:
+    """All that the process is given."""
+    return {"PYTHONPATH": f"{cloud / 'user' / function}:{cloud / 'opt'}", "PYTHONDONTWRITEBYTECODE": "1",
+            "PATH": "/usr/bin:/bin", **{field.name.upper(): "0" for field in fields(Config)}}
+
+
+def imported(cloud: Path, python: str, function: str) -> dict[str, object]:
+    """What a clean process says after importing a function's ``index``."""
+    code = IMPORT % {"places": (f"{cloud / 'user' / function}/", f"{cloud / 'opt'}/")}
+    done = subprocess.run([python, "-S", "-c", code], env=environment(cloud, function), cwd=cloud / "user" / function,
+                          capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    said: dict[str, object] = json.loads(done.stdout)
+    return said
+
+
+@pytest.mark.parametrize("function", sorted(FUNCTIONS))
+def test_a_function_imports_from_its_zip_and_the_layer_alone_without_compiling(
+        function: str, cloud: Path, python: str) -> None:
+    said = imported(cloud, python, function)
+    assert said == {"handler": True, "app": function in WEB, "compiled": [], "elsewhere": [],
+                    "hospital": f"{cloud}/opt/hospital/__init__.py"}
+
+
+def test_the_check_for_byte_code_notices_a_missing_file(cloud: Path, python: str, tmp_path: Path) -> None:
+    copy = tmp_path / "cloud"
+    (copy / "user").mkdir(parents=True)
+    (copy / "opt").mkdir()
+    shutil.copytree(cloud / "user" / "account", copy / "user" / "account")
+    for entry in (cloud / "opt").iterdir():
+        if entry.name != "hospital":
+            (copy / "opt" / entry.name).symlink_to(entry)
+    shutil.copytree(cloud / "opt" / "hospital", copy / "opt" / "hospital")
+    next((copy / "opt" / "hospital" / "runtime" / "__pycache__").glob("config.*.pyc")).unlink()
+    assert imported(copy, python, "account")["compiled"] == [f"{copy}/opt/hospital/runtime/config.py"]
+
+
+def test_every_source_file_has_byte_code_that_does_not_depend_on_times(built: list[package.Package]) -> None:
+    tag = f"cpython-{VERSION.replace('.', '')}"
+    for one in built:
+        with zipfile.ZipFile(one.file) as archive:
+            names = set(archive.namelist())
+            sources = [Path(name) for name in names if name.endswith(".py")]
+            assert sources
+            for source in sources:
+                code = (source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc").as_posix()
+                assert code in names
+                assert archive.read(code)[4:8] == b"\x01\0\0\0"  # hash-based, unchecked (PEP 552)
+
+
+@pytest.mark.parametrize("function", WEB)
+def test_a_web_function_s_bootstrap_starts_its_server_and_answers(
+        function: str, cloud: Path, python: str) -> None:
+    with server(cloud, python, function) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/no-such-address", headers={"X-Scf-Request-Id": REQUEST})
+        answer = connection.getresponse()
+        error = json.loads(answer.read())["error"]
+        connection.close()
+    assert answer.status == 404
+    assert error["code"] == "no_such_address"
+    assert error["request_id"] == answer.getheader("X-Request-Id") == REQUEST
+
+
+@contextlib.contextmanager
+def server(cloud: Path, python: str, function: str) -> Iterator[int]:
+    """A function's ``scf_bootstrap`` running with this machine's interpreter and a free port."""
+    folder = cloud / "user" / function
+    text = (folder / "scf_bootstrap").read_text()
+    assert CLOUD_PYTHON in text
+    assert "0.0.0.0:9000" in text
+    script = folder / "bootstrap_here"
+    script.write_text(text.replace(CLOUD_PYTHON, f"{python} -S").replace("0.0.0.0:9000", "127.0.0.1:0"))
+    script.chmod(0o755)
+    process = subprocess.Popen([str(script)], cwd=folder, env=environment(cloud, function), text=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        assert process.stderr is not None
+        port, said = 0, []
+        for line in process.stderr:
+            said.append(line)
+            listening = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line)
+            if listening:
+                port = int(listening[1])
+                break
+        assert port, said
+        yield port
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def test_a_web_function_s_bootstrap_is_executable_and_an_event_function_has_none(
+        built: list[package.Package]) -> None:
+    for one in built:
+        kind, _, name = one.name.partition("-")
+        if kind == "layer":
+            continue
+        with zipfile.ZipFile(one.file) as archive:
+            if name not in WEB:
+                assert "scf_bootstrap" not in archive.namelist()
+                continue
+            entry = archive.getinfo("scf_bootstrap")
+            assert entry.external_attr >> 16 == 0o100755
+            assert entry.create_system == 3
+            script = archive.read(entry)
+            assert script.startswith(b"#!/bin/bash\n")
+            assert b"\r" not in script
+
+
+def test_every_function_of_the_list_has_its_zip_and_there_is_no_other(built: list[package.Package]) -> None:
+    assert sorted(one.name for one in built) == sorted(["layer-common", *(f"function-{name}" for name in FUNCTIONS)])
+    assert {one.file.name for one in built} == {path.name for path in built[0].file.parent.glob("*")}
+
+
+def test_sizes_are_told_truly_and_within_the_cloud_s_limits_and_our_aim(built: list[package.Package]) -> None:
+    for one in built:
+        with zipfile.ZipFile(one.file) as archive:
+            assert one.unpacked == sum(entry.file_size for entry in archive.infolist())
+        assert one.zipped == one.file.stat().st_size <= 50 * 2**20
+        assert one.unpacked <= 50 * 2**20, "more than our aim for a layer"
+
+
+def test_zips_that_the_cloud_would_refuse_are_named(built: list[package.Package]) -> None:
+    layer = built[0]
+    own = {name: next(one for one in built if one.name == f"function-{name}") for name in FUNCTIONS}
+
+    def problems(layer: package.Package, **changed: package.Package) -> list[str]:
+        return package.too_large({"layers/common": layer}, {**own, **changed}, FUNCTIONS)
+
+    assert problems(layer) == []
+    assert len(problems(dataclasses.replace(layer, zipped=50 * 2**20 + 1))) == 1
+    assert len(problems(dataclasses.replace(layer, unpacked=50 * 2**20 + 1))) == 1
+    too_big = dataclasses.replace(own["worker"], unpacked=500 * 2**20)
+    assert [text.partition(":")[0] for text in problems(layer, worker=too_big)] == ["worker"]
+
+
+def test_the_same_sources_give_the_same_bytes(built: list[package.Package], tmp_path: Path) -> None:
+    again = package.build(tmp_path, VERSION)
+    assert [(one.name, digest(one)) for one in again] == [(one.name, digest(one)) for one in built]
+
+
+def digest(one: package.Package) -> str:
+    """Of a zip's bytes."""
+    return hashlib.sha256(one.file.read_bytes()).hexdigest()
+
+
+def test_no_zip_holds_keys_addresses_the_sandbox_tests_or_this_machine_s_paths(built: list[package.Package]) -> None:
+    key = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\\?[rn\s]+[A-Za-z0-9+/=\\\s]{100}")
+    here = re.compile(b"|".join(re.escape(str(path).encode()) for path in (ROOT, built[0].file.parent)))
+    ours = re.compile(rb"https?://|\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b|localhost|test-only|AKID|sandbox|faketime")
+    for one in built:
+        with zipfile.ZipFile(one.file) as archive:
+            for name in archive.namelist():
+                content = archive.read(name)
+                assert not re.search(r"(^|/)(sandbox|scripts|tests?|\.env|bin|[^/]+\.dist-info)(/|$)", name), name
+                assert not key.search(content), name
+                assert not here.search(content), name
+                if name.startswith("hospital/") or one.name != "layer-common":
+                    content = content.replace(b"0.0.0.0:9000", b"") if name == "scf_bootstrap" else content
+                    assert not ours.search(content), (name, ours.search(content))
+
+
+def test_the_layer_says_what_it_is_made_of(cloud: Path) -> None:
+    pinned = (ROOT / "layers" / "common" / "requirements.txt").read_text()
+    assert (cloud / "opt" / "requirements.txt").read_text() == pinned
+    libraries = [path for path in (cloud / "opt").rglob("*.so*") if path.is_file()]
+    assert libraries
+    for library in libraries:
+        content = library.read_bytes()
+        assert content[:4] == b"\x7fELF"
+        assert content[18:20] == b"\x3e\0", "the cloud's machines are x86-64"

@@ -1,0 +1,120 @@
+"""Races for places and people. Each is named for what holds; it runs once and tells what was broken."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from sandbox.people import person
+from sandbox.phone import Phone
+from tests.races.ground import HOT, Ground, broken_answers, clients, together, won
+
+SOLD_TWICE = ("SELECT COUNT(*) FROM (SELECT slot_id FROM bookings WHERE live_flag = 1 AND schedule_id = %s "
+              "GROUP BY slot_id HAVING COUNT(*) > 1) twice")
+
+
+def a_hot_session_sells_each_place_once(ground: Ground) -> list[str]:
+    """Everybody wants one of a few places."""
+    return _rush(ground, [ground.hot])
+
+
+def many_sessions_sell_each_place_once(ground: Ground) -> list[str]:
+    """Everybody wants a place, of several sessions."""
+    return _rush(ground, ground.many)
+
+
+def _rush(ground: Ground, sessions: list[dict[str, Any]]) -> list[str]:
+    asked = [(one.phone, one.patient_id, sessions[at % len(sessions)]) for at, one in enumerate(ground.crowd)]
+    results = together([lambda p=phone, i=patient, s=session: p.book(i, s)  # type: ignore[misc]
+                        for phone, patient, session in asked])
+    broken = broken_answers(results, "slot_gone")
+    for session in sessions:
+        got = len(won([result for result, ask in zip(results, asked, strict=True) if ask[2] is session]))
+        live = ground.count("SELECT COUNT(*) FROM bookings WHERE schedule_id = %s AND live_flag = 1", (session["id"],))
+        free = ground.count("SELECT COUNT(*) FROM slots WHERE schedule_id = %s AND booking_id IS NULL",
+                            (session["id"],))
+        if (got, live, free) != (HOT, HOT, 0):
+            broken.append(f"{got} were promised a place, {live} have one, {free} of {HOT} are free")
+        if ground.count(SOLD_TWICE, (session["id"],)):
+            broken.append("a place was sold twice")
+    ground.give_up([(ask[0], result["id"]) for result, ask in zip(results, asked, strict=True)
+                    if result in won(results)])
+    for session in sessions:
+        free = ground.count("SELECT COUNT(*) FROM slots WHERE schedule_id = %s AND booking_id IS NULL "
+                            "AND state = 'OPEN'", (session["id"],))
+        if free != HOT:
+            broken.append(f"all given up, and {free} of {HOT} are free")
+    return broken
+
+
+def a_patient_has_one_registration_with_a_doctor(ground: Ground) -> list[str]:
+    """One patient, four accounts, four devices each, one session."""
+    one = person()
+    phones = [ground.newcomer().phone for _ in range(4)]
+    patients = [phone.add_patient(one)["id"] for phone in phones]
+    asked = [(device, patient) for phone, patient in zip(phones, patients, strict=True)
+             for device in clients(phone, 4)]
+    results = together([lambda p=phone, i=patient: p.book(i, ground.wide)  # type: ignore[misc]
+                        for phone, patient in asked])
+    live = ground.count("SELECT COUNT(*) FROM bookings WHERE patient_id = %s AND live_flag = 1", (patients[0],))
+    return broken_answers(results, "already_booked") + (
+        [] if (len(won(results)), live) == (1, 1) else [f"{len(won(results))} were told yes, {live} are live"])
+
+
+def a_patients_day_has_its_limit(ground: Ground) -> list[str]:
+    """One patient with many doctors on one day; three registrations are allowed."""
+    member = ground.newcomer()
+    results = together([lambda p=phone, s=session: p.book(member.patient_id, s)  # type: ignore[misc]
+                        for phone, session in zip(clients(member.phone, len(ground.doctors)), ground.doctors,
+                                                  strict=True)])
+    live = ground.count("SELECT COUNT(*) FROM bookings WHERE patient_id = %s AND live_flag = 1", (member.patient_id,))
+    return broken_answers(results, "too_many_that_day", "too_many_bookings") + (
+        [] if (len(won(results)), live) == (3, 3) else [f"{live} registrations on one day"])
+
+
+def a_repeated_request_books_once(ground: Ground) -> list[str]:
+    """The same request with the same key, from many connections."""
+    member, key = ground.newcomer(), secrets.token_hex(16)
+    results = together([lambda p=phone: p.book(member.patient_id, ground.wide, key=key)  # type: ignore[misc]
+                        for phone in clients(member.phone, 16)])
+    answers = {str(sorted(one.items())) for one in won(results)}
+    made = ground.count("SELECT COUNT(*) FROM bookings WHERE patient_id = %s", (member.patient_id,))
+    return broken_answers(results) + (
+        [] if (len(answers), made) == (1, 1) else [f"{len(answers)} different answers, {made} registrations"])
+
+
+# -- people -----------------------------------------------------------------------------------------
+def a_patient_is_bound_once(ground: Ground) -> list[str]:
+    """The same person, added from many devices of one account."""
+    phone, one = ground.newcomer().phone, person()
+    results = together([lambda p=device: p.add_patient(one)  # type: ignore[misc]
+                        for device in clients(phone, 12)])
+    ground.control.settle()
+    names = [patient["id"] for patient in phone.call("GET", "account/patients")["patients"]]
+    return broken_answers(results, "already_bound") + (
+        [] if len(won(results)) == 1 and len(names) == len(set(names)) == 2 else [f"bound {len(names) - 1} times"])
+
+
+def an_account_has_so_many_patients(ground: Ground) -> list[str]:
+    """Many people, added at once to one account; six are allowed."""
+    phone = ground.newcomer().phone
+    results = together([lambda p=device: p.add_patient(person())  # type: ignore[misc]
+                        for device in clients(phone, 12)])
+    bound = len(phone.call("GET", "account/patients")["patients"])
+    return broken_answers(results, "too_many_patients") + ([] if bound == 6 else [f"{bound} patients"])
+
+
+def a_patient_has_so_many_accounts(ground: Ground) -> list[str]:
+    """One person, added at once by many accounts; four are allowed."""
+    one = person()
+    strangers: list[Phone] = [Phone(ground.control).sign_in() for _ in range(10)]
+    strangers[0].add_patient(one)
+    results = together([lambda p=phone: p.add_patient(one) for phone in strangers[1:]])  # type: ignore[misc]
+    bound = ground.count("SELECT COUNT(*) FROM bindings b JOIN accounts a ON a.id = b.account_id WHERE b.bound_flag = 1"
+                         " AND a.openid IN (" + ", ".join(["%s"] * 10) + ")", [phone.openid for phone in strangers])
+    return broken_answers(results, "too_many_accounts") + ([] if bound == 4 else [f"{bound} accounts"])
+
+
+RACES = [a_hot_session_sells_each_place_once, many_sessions_sell_each_place_once,
+         a_patient_has_one_registration_with_a_doctor, a_patients_day_has_its_limit, a_repeated_request_books_once,
+         a_patient_is_bound_once, an_account_has_so_many_patients, a_patient_has_so_many_accounts]

@@ -1,0 +1,17 @@
+"""Many at the same moment, and what holds all the same. That each race can be lost: test_without_protection.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.races import races_for_money, races_for_places
+from tests.races.ground import Ground
+
+RACES = races_for_places.RACES + races_for_money.RACES
+
+
+@pytest.mark.parametrize("race", RACES, ids=lambda race: race.__name__)
+def test_it_holds_that(ground: Ground, race: Callable[[Ground], list[str]]) -> None:
+    assert race(ground) == []

@@ -1,0 +1,131 @@
+"""What is on sale when, until when it may be cancelled, and how states move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from itertools import product
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hospital.booking import model, rules
+from hospital.booking import store as bookings
+from hospital.database.policy import Policy
+from hospital.payment import model as money
+from hospital.payment import store as payments
+from hospital.runtime.clock import BEIJING, at_hospital, hospital_day
+from hospital.runtime.errors import IllegalMove
+
+MONDAY = date(2026, 11, 23)
+
+
+def beijing(day: int, hour: int, minute: int = 0, second: int = 0) -> datetime:
+    return datetime(2026, 11, day, hour, minute, second, tzinfo=BEIJING)
+
+
+@pytest.mark.parametrize(("now", "policy", "last"), [
+    (beijing(23, 6, 59, 59), Policy(), date(2026, 11, 29)), (beijing(23, 7), Policy(), date(2026, 11, 30)),
+    (beijing(23, 0), Policy(release_time=time(0), days_ahead=1), date(2026, 11, 24)),
+    (beijing(23, 12), Policy(days_ahead=0), MONDAY), (beijing(23, 6), Policy(days_ahead=0), date(2026, 11, 22)),
+    (beijing(23, 23, 59), Policy(release_time=time(20)), date(2026, 11, 30))])
+def test_a_day_more_opens_at_the_release_time(now: datetime, policy: Policy, last: date) -> None:
+    assert rules.last_open_day(now, policy) == last
+    assert rules.is_open_day(last, now, policy) is (last >= MONDAY)
+    assert not rules.is_open_day(last + timedelta(days=1), now, policy)
+
+
+def test_yesterday_is_not_open() -> None:
+    assert not rules.is_open_day(date(2026, 11, 22), beijing(23, 12), Policy())
+
+
+def test_the_day_is_the_hospitals_not_utcs() -> None:
+    assert hospital_day(datetime.fromisoformat("2026-11-22T16:00:00+00:00")) == MONDAY
+    assert hospital_day(datetime.fromisoformat("2026-11-22T15:59:59+00:00")) == date(2026, 11, 22)
+    assert at_hospital(MONDAY, time(7)) == datetime.fromisoformat("2026-11-22T23:00:00+00:00")
+
+
+def test_places_close_some_minutes_before_they_start() -> None:
+    assert rules.earliest_start(beijing(23, 8), Policy(same_day_closes_minutes=10)) == beijing(23, 8, 10)
+
+
+START = beijing(25, 8, 30)
+
+
+@pytest.mark.parametrize(("policy", "deadline"), [
+    (Policy(), START),
+    (Policy(cancel_until=time(8)), beijing(25, 8)),
+    (Policy(cancel_until=time(9)), START),  # never after it starts
+    (Policy(cancel_until=time(18), cancel_days_before=1), beijing(24, 18)),
+    (Policy(cancel_days_before=1), beijing(25, 0)),
+    (Policy(cancel_days_before=2), beijing(24, 0)),
+    (Policy(cancel_days_before=2, cancel_until=time(23, 59)), beijing(23, 23, 59))])
+def test_the_cut_off_is_as_the_hospital_says_and_never_after_the_start(policy: Policy, deadline: datetime) -> None:
+    assert rules.cancel_deadline(date(2026, 11, 25), START, policy) == deadline
+
+
+def test_paying_takes_as_long_as_the_hold_and_never_less_than_a_moment() -> None:
+    policy = Policy(pay_minutes_at_least=3)
+    assert rules.payment_deadline(beijing(23, 8, 15), beijing(23, 8), policy) == beijing(23, 8, 15)
+    assert rules.payment_deadline(beijing(23, 8, 15), beijing(23, 8, 14), policy) == beijing(23, 8, 17)
+
+
+def test_a_place_is_sold_again_at_once_or_within_the_longest_delay() -> None:
+    now = beijing(23, 8)
+    assert rules.on_sale_again(now, Policy(), 0.9) is None
+    policy = Policy(resale_delay_max_seconds=600)
+    assert rules.on_sale_again(now, policy, 0.0) == now
+    assert rules.on_sale_again(now, policy, 0.5) == now + timedelta(minutes=5)
+
+
+# -- states -----------------------------------------------------------------------------------------
+TABLES: dict[str, Mapping[str, set[str]]] = {
+    "booking": model.MOVES, "payment": money.PAYMENT_MOVES, "refund": money.REFUND_MOVES}
+
+
+def move(table: str, before: str, after: str) -> list[str]:
+    """Make a move; the statements it made. Raises IllegalMove."""
+    said: list[str] = []
+    thing: Any = SimpleNamespace(id="0" * 26, state=before)
+    tx: Any = SimpleNamespace(run=lambda sql, args=(): said.append(sql), insert=lambda name, **row: said.append(name))
+    if table == "booking":
+        bookings.move(tx, thing, after, beijing(23, 8))
+    elif table == "payment":
+        payments.move(tx, thing, after)
+    else:
+        payments.move_refund(tx, thing, after)
+    return said
+
+
+@pytest.mark.parametrize(("table", "before", "after"), [
+    (name, before, after) for name, moves in TABLES.items() for before, after in product(moves, moves)])
+def test_what_is_in_the_table_may_move_and_every_other_move_raises(table: str, before: str, after: str) -> None:
+    if after in TABLES[table][before]:
+        assert move(table, before, after)[0].startswith("UPDATE")
+    else:
+        with pytest.raises(IllegalMove):
+            move(table, before, after)
+
+
+@pytest.mark.parametrize(("table", "terminal"), [
+    ("booking", {"REJECTED", "CANCELLED"}), ("payment", {"PAID"}), ("refund", {"SUCCEEDED"})])
+def test_terminal_states_never_go_back(table: str, terminal: set[str]) -> None:
+    moves = TABLES[table]
+    assert {state for state, targets in moves.items() if not targets} == terminal
+    assert set().union(*moves.values()) <= set(moves)
+
+
+def test_only_live_states_hold_a_place_and_every_state_is_one_or_the_other() -> None:
+    over = set(model.MOVES) - model.LIVE
+    assert over == {"RELEASED", "REJECTED", "CANCELLED"}
+    # confirmed is left only by cancelling, and nothing but confirming leads to it (or a refused cancellation)
+    assert model.MOVES["CONFIRMED"] == {"CANCELLING"}
+    assert {state for state, targets in model.MOVES.items() if "CONFIRMED" in targets} == {"CONFIRMING", "CANCELLING"}
+
+
+def test_only_money_due_now_needs_payment() -> None:
+    def booking(policy: str, fee_fen: int) -> bool:
+        return model.Booking.needs_payment.fget(  # type: ignore[attr-defined]
+            cast(Any, SimpleNamespace(payment_policy=policy, fee_fen=fee_fen)))
+
+    assert [booking("AT_BOOKING", 1), booking("AT_BOOKING", 0), booking("AT_CHECKIN", 1)] == [True, False, False]
