@@ -136,6 +136,8 @@ def test_a_worker_without_its_secrets_loses_nothing(visit: Visit) -> None:
     visit.book()
     assert visit.open()
     visit.control.settle()
+    address = f"{visit.control.addresses['scf']}/api/pay_callback/notices/payment"
+    visit.control("POST", "/wechatpay/probes", notify_url=address)  # the notice's function has its secrets
     visit.control("POST", "/scf/instances/stop", function="worker")
     visit.control.fault("cloud", "get_secret_value", "error", times=2)
     visit.pay()
@@ -143,3 +145,18 @@ def test_a_worker_without_its_secrets_loses_nothing(visit: Visit) -> None:
     visit.recover()
     visit.check("CONFIRMED")
     assert len(visit.phone.inbox()) == 1
+
+
+def test_a_notice_is_not_taken_for_forged_while_there_is_no_secret(visit: Visit) -> None:
+    visit.book()
+    assert visit.open()
+    visit.control.settle()
+    visit.control("POST", "/scf/instances/stop", function="pay_callback")
+    visit.control.fault("cloud", "get_secret_value", "error")
+    visit.pay()
+    visit.control.settle()
+    statuses = [delivery["status"] for notice in visit.control("GET", "/wechatpay/notices")
+                if notice["out_trade_no"] == visit.out_trade_no for delivery in notice["deliveries"]]
+    assert statuses == [503]
+    visit.recover()
+    visit.check("CONFIRMED")

@@ -141,7 +141,6 @@ def test_a_revoked_token_is_renewed_and_the_message_sent_once(visit: Visit, errc
     assert len(visit.phone.inbox()) == 1
 
 
-# Waits for a fix: what fails before the message leaves (no token) is not "unanswered" (reported).
 @pytest.mark.parametrize(("fault", "params"), [("cut_before", {}), ("error", {}), ("refuse", {"code": "45011"})])
 def test_a_message_for_which_there_was_no_token_is_sent_later(visit: Visit, fault: str, params: dict[str, str]) -> None:
     visit.control.settle()

@@ -99,7 +99,6 @@ def test_a_refund_that_wechat_closed_is_a_task_and_the_operators_retry_sends_it_
     assert asked(confirmed) == 2
 
 
-# Waits for a fix: the closed number's notice, coming again, must not look like a stranger's refund (reported).
 def test_a_late_notice_of_a_closed_refund_that_was_sent_anew_means_nothing(confirmed: Visit) -> None:
     confirmed.control("POST", "/wechatpay/refunds/policy", outcome="CLOSED", delay_seconds=3, times=1)
     confirmed.cancel()

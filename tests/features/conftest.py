@@ -109,12 +109,10 @@ def books_agree(control: Control, mysql: str, database_name: str, sql: Callable[
 
 
 @pytest.fixture
-def wechat_token_ends(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> Callable[[int], None]:
+def wechat_token_ends(control: Control) -> Callable[[int], None]:
     """``wechat_token_ends(40001)``: WeChat takes the hospital's access token no more."""
 
     def end(errcode: int) -> None:
         control("POST", "/wechat/tokens/expire", errcode=errcode)
-        # Every test begins at half past seven again, so the last renewal may lie in the future.
-        sql("UPDATE shared_tokens SET lease_until = '2026-01-01 00:00:00'")
 
     return end

@@ -156,10 +156,9 @@ class Database:
         Then nothing was committed, or, if the connection broke during the commit, possibly all of it:
         that is why every command has a key.
         """
-        connection = self._connection(check=True)
+        connection = self._begin()
         transaction = Transaction(connection)
         try:
-            connection.begin()
             yield transaction
             connection.commit()
         except BaseException as error:
@@ -173,6 +172,18 @@ class Database:
             raise
         for action in transaction.after_commit.values():
             action()
+
+    def _begin(self) -> pymysql.Connection[Any]:
+        for last in (False, True):
+            connection = self._connection(check=True)
+            try:
+                connection.begin()
+                return connection
+            except (pymysql.err.OperationalError, pymysql.err.InterfaceError) as error:
+                self._drop()  # the server went away since: nothing was begun, a new connection may do
+                if last or not _lost(error):
+                    raise Unavailable from error
+        raise Unavailable
 
     def close(self) -> None:
         """Close this thread's connection."""

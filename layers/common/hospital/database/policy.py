@@ -17,7 +17,7 @@ class Template(BaseModel):
     ``keywords`` leads from our names of values to the template's keywords (``{"patient": "name1"}``).
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
     template_id: str
     keywords: dict[str, str]
     page: str = ""
@@ -26,7 +26,7 @@ class Template(BaseModel):
 class Policy(BaseModel):
     """Every setting, its unit in its name, its default here."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     release_time: time = time(7, 0)  # hospital time at which a new day opens for booking
     days_ahead: Annotated[int, Field(ge=0, le=60)] = 7
@@ -46,14 +46,9 @@ class Policy(BaseModel):
     message_templates: dict[str, Template] = {}
 
 
-_DEFAULT = Policy()
-
-
 def load(source: Database | Transaction) -> Policy:
     """The policy in force."""
     rows = source.all("SELECT name, value FROM settings")
-    if not rows:
-        return _DEFAULT
     return Policy.model_validate({row["name"]: json.loads(row["value"]) for row in rows})
 
 

@@ -154,8 +154,9 @@ def open_notice(headers: Headers, body: bytes) -> Notice:
     signed = {name: headers.get(name, "") for name in (
         "Wechatpay-Signature", "Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Serial")}
     signed["Wechatpay-Signature-Type"] = headers.get("Wechatpay-Signature-Type") or "WECHATPAY2-SHA256-RSA2048"
+    core = _core()  # outside the try: no secret is no forgery
     try:
-        opened = _core().callback(signed, text)
+        opened = core.callback(signed, text)
     except Exception as error:  # noqa: BLE001 - the library raises bare ones for every kind of nonsense
         raise NotGenuine(f"unreadable: {type(error).__name__}") from None
     if not opened:
