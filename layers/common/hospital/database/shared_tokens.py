@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from hospital.database.connection import Database
 from hospital.security import cipher
 
 LEASE = timedelta(seconds=15)  # longer than asking for a token may take
+NONE = datetime(2000, 1, 1, tzinfo=timezone.utc)  # the end of no lease
 
 
 def read(db: Database, name: str) -> tuple[str, datetime] | None:
@@ -22,24 +23,24 @@ def take_lease(db: Database, name: str, now: datetime) -> bool:
     """Whether the caller is the one who renews it now."""
     with db.transaction() as tx:
         tx.run("INSERT IGNORE INTO shared_tokens (name, expires_at, lease_until) VALUES (%s, %s, %s)",
-               (name, now, now))
+               (name, now, NONE))
         # One further ahead than any lease is of a clock that was wrong.
         return tx.run("UPDATE shared_tokens SET lease_until = %s WHERE name = %s "
                       "AND (lease_until <= %s OR lease_until > %s)",
                       (now + LEASE, name, now, now + LEASE)) == 1
 
 
-def write(db: Database, name: str, token: str, expires_at: datetime, now: datetime) -> None:
+def write(db: Database, name: str, token: str, expires_at: datetime) -> None:
     """A fresh token; the lease ends."""
     with db.transaction() as tx:
         tx.run("UPDATE shared_tokens SET value = %s, expires_at = %s, lease_until = %s WHERE name = %s",
-               (cipher.seal(token, _place(name)), expires_at, now, name))
+               (cipher.seal(token, _place(name)), expires_at, NONE, name))
 
 
-def release(db: Database, name: str, now: datetime) -> None:
+def release(db: Database, name: str) -> None:
     """Renewing failed: somebody else may try."""
     with db.transaction() as tx:
-        tx.run("UPDATE shared_tokens SET lease_until = %s WHERE name = %s", (now, name))
+        tx.run("UPDATE shared_tokens SET lease_until = %s WHERE name = %s", (NONE, name))
 
 
 def _place(name: str) -> str:

@@ -97,10 +97,9 @@ def _renew(db: Database) -> str:
         token = _text(answer, "access_token")
         lives = timedelta(seconds=int(answer.get("expires_in", 0)))
     except (Rejected, Unanswered):
-        shared_tokens.release(db, "wechat", utc_now())
+        shared_tokens.release(db, "wechat")
         raise
-    now = utc_now()
-    shared_tokens.write(db, "wechat", token, now + lives, now)
+    shared_tokens.write(db, "wechat", token, utc_now() + lives)
     return token
 
 
