@@ -8,6 +8,7 @@ import threading
 from datetime import datetime
 from pathlib import Path
 
+from sandbox.limits import allow_many_files
 from sandbox.town import PROJECT, Database, Town, start_of_day, write_addresses
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--layer", type=Path, default=PROJECT / "layers" / "common", help="the functions' own layer")
     parser.add_argument("--port", type=int, default=0, help="the gateway's; the others follow it (0: any)")
     options = parser.parse_args()
+    allow_many_files()
     host, _, port = options.mysql.partition(":")
     moment = None if options.real_time else options.now or start_of_day()
     for number in ENDING:

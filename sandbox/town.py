@@ -97,7 +97,7 @@ class Town:
         }
         self.scf = Scf(self.world, manifest=manifest, project=PROJECT, state=state / "scf", values=values,
                        layer_paths=[layer, PROJECT / "build" / "opt"],
-                       python=[sys.executable, "-S"], preload=preload, credentials=keys.credentials,
+                       python=_python(bool(preload)), preload=preload, credentials=keys.credentials,
                        run_timers=timers)
         self.cloud = CloudApi(self.world, scf=self.scf, secrets=keys.entries(), credentials=keys.credentials)
         self._add(self.cloud, cloud)
@@ -192,6 +192,12 @@ def _faketime(offset_file: Path) -> dict[str, str]:
             return {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(offset_file), "FAKETIME_NO_CACHE": "1",
                     "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
     raise RuntimeError("libfaketime is missing: run scripts/setup")
+
+
+def _python(faked: bool) -> list[str]:
+    """The functions' interpreter, without this environment's packages."""
+    wrapper = [str(PROJECT / "sandbox" / "scf" / "on_sandbox_time.py")] if faked and sys.version_info >= (3, 11) else []
+    return [sys.executable, "-S", *wrapper]
 
 
 def _free_port() -> int:

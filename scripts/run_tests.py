@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sandbox.limits import allow_many_files
 from scripts import local_db
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> int:
     """Start the database, run pytest on both cores, stop the database; pytest's status."""
+    allow_many_files()
     server = None
     address = os.environ.get("MYSQL", "")
     if not address:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hospital.runtime.config import Config
 
+from sandbox.limits import allow_many_files
 from sandbox.people import person
 from sandbox.phone import Control, Phone
 from scripts import local_db, town
@@ -163,5 +164,6 @@ class _Results:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Collect results in the controlling process only."""
+    allow_many_files()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Results(), "hospital-results")
