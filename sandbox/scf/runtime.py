@@ -20,7 +20,8 @@ def main() -> None:
     handler_name, event_fd, answer_fd = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     os.set_inheritable(event_fd, False)
     os.set_inheritable(answer_fd, False)
-    sys.path.pop(0)  # this file's own folder
+    own = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [place for place in sys.path if place != own]
     sys.argv = [handler_name]
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
