@@ -13,6 +13,15 @@ def _held(ground: Ground, members: list[Member]) -> list[str]:
         lambda m=member: m.phone.book(m.patient_id, ground.wide) for member in members])]  # type: ignore[misc]
 
 
+def _opened(members: list[Member], bookings: list[str]) -> tuple[list[tuple[Member, str, dict[str, str]]], list[str]]:
+    """The payments that could be opened, each with its member and registration; and what was refused."""
+    payments = together([lambda m=member, b=booking: m.phone.open_payment(b)  # type: ignore[misc]
+                         for member, booking in zip(members, bookings, strict=True)])
+    opened = [(member, booking, payment) for member, booking, payment
+              in zip(members, bookings, payments, strict=True) if not isinstance(payment, Refused)]
+    return opened, [f"no payment: {one}" for one in payments if isinstance(one, Refused)]
+
+
 def _confirmed(ground: Ground) -> tuple[Member, str]:
     member = ground.newcomer()
     booking = member.phone.book(member.patient_id, ground.wide)["id"]
@@ -73,14 +82,13 @@ def money_at_the_end_of_the_hold_is_kept_or_goes_back(ground: Ground) -> list[st
     """Paying, the notice, and the end of the hold in several workers, at the same moment."""
     members = [ground.newcomer() for _ in range(6)]
     bookings = _held(ground, members)
-    payments = together([lambda m=member, b=booking: m.phone.open_payment(b)  # type: ignore[misc]
-                         for member, booking in zip(members, bookings, strict=True)])
+    opened, broken = _opened(members, bookings)
     ground.control.advance(16 * 60)
     together([lambda m=member, p=payment: m.phone.thumb(p, force=True, copies=2)  # type: ignore[misc]
-              for member, payment in zip(members, payments, strict=True)]
+              for member, _, payment in opened]
              + [lambda: ground.control("POST", "/scf/timers/worker/every-minute/fire") for _ in range(3)])
     ground.finish()
-    return ground.differences(bookings)
+    return broken + ground.differences(bookings)
 
 
 def a_registration_is_cancelled_once(ground: Ground) -> list[str]:
@@ -132,19 +140,15 @@ def a_step_is_done_by_one_worker(ground: Ground) -> list[str]:
     members = [ground.newcomer() for _ in range(8)]
     ground.control.settle()
     bookings = _held(ground, members)
-    payments = together([lambda m=member, b=booking: m.phone.open_payment(b)  # type: ignore[misc]
-                         for member, booking in zip(members, bookings, strict=True)])
+    opened, broken = _opened(members, bookings)
     ground.control.fault("cloud", "invoke", "error", times=-1)  # nobody is woken: all of it waits
-    opened = [(member, booking, payment) for member, booking, payment
-              in zip(members, bookings, payments, strict=True) if not isinstance(payment, Refused)]
     for member, _, payment in opened:
         member.phone.thumb(payment)
     ground.control.settle()
     ground.control("DELETE", "/faults")
     fired = together([lambda: ground.control("POST", "/scf/timers/worker/every-minute/fire") for _ in range(4)])
     ground.work()
-    broken = [f"a worker failed: {one}" for one in fired if isinstance(one, Refused) or "error" in one]
-    broken += [f"no payment: {one}" for one in payments if isinstance(one, Refused)]
+    broken += [f"a worker failed: {one}" for one in fired if isinstance(one, Refused) or "error" in one]
     calls = [line.get("trade_no") for line in ground.control(
         "GET", "/journal?system=his&operation=confirm_registration")]
     for member, booking, _ in opened:

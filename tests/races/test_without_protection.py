@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sandbox.phone import Refused
 from tests.conftest import MORNING
 from tests.races import races_for_money, races_for_places
 from tests.races.ground import Ground
@@ -35,7 +36,12 @@ def test_without_its_protection_it_no_longer_holds_that(unprotected: Ground, nam
     unprotected.control("PUT", "/clock", now=MORNING)
     seen: list[str] = []
     for _ in range(ROUNDS):
-        seen += BY_NAME[name](unprotected)
+        try:
+            seen += BY_NAME[name](unprotected)
+        except Refused as refusal:  # places sold twice in an earlier round are refused by the HIS: another round
+            seen.append(str(refusal))
+            unprotected.control("DELETE", "/faults")
+            unprotected.control("POST", "/wechatpay/notices/mode", hold=False)
         if any(LOST[name] in one for one in seen):
             return
     raise AssertionError(f"{ROUNDS} rounds, and all that broke was {seen}")
