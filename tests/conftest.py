@@ -157,7 +157,9 @@ class _Results:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write what ``make features`` reads; a run of a few tests leaves the whole run's results alone."""
-        if len(session.config.args) == 1 and session.config.args[0] == str(ROOT / "tests"):
+        options = session.config.option
+        whole = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        if whole and not (options.keyword or options.markexpr or options.collectonly):
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(list(self.tests.values()), indent=1))
 
