@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ class Platform:
 
 
 @dataclass
-class Instance:
+class Instance(ABC):
     """A running copy of one function. ``Pool`` owns it and guards ``in_flight`` and ``last_used``."""
 
     function: Function
@@ -110,8 +111,9 @@ class Instance:
         self._start()
         self.init_ms = round((time.monotonic() - self.spawned) * 1000, 1)
 
+    @abstractmethod
     def _start(self) -> None:
-        raise NotImplementedError
+        """Start the process and wait until it can take a call."""
 
     def answered(self) -> None:
         """Remember how long the cold start took, at the first answer."""
