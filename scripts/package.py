@@ -28,9 +28,9 @@ MB = 1024 * 1024
 ZIP_LIMIT = 50 * MB  # one zip through the API
 UNPACKED_LIMIT = 500 * MB  # a function with all its layers
 LAYER_AIM = 50 * MB  # ours, for the sake of cold starts; unpacked
-# What no import reads: pip's own notes and programs, packages' tests. None of our packages looks up its own
+# What no import reads: pip's own notes and programs, packages' tests, type stubs. None of our packages looks up its own
 # metadata on the way to a handler (tests/package imports every function without it).
-LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.env|tests?|[^/]+\.dist-info)(/|$)|^bin/|\.py[co]$")
+LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.env|tests?|[^/]+\.dist-info)(/|$)|^bin/|\.py[coi]$")
 _TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
 
 

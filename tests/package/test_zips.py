@@ -105,6 +105,15 @@ def test_a_function_imports_from_its_zip_and_the_layer_alone_without_compiling(
                     "hospital": f"{cloud}/opt/hospital/__init__.py"}
 
 
+@pytest.mark.parametrize("name", ["qcloud_cos", "openpyxl", "wechatpayv3.core", "wechatpy", "pypinyin"])
+def test_a_package_that_is_imported_where_it_is_used_comes_from_the_layer_alone(
+        name: str, cloud: Path, python: str) -> None:
+    done = subprocess.run([python, "-S", "-c", f"import {name}; print({name}.__file__)"],
+                          env=environment(cloud, "worker"), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{cloud}/opt/")
+
+
 def test_the_check_for_byte_code_notices_a_missing_file(cloud: Path, python: str, tmp_path: Path) -> None:
     copy = tmp_path / "cloud"
     (copy / "user").mkdir(parents=True)

@@ -27,7 +27,7 @@ READ_SECONDS = 6.0
 LIST_SECONDS = 20.0
 CLOCK_SKEW = 300  # seconds by which an answer's timestamp may differ
 
-TradeState = Literal["LOCKED", "EXPIRED", "UNLOCKED", "CONFIRMED", "CANCELLED"]
+TradeState = Literal["LOCKED", "EXPIRED", "UNLOCKED", "CONFIRMED", "SETTLED", "CANCELLED"]
 AnswerT = TypeVar("AnswerT", bound="Answer")
 
 
@@ -98,16 +98,29 @@ class MatchedPatient(Answer):
 
 
 class Trade(Answer):
-    """What became of a trade number."""
+    """What became of a trade number: a registration's or a bill's."""
 
     trade_no: str
     state: TradeState
     registration_code: str | None = None  # none for a number that was killed before it was used
     paid_fen: int | None = None
     transaction_id: str | None = None
+    settled_at: datetime | None = None
+    refund_fen: int = 0
+    cancelled_at: datetime | None = None
+    # a registration's
     visit_number: int | str | None = None
     location: str | None = None
     clinic_room: str | None = None
+    checked_in: bool = False
+    checked_in_at: datetime | None = None
+    queue_number: str | None = None
+    queue_place: str | None = None
+    ahead: int | None = None
+    late: bool | None = None
+    # a bill's
+    settlement_no: str | None = None
+    pharmacy_window: str | None = None
 
 
 class _Departments(Answer):
@@ -126,12 +139,12 @@ class _Schedules(Answer):
 # -- master data ------------------------------------------------------------------------------------
 def departments() -> list[Department]:
     """Every department. Raises Unanswered."""
-    return _get("/departments", _Departments).departments
+    return get("/departments", _Departments).departments
 
 
 def doctors() -> list[Doctor]:
     """Every doctor. Raises Unanswered."""
-    return _get("/doctors", _Doctors).doctors
+    return get("/doctors", _Doctors).doctors
 
 
 def schedules(first: date, last: date, *, schedule: str = "") -> list[Schedule]:
@@ -148,7 +161,7 @@ def schedules(first: date, last: date, *, schedule: str = "") -> list[Schedule]:
         if cursor:
             query["cursor"] = cursor
         try:
-            page = _get(f"/schedules?{urlencode(query)}", _Schedules)
+            page = get(f"/schedules?{urlencode(query)}", _Schedules)
         except Rejected as refusal:
             if refusal.code == "SCHEDULE_UNKNOWN":
                 return []
@@ -169,7 +182,7 @@ def match_patient(*, id_type: str, id_number: str, name: str, sex: str, birth_da
                             "birth_date": birth_date.isoformat(), "phone": phone}
     if guardian:
         body["guardian"] = guardian
-    return _post("/patients/match-or-create", body, MatchedPatient)
+    return post("/patients/match-or-create", body, MatchedPatient)
 
 
 # -- registration -----------------------------------------------------------------------------------
@@ -180,9 +193,9 @@ def lock_registration(trade_no: str, *, slot_code: str, patient_code: str, fee_f
     Raises Rejected (SLOT_TAKEN, SCHEDULE_STOPPED, FEE_CHANGED, DUPLICATE_REGISTRATION, TRADE_CLOSED, …),
     Unanswered.
     """
-    return _post("/registrations/lock", {
+    return post("/registrations/lock", {
         "trade_no": trade_no, "slot_code": slot_code, "patient_code": patient_code, "fee_fen": fee_fen,
-        "hold_until": _time(hold_until)}, Trade)
+        "hold_until": moment_text(hold_until)}, Trade)
 
 
 def unlock_registration(trade_no: str) -> Trade:
@@ -190,7 +203,7 @@ def unlock_registration(trade_no: str) -> Trade:
 
     Raises Rejected (ALREADY_CONFIRMED, ALREADY_CANCELLED), Unanswered.
     """
-    return _post("/registrations/unlock", {"trade_no": trade_no}, Trade)
+    return post("/registrations/unlock", {"trade_no": trade_no}, Trade)
 
 
 def confirm_registration(trade_no: str, *, transaction_id: str | None, paid_fen: int,
@@ -201,9 +214,8 @@ def confirm_registration(trade_no: str, *, transaction_id: str | None, paid_fen:
     """
     payment: dict[str, Any] = {"mode": "AT_CHECKIN"}
     if transaction_id and paid_at:
-        payment = {"mode": "PREPAID", "channel": "WECHAT", "transaction_id": transaction_id,
-                   "paid_fen": paid_fen, "paid_at": _time(paid_at)}
-    return _post("/registrations/confirm", {"trade_no": trade_no, "payment": payment}, Trade)
+        payment = {"mode": "PREPAID", **payment_part(transaction_id, paid_fen, paid_at)}
+    return post("/registrations/confirm", {"trade_no": trade_no, "payment": payment}, Trade)
 
 
 def cancel_registration(trade_no: str, *, reason: str, refund_fen: int) -> Trade:
@@ -211,14 +223,29 @@ def cancel_registration(trade_no: str, *, reason: str, refund_fen: int) -> Trade
 
     Raises Rejected (ALREADY_CHECKED_IN, SESSION_STARTED, NOT_CONFIRMED, …), Unanswered.
     """
-    return _post("/registrations/cancel",
+    return post("/registrations/cancel",
                  {"trade_no": trade_no, "reason": reason, "refund_fen": refund_fen}, Trade)
+
+
+def check_in(trade_no: str, *, payment: dict[str, Any] | None) -> Trade:
+    """The patient has arrived; ``payment`` (see :func:`payment_part`) when the fee is paid with it.
+
+    Raises Rejected (CHECKIN_TOO_EARLY, SESSION_OVER, SCHEDULE_STOPPED, NOT_CONFIRMED, PAYMENT_REQUIRED,
+    PAYMENT_CONFLICT, …), Unanswered.
+    """
+    return post("/registrations/check-in", {"trade_no": trade_no, **({"payment": payment} if payment else {})}, Trade)
+
+
+def payment_part(transaction_id: str, paid_fen: int, paid_at: datetime) -> dict[str, Any]:
+    """The part of a WeChat payment that pays for one trade."""
+    return {"channel": "WECHAT", "transaction_id": transaction_id, "paid_fen": paid_fen,
+            "paid_at": moment_text(paid_at)}
 
 
 def check_trade(trade_no: str) -> Trade | None:
     """What became of a trade number; None when the HIS has never seen it. Raises Unanswered."""
     try:
-        return _get(f"/trades/{quote(trade_no, safe='')}", Trade)
+        return get(f"/trades/{quote(trade_no, safe='')}", Trade)
     except Rejected as refusal:
         if refusal.code == "TRADE_UNKNOWN":
             return None
@@ -231,16 +258,19 @@ def sign(key: str, *parts: str) -> str:
     return hmac.new(key.encode(), "\n".join(parts).encode(), hashlib.sha256).hexdigest()
 
 
-def _time(moment: datetime) -> str:
+def moment_text(moment: datetime) -> str:
+    """As the HIS writes times."""
     return moment.astimezone(BEIJING).isoformat(timespec="seconds")
 
 
-def _get(path: str, answer: type[AnswerT]) -> AnswerT:
-    return _call("GET", path, b"", answer, LIST_SECONDS if "?" in path or path in ("/departments", "/doctors")
-                 else READ_SECONDS)
+def get(path: str, answer: type[AnswerT], seconds: float | None = None) -> AnswerT:
+    """Read; waits ``seconds`` for an answer, or as long as such a read may take. Raises Rejected, Unanswered."""
+    return _call("GET", path, b"", answer, seconds or (
+        LIST_SECONDS if "?" in path or path in ("/departments", "/doctors") else READ_SECONDS))
 
 
-def _post(path: str, body: dict[str, Any], answer: type[AnswerT]) -> AnswerT:
+def post(path: str, body: dict[str, Any], answer: type[AnswerT]) -> AnswerT:
+    """Write. Raises Rejected, Unanswered."""
     return _call("POST", path, json.dumps(body, ensure_ascii=False).encode(), answer, READ_SECONDS)
 
 

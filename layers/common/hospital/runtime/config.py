@@ -44,9 +44,17 @@ class Config:
     his_base: str
     his_client_id: str
     his_key_secret: str
+    his_qr_key_secret: str
+    his_events_path: str  # the path of our address for events, as the hospital has it on file
+    ebill_base: str
+    ebill_app_id: str
+    ebill_key_secret: str
+    ebill_place_code: str
+    cos_base: str  # empty: the SDK's own endpoint
+    cos_bucket: str
 
 
-MAY_BE_EMPTY = {"cloud_api_base"}
+MAY_BE_EMPTY = {"cloud_api_base", "cos_base"}
 
 
 def read(environment: Mapping[str, str]) -> Config:

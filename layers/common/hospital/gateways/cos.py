@@ -1,0 +1,99 @@
+"""Files in COS: one private bucket, encrypted at rest, read by links that end.
+
+With the function's temporary keys, which the platform renews in the environment.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import quote, urlsplit
+
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.runtime.config import config
+
+if TYPE_CHECKING:
+    from qcloud_cos import CosS3Client, CosServiceError
+
+TIMEOUT = (2.0, 15.0)  # seconds to connect, to read
+RETRIES = 1  # the SDK's own, a second later
+NOT_ABOUT_THE_FILE = {401, 403, 408, 429}  # keys that have just run out, a clock, too many at once: later it may work
+
+
+def put(key: str, content: bytes | BinaryIO, *, content_type: str) -> None:
+    """Store a file under ``key``, as private as the bucket; one that is there is replaced.
+
+    A stream must be one that can go back to its start.
+
+    Raises Rejected (NoSuchBucket, EntityTooLarge, …), Unanswered.
+    """
+    from qcloud_cos import CosClientError, CosServiceError
+
+    try:
+        _client().put_object(Bucket=config().cos_bucket, Key=key, Body=content, ContentType=content_type,
+                             ServerSideEncryption="AES256")
+    except CosServiceError as error:
+        raise _outcome(error) from None
+    except CosClientError as error:
+        raise _silence(error) from None
+
+
+def exists(key: str) -> bool:
+    """Whether a file stands under ``key``. Raises Rejected, Unanswered."""
+    from qcloud_cos import CosClientError, CosServiceError
+
+    try:
+        _client().head_object(Bucket=config().cos_bucket, Key=key)
+    except CosServiceError as error:
+        if error.get_status_code() == 404:
+            return False
+        raise _outcome(error) from None
+    except CosClientError as error:
+        raise _silence(error) from None
+    return True
+
+
+def link(key: str, *, seconds: int, filename: str) -> str:
+    """An address that gives the file to whoever has it, named ``filename``, for some seconds; nobody is asked.
+
+    It ends sooner when the function's temporary keys do.
+    """
+    # Names and values of the query are signed. No blank: COS and the SDK write it differently in a query.
+    signed = {"response-content-disposition": f"attachment;filename*=UTF-8''{quote(filename, safe='')}"}
+    token = os.environ.get("TENCENTCLOUD_SESSIONTOKEN", "")
+    if token:
+        signed["x-cos-security-token"] = token
+    return str(_client().get_presigned_url(Bucket=config().cos_bucket, Key=key, Method="GET", Expired=seconds,
+                                           Params=signed))
+
+
+def _client() -> CosS3Client:
+    return _client_for(os.environ.get("TENCENTCLOUD_SECRETID", ""), os.environ.get("TENCENTCLOUD_SECRETKEY", ""),
+                       os.environ.get("TENCENTCLOUD_SESSIONTOKEN", ""))
+
+
+@lru_cache(maxsize=2)
+def _client_for(secret_id: str, key: str, token: str) -> CosS3Client:
+    from qcloud_cos import CosConfig, CosS3Client
+
+    logging.getLogger("qcloud_cos").setLevel(logging.CRITICAL)  # it writes keys, and links that open files
+    settings = config()
+    address = urlsplit(settings.cos_base)
+    return CosS3Client(CosConfig(
+        Region=settings.region, SecretId=secret_id, SecretKey=key, Token=token or None, Timeout=TIMEOUT,
+        Scheme=address.scheme or None, Domain=f"{address.netloc}{address.path}" or None), retry=RETRIES)
+
+
+def _outcome(error: CosServiceError) -> Rejected | Unanswered:
+    status, refusal = error.get_status_code(), error.get_digest_msg()
+    code = str(refusal.get("code", "")) if isinstance(refusal, dict) else ""
+    if status >= 500 or status in NOT_ABOUT_THE_FILE or not code:
+        return Unanswered(f"cos: status {status} {code}")
+    return Rejected(code, str(refusal.get("message", "")))
+
+
+def _silence(error: Exception) -> Unanswered:
+    # The SDK keeps only the text of what went wrong.
+    return Unanswered("cos: no answer", sent="NewConnectionError" not in str(error))
