@@ -77,6 +77,12 @@ class Queries:
             self._execute(cursor, sql, args)
             return cursor.fetchone()
 
+    def tuples(self, sql: str, args: Args = ()) -> list[tuple[Any, ...]]:
+        """Every row as a plain tuple: for rows by the thousand, where the dictionaries cost more than the reading."""
+        with self._connection.cursor(Cursor) as cursor:
+            self._execute(cursor, sql, args)
+            return list(cursor.fetchall())
+
     def run(self, sql: str, args: Args = ()) -> int:
         """Change something; the number of rows affected.
 
@@ -135,6 +141,11 @@ class Database:
         """Read outside a transaction; as :meth:`Queries.one`."""
         row: Row | None = self._read(lambda queries: queries.one(sql, args))
         return row
+
+    def tuples(self, sql: str, args: Args = ()) -> list[tuple[Any, ...]]:
+        """Read outside a transaction; as :meth:`Queries.tuples`."""
+        rows: list[tuple[Any, ...]] = self._read(lambda queries: queries.tuples(sql, args))
+        return rows
 
     def _read(self, ask: Callable[[Queries], Any]) -> Any:
         for last in (False, True):

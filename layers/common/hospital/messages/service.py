@@ -19,11 +19,18 @@ from hospital.runtime import log
 BOOKING_CONFIRMED = "booking_confirmed"
 BOOKING_FAILED = "booking_failed"
 BOOKING_CANCELLED = "booking_cancelled"
+CHECKED_IN = "checked_in"
+BILL_CREATED = "bill_created"
+CHARGES_PAID = "charges_paid"
+CHARGES_FAILED = "charges_failed"
+REFUNDED = "refunded"
 PATIENT_BOUND = "patient_bound"
 PATIENT_UNBOUND = "patient_unbound"
 
 # What the client asks consent for in one tap (WeChat allows three).
 SCENES = {"booking": [BOOKING_CONFIRMED, BOOKING_CANCELLED, BOOKING_FAILED],
+          "checkin": [CHECKED_IN, REFUNDED],
+          "billing": [CHARGES_PAID, REFUNDED, BILL_CREATED],
           "patients": [PATIENT_BOUND, PATIENT_UNBOUND]}
 
 

@@ -122,6 +122,20 @@ def bound_patient(source: Source, account_id: str, patient_id: str) -> BoundPati
     return _bound(row) if row else None
 
 
+def bound_by_code(source: Source, account_id: str, code: str) -> str | None:
+    """The account's patient with a number in the HIS; None when it has none."""
+    row = source.one("SELECT p.id FROM bindings b JOIN patients p ON p.id = b.patient_id "
+                     "WHERE b.account_id = %s AND p.his_code = %s AND b.bound_flag = 1", (account_id, code))
+    return str(row["id"]) if row else None
+
+
+def accounts_of_code(source: Source, code: str) -> list[tuple[str, str]]:
+    """Who has the patient with this number in the HIS bound: account, patient."""
+    return [(row["account_id"], row["id"]) for row in source.all(
+        "SELECT b.account_id, p.id FROM patients p JOIN bindings b ON b.patient_id = p.id "
+        "WHERE p.his_code = %s AND b.bound_flag = 1 ORDER BY b.id", (code,))]
+
+
 def lock_bound(tx: Transaction, account_id: str, patient_id: str) -> Row | None:
     """HIS code and birth date of one of the account's patients; binding and patient stay locked."""
     return tx.one("SELECT p.his_code, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id "
@@ -154,6 +168,17 @@ def _bound(row: Row) -> BoundPatient:
     return BoundPatient(patient_id, row["binding_id"], row["his_code"], row["card_number"], identity,
                         row["relation"], cipher.unseal(row["phone_enc"], f"bindings.phone:{row['binding_id']}"),
                         bool(row["is_default"]))
+
+
+def payer(source: Source, account_id: str, patient_id: str) -> tuple[Identity, str]:
+    """Who a bill is made out to, and the account's number to reach them: empty when they are no longer bound."""
+    row = source.one("SELECT id_type, id_number_enc, name_enc, sex, birth_date FROM patients WHERE id = %s",
+                     (patient_id,))
+    assert row is not None
+    bound = bound_patient(source, account_id, patient_id)
+    return Identity(row["id_type"], cipher.unseal(row["id_number_enc"], f"patients.id_number:{patient_id}"),
+                    cipher.unseal(row["name_enc"], f"patients.name:{patient_id}"), row["sex"], row["birth_date"]
+                    ), bound.phone if bound else ""
 
 
 def patient_name(source: Source, patient_id: str) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from hospital.database import outbox
 from hospital.database.connection import Database
-from hospital.payment import refunds, service, store
+from hospital.payment import desk_refunds, refunds, service, store
 
 
 def ask(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
@@ -34,5 +34,5 @@ def check(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     return refunds.check(db, job.subject_id, now)
 
 
-WORKER: dict[str, outbox.Handler] = {"payment.ask": ask}
+WORKER: dict[str, outbox.Handler] = {"payment.ask": ask, **desk_refunds.WORKER}
 REFUND: dict[str, outbox.Handler] = {"refund.send": send, "refund.check": check}

@@ -8,14 +8,25 @@ from typing import Any
 
 # What a payment may be for: the kind is the prefix of its out_trade_no and of its outbox topics.
 REGISTRATION = "registration"
+CHECKIN = "checkin"  # a registration that is paid on arrival
+OUTPATIENT = "outpatient"  # one or several bills
 
-PREFIXES = {REGISTRATION: "R"}
+PREFIXES = {REGISTRATION: "R", CHECKIN: "K", OUTPATIENT: "P"}
+
+# What the HIS takes of a payment: a registration's fee (whenever it was paid), or one bill.
+CHARGE = "charge"
+
+# Of the purposes of refunds, those that end with an id.
+OF_CHARGE, OF_DESK = "c-", "d-"
 
 # Payments: OPEN → PAID | CLOSED, CLOSED → PAID (money that comes after all is always recorded).
 PAYMENT_MOVES = {"OPEN": {"PAID", "CLOSED"}, "CLOSED": {"PAID"}, "PAID": set[str]()}
 # Refunds: STUCK waits for a person; everything else moves by itself.
 REFUND_MOVES = {"REQUESTED": {"PROCESSING", "SUCCEEDED", "STUCK"}, "PROCESSING": {"SUCCEEDED", "STUCK"},
                 "STUCK": {"REQUESTED", "PROCESSING", "SUCCEEDED"}, "SUCCEEDED": set[str]()}
+# Refunds that the desk has begun: FAILED ones were never sent.
+DESK_MOVES = {"FOUND": {"REFUNDING", "FAILED"}, "REFUNDING": {"SUCCEEDED"}, "SUCCEEDED": set[str](),
+              "FAILED": set[str]()}
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class Payment:
     paid_fen: int
     paid_at: datetime | None
     refunding_fen: int
+    created_at: datetime
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Payment:
@@ -62,3 +74,64 @@ class Refund:
     def of(cls, row: dict[str, Any]) -> Refund:
         """From a row of the table."""
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line of what was settled. Amounts are fen; ``category`` is REGISTRATION or the bill's kind."""
+
+    item_no: int
+    category: str
+    code: str
+    name: str
+    specification: str
+    unit: str
+    quantity: int
+    unit_price_fen: int
+    amount_fen: int
+    executing_department_name: str = ""
+    executing_place: str = ""
+    insurance_class: str = ""
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What the HIS has taken of a payment under one trade number, in fen.
+
+    ``reversing_fen`` of it is promised back, ``reversed_fen`` is out of the HIS's books too.
+    """
+
+    id: str
+    kind: str
+    subject_id: str
+    trade_no: str
+    payment_id: str
+    account_id: str
+    patient_id: str
+    amount_fen: int
+    reversing_fen: int
+    reversed_fen: int
+    department_name: str
+    items: list[Item]
+    settled_at: datetime
+
+    @property
+    def net_fen(self) -> int:
+        """What the hospital keeps."""
+        return self.amount_fen - self.reversed_fen
+
+
+@dataclass(frozen=True)
+class DeskRefund:
+    """A refund that the hospital's desk has begun; ``items``: item number → fen. Amounts are known once it is taken."""
+
+    id: str
+    refund_no: str
+    trade_no: str
+    settlement_id: str | None
+    amount_fen: int
+    items: dict[int, int]
+    state: str
+    code: str
+    found_at: datetime
+    reported_at: datetime | None

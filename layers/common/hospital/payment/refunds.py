@@ -8,7 +8,7 @@ from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import wechatpay
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.payment import store
+from hospital.payment import settlements, store
 from hospital.payment.model import Payment, Refund
 from hospital.runtime import log
 from hospital.runtime.errors import IllegalMove
@@ -16,7 +16,9 @@ from hospital.runtime.ids import new_id
 
 LATER_CODES = {"NOT_ENOUGH", "FREQUENCY_LIMITED", "FREQUENCY_LIMIT", "RATELIMIT_EXCEEDED", "RATELIMIT_EXCEED"}
 LATER = timedelta(minutes=10)
+APART = timedelta(seconds=61)  # WeChat takes the parts of one order's refund a minute apart
 CHECKS = [timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800)]  # then every hour
+ABNORMAL_AGAIN = timedelta(hours=1)
 TASK_AFTER = timedelta(days=3)  # an unfinished refund is then a person's business too
 
 
@@ -49,9 +51,16 @@ def send(db: Database, refund_id: str, now: datetime) -> outbox.Again | None:
     payment = store.by_id(db, refund.payment_id)
     assert payment is not None  # the foreign key says so
     try:
-        answer = wechatpay.query_refund(refund.out_refund_no) or wechatpay.create_refund(
-            out_trade_no=payment.out_trade_no, out_refund_no=refund.out_refund_no,
-            refund_fen=refund.amount_fen, total_fen=payment.paid_fen, reason=refund.reason)
+        answer = wechatpay.query_refund(refund.out_refund_no)
+        if answer is None:
+            with db.transaction() as tx:
+                store.by_id(tx, payment.id, lock=True)
+                before = store.take_turn(tx, refund, since=now - APART, now=now)
+            if before is not None:
+                return outbox.Again(before + APART - now)
+            answer = wechatpay.create_refund(
+                out_trade_no=payment.out_trade_no, out_refund_no=refund.out_refund_no,
+                refund_fen=refund.amount_fen, total_fen=payment.paid_fen, reason=refund.reason)
     except Rejected as refusal:
         if refusal.code in LATER_CODES:
             _note_waiting(db, refund, refusal.code, now)
@@ -63,15 +72,17 @@ def send(db: Database, refund_id: str, now: datetime) -> outbox.Again | None:
 
 
 def check(db: Database, refund_id: str, now: datetime) -> outbox.Again | None:
-    """Ask how a refund that was accepted stands. Raises Unanswered."""
+    """Ask how a refund that was accepted stands; staff may end an ABNORMAL one at WeChat. Raises Unanswered."""
     refund = store.refund(db, refund_id)
-    if refund is None or refund.state != "PROCESSING":
+    if refund is None or not (refund.state == "PROCESSING" or (refund.state, refund.code) == ("STUCK", "ABNORMAL")):
         return None
     answer = wechatpay.query_refund(refund.out_refund_no)
     if answer is None:
         raise Unanswered("wechatpay: does not know a refund it accepted")
     record(db, answer, now)
-    if answer.state != "PROCESSING":
+    if answer.state == "ABNORMAL":
+        return outbox.Again(ABNORMAL_AGAIN)
+    if answer.state != "PROCESSING" or refund.state == "STUCK":
         return None
     age = now - refund.created_at
     if age > TASK_AFTER:
@@ -102,7 +113,7 @@ def record(db: Database, answer: wechatpay.Refund, now: datetime) -> None:
                 return
             store.move_refund(tx, refund, "PROCESSING", wechat_refund_id=answer.refund_id, code="")
             outbox.publish(tx, "refund.check", refund.id, due=now + CHECKS[0], now=now)
-            outbox.publish(tx, f"{payment.kind}.refund-accepted", payment.subject_id, due=now, now=now)
+            outbox.publish(tx, f"{payment.kind}.refund-accepted", refund.id, due=now, now=now)
         elif answer.state == "SUCCESS":
             succeeded_at = answer.success_at or now
             store.move_refund(tx, refund, "SUCCEEDED", wechat_refund_id=answer.refund_id, code="",
@@ -112,9 +123,12 @@ def record(db: Database, answer: wechatpay.Refund, now: datetime) -> None:
             tasks.settle(tx, kind="refund.stuck", subject_id=refund.id, note="refunded", now=now)
             tasks.settle(tx, kind="refund.slow", subject_id=refund.id, note="refunded", now=now)
             if refund.state != "PROCESSING":
-                outbox.publish(tx, f"{payment.kind}.refund-accepted", payment.subject_id, due=now, now=now)
+                outbox.publish(tx, f"{payment.kind}.refund-accepted", refund.id, due=now, now=now)
+            settlements.refunded(tx, refund, payment, now)
         elif refund.state != "STUCK":  # ABNORMAL, CLOSED: the money did not arrive
             _stuck(tx, refund, answer.state, now)
+            if answer.state == "ABNORMAL" and refund.state != "PROCESSING":  # else it is being asked about already
+                outbox.publish(tx, "refund.check", refund.id, due=now + ABNORMAL_AGAIN, now=now)
     log.event("refund.recorded", refund_id=refund.id, state=answer.state)
 
 

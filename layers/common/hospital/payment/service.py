@@ -23,7 +23,7 @@ def open_order(tx: Transaction, *, kind: str, subject_id: str, account_id: str, 
     """Write an order to pay. The caller's transaction also holds what it is for."""
     payment_id = new_id()
     payment = Payment(payment_id, kind, subject_id, account_id, openid, PREFIXES[kind] + payment_id,
-                      description, amount_fen, "OPEN", expires_at, None, 0, None, 0)
+                      description, amount_fen, "OPEN", expires_at, None, 0, None, 0, now)
     store.insert(tx, payment, now)
     outbox.publish(tx, "payment.ask", payment_id, due=now + FIRST_QUESTION, now=now)
     return payment
@@ -42,10 +42,10 @@ def begin(db: Database, payment: Payment, now: datetime) -> dict[str, str]:
         log.event("payment.refused", payment_id=payment.id, code=refusal.code)
         with db.transaction() as tx:  # paid or closed already: find out which
             outbox.bring_forward(tx, "payment.ask", payment.id, now)
-        raise Unavailable("支付暂时无法发起，请稍后在“我的挂号”中重试。", code="payment_refused") from None
+        raise Unavailable("支付暂时无法发起，请稍后重试。", code="payment_refused") from None
     except Unanswered as silence:
         log.event("payment.unanswered", payment_id=payment.id, reason=silence.reason)
-        raise Unavailable("微信支付繁忙，号源已为您保留，请稍后重试。", code="payment_unavailable") from None
+        raise Unavailable("微信支付繁忙，订单已为您保留，请稍后重试。", code="payment_unavailable") from None
     return wechatpay.payment_parameters(prepay_id)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hospital.database.connection import Database, Transaction
 from hospital.payment.model import PAYMENT_MOVES, REFUND_MOVES, Payment, Refund
+from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 
@@ -34,6 +35,13 @@ def of_trade(source: Source, out_trade_no: str, *, lock: bool = False) -> Paymen
 def by_id(source: Source, payment_id: str, *, lock: bool = False) -> Payment | None:
     """One order."""
     return _payment(source, "id = %s", (payment_id,), lock)
+
+
+def page_of_account(source: Source, account_id: str, before: str, limit: int) -> list[Payment]:
+    """The account's orders, newest first, older than the id ``before`` (empty: from the newest)."""
+    return [Payment.of(row) for row in source.all(
+        "SELECT * FROM payments WHERE account_id = %s AND id < %s ORDER BY id DESC LIMIT %s",
+        (account_id, before or "Z" * 26, limit))]
 
 
 def move(tx: Transaction, payment: Payment, state: str, **changes: Any) -> None:
@@ -69,6 +77,11 @@ def refund_of_number(source: Source, out_refund_no: str, *, lock: bool = False) 
     return _refund(source, "out_refund_no = %s", (out_refund_no,), lock)
 
 
+def refund_of_purpose(source: Source, purpose: str) -> Refund | None:
+    """The refund whose purpose ends with an id, and so is one of its kind."""
+    return _refund(source, "purpose = %s", (purpose,), False)
+
+
 def refunds_of(source: Source, payment_id: str) -> list[Refund]:
     """Every refund of an order, oldest first."""
     return [Refund.of(row) for row in
@@ -84,6 +97,17 @@ def move_refund(tx: Transaction, refund_: Refund, state: str, **changes: Any) ->
            (state, *changes.values(), refund_.id))
 
 
+def take_turn(tx: Transaction, refund_: Refund, *, since: datetime, now: datetime) -> datetime | None:
+    """Mark a refund as sent now, unless another of its payment (locked) was sent after ``since``: then, when."""
+    row = tx.one("SELECT MAX(sent_at) AS latest FROM refunds WHERE payment_id = %s AND id <> %s AND sent_at > %s",
+                 (refund_.payment_id, refund_.id, since))
+    if row is not None and row["latest"] is not None:
+        latest: datetime = row["latest"]
+        return latest
+    tx.run("UPDATE refunds SET sent_at = %s WHERE id = %s", (now, refund_.id))
+    return None
+
+
 def note_refund(tx: Transaction, refund_id: str, code: str) -> None:
     """Why a refund that is still to be sent has to wait."""
     tx.run("UPDATE refunds SET code = %s WHERE id = %s AND state = 'REQUESTED'", (code, refund_id))
@@ -93,7 +117,7 @@ def add_to_ledger(tx: Transaction, *, payment_id: str, movement: str, key: str, 
                   at: datetime, now: datetime) -> None:
     """Book a movement. Raises Duplicate when it is booked already: then a state was not looked at before."""
     tx.insert("ledger", id=new_id(), payment_id=payment_id, movement=movement, movement_key=key,
-              amount_fen=amount_fen, at=at, recorded_at=now)
+              amount_fen=amount_fen, at=at, day=hospital_day(at), recorded_at=now)
 
 
 def _payment(source: Source, where: str, args: tuple[Any, ...], lock: bool) -> Payment | None:

@@ -1,0 +1,152 @@
+"""Refunds that the hospital's desk begins: found by event or list, checked, sent to WeChat, reported back.
+
+The HIS takes no on-line cancelling of a trade from the moment its desk has begun one, so the two never
+both give the same money back; that a payment's refunds never exceed it is a CHECK in the database.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hospital.database import outbox, tasks
+from hospital.database.connection import Database, Duplicate, Transaction
+from hospital.gateways import his_billing
+from hospital.gateways.outcome import Rejected
+from hospital.payment import refunds, rules, settlements
+from hospital.payment import settlement_store as store
+from hospital.payment import store as payment_store
+from hospital.payment.model import OF_DESK, DeskRefund, Settlement
+from hospital.runtime.clock import hospital_day
+
+NOT_YET_SETTLED = timedelta(hours=1)  # the HIS may know of a settlement before its answer has reached us
+LOOK_AGAIN = timedelta(minutes=1)
+
+
+def found(tx: Transaction, refund_no: str, now: datetime) -> bool:
+    """Take note of a refund that the desk has begun, told by an event or seen in a list. False when it is known."""
+    try:
+        desk_id = store.insert_desk_refund(tx, refund_no, now)
+    except Duplicate:
+        return False
+    outbox.publish(tx, "desk.take", desk_id, due=now, now=now)
+    return True
+
+
+def look(db: Database, now: datetime) -> int:
+    """Look through the desk's lists of today and yesterday for refunds that no event told of; how many.
+
+    Raises Unanswered.
+    """
+    count = 0
+    for day in (hospital_day(now) - timedelta(days=1), hospital_day(now)):
+        numbers = [one.refund_no for one in his_billing.desk_refunds_of(day) if one.state == "REQUESTED"]
+        known = store.known_desk_refunds(db, numbers)
+        for number in numbers:
+            if number not in known:
+                with db.transaction() as tx:
+                    count += found(tx, number, now)
+    return count
+
+
+def take(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Check a desk refund against what was settled, and order the money back. Raises Unanswered."""
+    desk = store.desk_refund(db, job.subject_id)
+    if desk is None or desk.state != "FOUND":
+        return None
+    told = his_billing.desk_refund(desk.refund_no)
+    if told is None or told.state != "REQUESTED":
+        _fail(db, desk, "UNKNOWN_AT_HIS" if told is None else "ENDED_AT_HIS", None, now, report=False)
+        return None
+    settlement = store.of_trade(db, told.trade_no)
+    if settlement is None:
+        if now - desk.found_at < NOT_YET_SETTLED:
+            return outbox.Again(LOOK_AGAIN)
+        _fail(db, desk, "TRADE_UNKNOWN", told, now)
+        return None
+    refusal = _begin(db, desk, told, settlement, now)
+    if refusal:
+        _fail(db, desk, refusal, told, now)
+    return None
+
+
+def _begin(db: Database, desk: DeskRefund, told: his_billing.DeskRefund, settlement: Settlement, now: datetime) -> str:
+    """Order the refund; why not, or an empty text."""
+    items = {one.item_no: one.amount_fen for one in told.items}
+    with db.transaction() as tx:
+        payment = payment_store.by_id(tx, settlement.payment_id, lock=True)
+        locked = store.by_id(tx, settlement.id, lock=True)
+        current = store.desk_refund(tx, desk.id, lock=True)
+        assert payment is not None and locked is not None and current is not None
+        if current.state != "FOUND":
+            return ""
+        refusal = rules.refusal_of_desk_refund(locked, told.amount_fen, items,
+                                               store.desk_refunds_of(tx, settlement.id))
+        if refusal or payment.refunding_fen + told.amount_fen > payment.paid_fen:
+            return refusal or "MORE_THAN_PAID"
+        store.promise(tx, locked, told.amount_fen)
+        _describe(tx, desk, told, settlement.id)
+        refunds.request(tx, payment, amount_fen=told.amount_fen, purpose=OF_DESK + desk.id, reason="窗口退费", now=now)
+        store.move_desk_refund(tx, current, "REFUNDING", now)
+    return ""
+
+
+def _describe(tx: Transaction, desk: DeskRefund, told: his_billing.DeskRefund, settlement_id: str | None) -> None:
+    store.describe_desk_refund(
+        tx, desk.id, trade_no=told.trade_no, settlement_id=settlement_id, amount_fen=told.amount_fen,
+        items={one.item_no: one.amount_fen for one in told.items}, begun_on=hospital_day(told.created_at))
+
+
+def _fail(db: Database, desk: DeskRefund, code: str, told: his_billing.DeskRefund | None, now: datetime, *,
+          report: bool = True) -> None:
+    """Nothing is refunded; the desk is told so, and staff, because the books may differ."""
+    with db.transaction() as tx:
+        current = store.desk_refund(tx, desk.id, lock=True)
+        if current is None or current.state != "FOUND":
+            return
+        if told is not None:
+            _describe(tx, desk, told, None)
+        store.move_desk_refund(tx, current, "FAILED", now, code=code)
+        tasks.add(tx, kind="desk-refund.refused", subject_id=desk.id, now=now,
+                  detail=f"{code}: {desk.refund_no}, {told.amount_fen if told else 0} fen")
+        if report:
+            outbox.publish(tx, "desk.report", desk.id, due=now, now=now)
+        else:
+            store.mark_reported(tx, desk.id, now)
+
+
+def report(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Tell the HIS how it ended: with that the HIS books it, and so do we. Raises Unanswered."""
+    desk = store.desk_refund(db, job.subject_id)
+    if desk is None or desk.reported_at is not None:
+        return None
+    refund = payment_store.refund_of_purpose(db, OF_DESK + desk.id)
+    if desk.state == "REFUNDING" and (refund is None or refund.state != "SUCCEEDED"):
+        return None
+    if desk.state not in ("REFUNDING", "FAILED"):
+        return None
+    conflict = ""
+    try:
+        his_billing.report_desk_refund(desk.refund_no, out_refund_no=refund.out_refund_no if refund else desk.id,
+                                       code=desk.code if desk.state == "FAILED" else "")
+    except Rejected as refusal:
+        conflict = refusal.code
+    with db.transaction() as tx:
+        settlement = None
+        if desk.settlement_id is not None:
+            payment_store.by_id(tx, refund.payment_id if refund else "", lock=True)
+            settlement = store.by_id(tx, desk.settlement_id, lock=True)
+        current = store.desk_refund(tx, desk.id, lock=True)
+        assert current is not None
+        if current.reported_at is not None:
+            return None
+        store.mark_reported(tx, desk.id, now)
+        if conflict:
+            tasks.add(tx, kind="desk-refund.report-refused", subject_id=desk.id, detail=conflict, now=now)
+        if current.state == "REFUNDING":
+            assert settlement is not None
+            store.move_desk_refund(tx, current, "SUCCEEDED", now)
+            settlements.reverse_part(tx, settlement, desk.amount_fen, key=desk.refund_no, now=now)
+    return None
+
+
+WORKER: dict[str, outbox.Handler] = {"desk.take": take, "desk.report": report}

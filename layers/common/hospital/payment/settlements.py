@@ -1,0 +1,72 @@
+"""What the HIS takes into its books of a payment, and takes out again. Each step is a ledger row.
+
+Who changes both locks the payment first, then its settlement. Invoices follow through ``invoice.adjust``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hospital.database import outbox
+from hospital.database.connection import Duplicate, Transaction
+from hospital.payment import settlement_store as store
+from hospital.payment.model import CHARGE, OF_CHARGE, OF_DESK, Item, Payment, Refund, Settlement
+from hospital.payment.store import add_to_ledger
+from hospital.runtime.ids import new_id
+
+
+def record(tx: Transaction, *, kind: str, subject_id: str, trade_no: str, payment: Payment, patient_id: str,
+           amount_fen: int, department_name: str, items: list[Item], settled_at: datetime, now: datetime) -> None:
+    """The HIS has taken ``amount_fen`` of a payment; its e-bill is ordered. Again is harmless."""
+    settlement = Settlement(new_id(), kind, subject_id, trade_no, payment.id, payment.account_id, patient_id,
+                            amount_fen, 0, 0, department_name, items, settled_at)
+    try:
+        store.insert(tx, settlement)
+    except Duplicate:
+        return
+    add_to_ledger(tx, payment_id=payment.id, movement="SETTLEMENT", key=trade_no, amount_fen=amount_fen,
+                  at=settled_at, now=now)
+    _adjust(tx, settlement.id, now)
+
+
+def reverse_whole(tx: Transaction, trade_no: str, now: datetime) -> int:
+    """The HIS has taken all of it out, at our request: how much that was, 0 when nothing was settled there.
+
+    Its e-bill is written off when the money has gone back: see :func:`refunded`.
+    """
+    settlement = store.of_trade(tx, trade_no, lock=True)
+    if settlement is None or not store.promise(tx, settlement, settlement.amount_fen):
+        return 0
+    store.reverse(tx, settlement.id, settlement.amount_fen)
+    add_to_ledger(tx, payment_id=settlement.payment_id, movement="REVERSAL", key=trade_no,
+                  amount_fen=-settlement.amount_fen, at=now, now=now)
+    return settlement.amount_fen
+
+
+def refunded(tx: Transaction, refund: Refund, payment: Payment, now: datetime) -> None:
+    """A refund has reached the patient: the e-bill of what it gave back, or what was left of it, is due."""
+    if refund.purpose.startswith(OF_DESK):
+        outbox.publish(tx, "desk.report", refund.purpose.removeprefix(OF_DESK), due=now, now=now)
+        return
+    kind, subject_id = payment.kind, payment.subject_id
+    if refund.purpose.startswith(OF_CHARGE):
+        kind, subject_id = CHARGE, refund.purpose.removeprefix(OF_CHARGE)
+    settlement_id = store.id_of_subject(tx, kind, subject_id)
+    if settlement_id is not None:
+        _adjust(tx, settlement_id, now)
+
+
+def reverse_part(tx: Transaction, settlement: Settlement, amount_fen: int, *, key: str, now: datetime) -> None:
+    """The HIS has taken a promised part out, after the desk's refund ``key`` reached the patient.
+
+    The feature that was paid for hears of it: ``<kind>.reversed`` with the settlement's id.
+    """
+    store.reverse(tx, settlement.id, amount_fen)
+    add_to_ledger(tx, payment_id=settlement.payment_id, movement="REVERSAL", key=f"desk:{key}",
+                  amount_fen=-amount_fen, at=now, now=now)
+    outbox.publish(tx, f"{settlement.kind}.reversed", settlement.id, due=now, now=now)
+    _adjust(tx, settlement.id, now)
+
+
+def _adjust(tx: Transaction, settlement_id: str, now: datetime) -> None:
+    outbox.publish(tx, "invoice.adjust", settlement_id, due=now, now=now)
