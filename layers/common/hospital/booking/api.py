@@ -79,6 +79,9 @@ class BookingView(Model):
     expires_at: datetime | None
     visit_number: str
     location: str
+    queue_number: str
+    queue_place: str
+    late: bool
     can_pay: bool
     can_cancel: bool
     cancel_until: datetime

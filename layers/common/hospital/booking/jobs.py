@@ -20,11 +20,13 @@ from hospital.gateways import his
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
 from hospital.patients import store as patients
-from hospital.payment import refunds
+from hospital.payment import refunds, settlement_store, settlements
 from hospital.payment import service as payments
 from hospital.payment import store as payment_store
-from hospital.payment.model import REGISTRATION, Payment
+from hospital.payment.model import OF_DESK, REGISTRATION, Item, Payment
+from hospital.payment.tell import tell_refund
 from hospital.runtime import log
+from hospital.site import store as site
 
 RETAKEN_HOLD = timedelta(hours=4)  # longer than the outbox tries; from the moment of taking again
 
@@ -149,8 +151,21 @@ def _record_confirmed(db: Database, booking: Booking, trade: his.Trade, now: dat
             return
         store.move(tx, current, "CONFIRMED", now, visit_number=str(trade.visit_number or "")[:20],
                    location=" ".join(part for part in (trade.location, trade.clinic_room) if part)[:200])
+        payment = payment_store.of_subject(tx, REGISTRATION, booking.id, lock=True)
+        if payment is not None:
+            settle_fee(tx, current, payment, trade.settled_at or now, now)
         _settle_tasks(tx, booking.id, "confirmed", now)
         tell(tx, booking.id, messages.BOOKING_CONFIRMED, now=now)
+
+
+def settle_fee(tx: Transaction, booking: Booking, payment: Payment, settled_at: datetime, now: datetime) -> None:
+    """The HIS has taken the fee into its books. ``payment`` is locked."""
+    room = store.rooms(tx, [booking.schedule_id])[booking.schedule_id]
+    department = site.names_of_his(tx).get(room["his_department"], ("", ""))[1]
+    fee = Item(1, "REGISTRATION", "REG", "门诊挂号费", "", "次", 1, booking.fee_fen, booking.fee_fen, department)
+    settlements.record(tx, kind=REGISTRATION, subject_id=booking.id, trade_no=booking.trade_no, payment=payment,
+                       patient_id=booking.patient_id, amount_fen=booking.fee_fen, department_name=department,
+                       items=[fee], settled_at=settled_at, now=now)
 
 
 HANGING = tuple(outbox.hanging(topic) for topic in ("registration.paid", "booking.confirm"))
@@ -249,6 +264,7 @@ def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
                         on_sale_at=rules.on_sale_again(now, policy.load(tx), random.random()))
         payment = payment_store.of_subject(tx, REGISTRATION, booking.id, lock=True)
         if payment is not None and payment.state == "PAID":
+            settlements.reverse_whole(tx, current.trade_no, now)
             refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose="cancelled", reason="取消挂号退费",
                             now=now)
         else:
@@ -270,14 +286,38 @@ def _cancel_in_his(booking: Booking, refund_fen: int) -> None:
 
 
 def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
-    """WeChat has taken the refund of a cancelled registration on: now the patient is told."""
-    booking = store.booking(db, job.subject_id)
-    if booking is not None and booking.state == "CANCELLED":
-        with db.transaction() as tx:
+    """WeChat has taken a refund on: now the patient is told. Of a refused registration they know already."""
+    refund = payment_store.refund(db, job.subject_id)
+    payment = payment_store.by_id(db, refund.payment_id) if refund is not None else None
+    booking = store.booking(db, payment.subject_id) if payment is not None else None
+    if refund is None or payment is None or booking is None:
+        return None
+    with db.transaction() as tx:
+        if refund.purpose.startswith(OF_DESK):
+            tell_refund(tx, refund, payment.account_id, booking.patient_id, now)
+        elif booking.state == "CANCELLED":
             tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="预约已取消，费用原路退回")
+    return None
+
+
+def reversed_at_desk(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """The desk has given money back: a registration whose whole fee is gone has ended in the HIS, and ends here."""
+    settlement = settlement_store.by_id(db, job.subject_id)
+    if settlement is None or settlement.net_fen:
+        return None
+    with db.transaction() as tx:
+        booking = store.booking(tx, settlement.subject_id, lock=True)
+        assert booking is not None
+        if booking.state == "CANCELLING":  # the HIS is about to refuse that
+            return outbox.Again(outbox.BACK_OFF[0])
+        if booking.state in ("CONFIRMED", "CHECKED_IN"):
+            store.move(tx, booking, "CANCELLED", now, reason="REFUNDED_AT_DESK")
+            store.give_back(tx, booking.id, sold_elsewhere=False, now=now,
+                            on_sale_at=rules.on_sale_again(now, policy.load(tx), random.random()))
     return None
 
 
 WORKER: dict[str, outbox.Handler] = {
     "booking.expire": expire, "booking.unlock": unlock, "booking.confirm": confirm, "booking.cancel": cancel,
-    "registration.paid": paid, "registration.refund-accepted": refund_accepted, **sync.WORKER}
+    "registration.paid": paid, "registration.refund-accepted": refund_accepted,
+    "registration.reversed": reversed_at_desk, **sync.WORKER}

@@ -11,13 +11,14 @@ MOVES: dict[str, set[str]] = {
     "HELD": {"AWAITING_PAYMENT", "CONFIRMING", "RELEASED"},
     "AWAITING_PAYMENT": {"CONFIRMING", "RELEASED"},
     "CONFIRMING": {"CONFIRMED", "REJECTED"},
-    "CONFIRMED": {"CANCELLING"},
+    "CONFIRMED": {"CANCELLING", "CHECKED_IN", "CANCELLED"},  # CANCELLED at once: the desk gave the whole fee back
+    "CHECKED_IN": {"CANCELLED"},
     "CANCELLING": {"CANCELLED", "CONFIRMED"},  # back when the HIS refuses
     "RELEASED": {"CONFIRMING", "REJECTED"},  # only by money that came after all
     "REJECTED": set(),
     "CANCELLED": set(),
 }
-LIVE = {"HELD", "AWAITING_PAYMENT", "CONFIRMING", "CONFIRMED", "CANCELLING"}
+LIVE = {"HELD", "AWAITING_PAYMENT", "CONFIRMING", "CONFIRMED", "CHECKED_IN", "CANCELLING"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ class Booking:
     visit_number: str
     location: str
     created_at: datetime
+    checked_in_at: datetime | None = None
+    queue_number: str = ""
+    queue_place: str = ""
+    queue_ahead: int | None = None  # how many were to be called before, at that moment
+    late: int = 0  # came after the end of the slot's time (过号)
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Booking:

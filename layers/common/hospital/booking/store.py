@@ -139,5 +139,6 @@ def doctors_seen(source: Source, account_id: str, limit: int = 20) -> list[str]:
     """Doctors the account's patients were registered with before, the latest first (quick registration)."""
     return [row["doctor_id"] for row in source.all(
         "SELECT doctor_id, MAX(id) AS latest FROM bookings WHERE account_id = %s "
-        "AND state IN ('CONFIRMED', 'CANCELLING', 'CANCELLED') GROUP BY doctor_id ORDER BY latest DESC LIMIT %s",
+        "AND state IN ('CONFIRMED', 'CHECKED_IN', 'CANCELLING', 'CANCELLED') GROUP BY doctor_id "
+        "ORDER BY latest DESC LIMIT %s",
         (account_id, limit))]

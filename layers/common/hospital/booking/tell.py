@@ -19,13 +19,14 @@ def tell(tx: Transaction, booking_id: str, kind: str, *, now: datetime, note: st
     session = store.session(tx, booking.schedule_id)
     doctor = next(iter(site.doctors(tx, [booking.doctor_id], employed_only=False)), None)
     names = site.names_of_his(tx)
+    number = booking.queue_number or booking.visit_number
     messages.queue(tx, account_id=booking.account_id, kind=kind, key=f"{kind}.{booking.id}{key}", now=now, data={
         "patient": patients.patient_name(tx, booking.patient_id),
         "doctor": doctor.name if doctor else "",
         "department": names.get(session.his_department, ("", ""))[1] if session else "",
         "time": time_text(booking.starts_at),
         "amount": yuan_text(booking.fee_fen),
-        "number": booking.visit_number or "-",
-        "place": booking.location or "-",
+        "number": number or "-",
+        "place": booking.queue_place or booking.location or "-",
         "note": note or "请提前到院取号候诊",
     })

@@ -17,6 +17,7 @@ from hospital.site import store as site
 
 STATES = {
     "HELD": "待支付", "AWAITING_PAYMENT": "待支付", "CONFIRMING": "确认中", "CONFIRMED": "预约成功",
+    "CHECKED_IN": "已取号",
     "CANCELLING": "取消中", "CANCELLED": "已取消", "RELEASED": "已释放", "REJECTED": "挂号未成功",
 }
 
@@ -44,6 +45,7 @@ def _view(db: Database, one: Booking, settings: policy.Policy, now: datetime, de
         "clinic_room": session["clinic_room"], "fee_fen": one.fee_fen, "needs_payment": one.needs_payment,
         "expires_at": one.expires_at if one.state in ("HELD", "AWAITING_PAYMENT") else None,
         "visit_number": one.visit_number, "location": one.location,
+        "queue_number": one.queue_number, "queue_place": one.queue_place, "late": bool(one.late),
         "can_pay": waiting, "can_cancel": waiting or (one.state == "CONFIRMED" and now < deadline),
         "cancel_until": deadline, "created_at": one.created_at,
         "refunds": [{"state": refund.state, "amount_fen": refund.amount_fen, "succeeded_at": refund.succeeded_at}

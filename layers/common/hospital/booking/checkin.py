@@ -1,0 +1,250 @@
+"""Check-in (取号、报到): a patient who has arrived gets a place in the queue, and pays what is still to be paid.
+
+The HIS decides; it knows no number that could be killed for a check-in, so a refusal is believed only
+together with what the trade check says, and a payment goes back only after both.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hospital.booking import checkin_store, store
+from hospital.booking.checkin_store import CheckIn
+from hospital.booking.jobs import settle_fee
+from hospital.booking.model import Booking
+from hospital.booking.rules import checkin_refusal, checkin_window
+from hospital.booking.tell import tell
+from hospital.database import outbox, policy, tasks
+from hospital.database.connection import Database, Transaction
+from hospital.gateways import his
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.messages import service as messages
+from hospital.patients import store as patient_store
+from hospital.payment import refunds
+from hospital.payment import service as payments
+from hospital.payment import store as payment_store
+from hospital.payment.model import CHECKIN, Payment
+from hospital.payment.tell import tell_refund
+from hospital.runtime import log
+from hospital.runtime.errors import Conflict, NotFound, Unavailable
+from hospital.runtime.ids import new_id
+
+FIRST_TRY = timedelta(seconds=15)  # the request itself tries at once; the worker, when that failed
+
+REFUSALS = {
+    "CHECKIN_TOO_EARLY": ("checkin_too_early", "尚未到取号时间，请稍后再试。"),
+    "SESSION_OVER": ("session_over", "本次出诊已结束，请到人工窗口办理。"),
+    "SCHEDULE_STOPPED": ("session_stopped", "该医生本次出诊已停诊，请到人工窗口办理退号或改号。"),
+    "NOT_CONFIRMED": ("not_confirmed", "该挂号在医院已失效，请到人工窗口核实。"),
+}
+
+
+class CheckInRefused(Conflict):
+    """The hospital does not let this patient check in now."""
+
+    code, message = "checkin_refused", "取号未成功，请到人工窗口办理；如已付款，费用将原路退回。"
+
+
+# -- what the patient does --------------------------------------------------------------------------
+def check_in(db: Database, booking_id: str, *, account_id: str, now: datetime) -> dict[str, str] | None:
+    """Check in, or open the payment that comes before: what the client needs to pay, or None. Repeatable.
+
+    Raises NotFound, Conflict (not the time, not confirmed), CheckInRefused, Unavailable.
+    """
+    booking = store.of_account(db, account_id, booking_id)
+    if booking is None:
+        raise NotFound("未找到该挂号记录。", code="booking_not_found")
+    if booking.state == "CHECKED_IN":
+        return None
+    if booking.state != "CONFIRMED":
+        raise Conflict("该挂号当前不能取号，请刷新后重试。", code="not_confirmed")
+    opens, closes = checkin_window(*checkin_store.hours(db, booking.schedule_id), policy.load(db))
+    refusal = checkin_refusal(now, opens, closes)
+    if refusal is not None:
+        raise Conflict(refusal[1], code=refusal[0])
+    checkin = checkin_store.live(db, booking_id) or _begin(db, booking, account_id, now)
+    if checkin is None:
+        return None
+    if checkin.state == "AWAITING_PAYMENT":
+        if checkin.expires_at <= now:
+            raise Unavailable("上一次支付正在关闭，请稍后重试。", code="payment_closing")
+        payment = payment_store.of_subject(db, CHECKIN, checkin.id)
+        assert payment is not None
+        return payments.begin(db, payment, now)
+    try:
+        carry_out(db, checkin.id, now)
+    except Unanswered as silence:  # the worker goes on
+        log.event("his.unanswered", operation="check-in", booking_id=booking.id, reason=silence.reason)
+        raise Unavailable("医院系统繁忙，正在为您取号，请稍后刷新查看。", code="his_unavailable") from None
+    checkin = checkin_store.by_id(db, checkin.id)
+    if checkin is not None and checkin.state == "REFUSED":
+        code, sentence = REFUSALS.get(checkin.reason, (None, None))
+        raise CheckInRefused(sentence, code=code)
+    return None
+
+
+def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> CheckIn | None:
+    """A new attempt; None when the patient has checked in elsewhere already."""
+    try:
+        trade = his.check_trade(booking.trade_no)
+    except Unanswered as silence:
+        log.event("his.unanswered", operation="check-in", booking_id=booking.id, reason=silence.reason)
+        raise Unavailable("医院系统繁忙，请稍后重试。", code="his_unavailable") from None
+    if trade is None or trade.state != "CONFIRMED":
+        raise CheckInRefused(REFUSALS["NOT_CONFIRMED"][1], code="not_confirmed")
+    if trade.checked_in:  # at the machine in the hall
+        with db.transaction() as tx:
+            _arrived(tx, booking.id, trade, now)
+        return None
+    due_fen = booking.fee_fen if booking.payment_policy == "AT_CHECKIN" and trade.transaction_id is None else 0
+    with db.transaction() as tx:
+        current = store.booking(tx, booking.id, lock=True)
+        assert current is not None
+        if current.state != "CONFIRMED":
+            raise Conflict("该挂号当前不能取号，请刷新后重试。", code="not_confirmed")
+        other = checkin_store.live(tx, booking.id)
+        if other is not None:
+            return other
+        until = now + timedelta(minutes=policy.load(tx).order_pay_minutes)
+        checkin = CheckIn(new_id(), booking.id, account_id, "AWAITING_PAYMENT" if due_fen else "CHECKING_IN", "",
+                          until, now)
+        checkin_store.insert(tx, checkin)
+        if due_fen:
+            payments.open_order(
+                tx, kind=CHECKIN, subject_id=checkin.id, account_id=account_id,
+                openid=patient_store.openid_of(tx, account_id), amount_fen=due_fen,
+                description=f"取号支付挂号费 {booking.visit_date:%Y-%m-%d}", expires_at=until, now=now)
+            outbox.publish(tx, "checkin.expire", checkin.id, due=until, now=now)
+        else:
+            outbox.publish(tx, "checkin.carry-out", checkin.id, due=now + FIRST_TRY, now=now)
+    return checkin
+
+
+# -- what follows by itself -------------------------------------------------------------------------
+def carry_out(db: Database, checkin_id: str, now: datetime) -> outbox.Again | None:
+    """Check in at the HIS. Raises Unanswered: it is tried again."""
+    checkin = checkin_store.by_id(db, checkin_id)
+    if checkin is None or checkin.state != "CHECKING_IN":
+        return None
+    booking = store.booking(db, checkin.booking_id)
+    assert booking is not None
+    payment = payment_store.of_subject(db, CHECKIN, checkin.id)
+    if payment is not None and payment.paid_fen != booking.fee_fen:
+        _refuse(db, checkin.id, "AMOUNT_DIFFERS", now)
+        return None
+    trade, code = _ask_his(booking, payment)
+    if trade is None:
+        log.event("his.refused", operation="check-in", booking_id=booking.id, code=code)
+        _refuse(db, checkin.id, code, now)
+        return None
+    with db.transaction() as tx:
+        current = store.booking(tx, booking.id, lock=True)
+        locked = checkin_store.by_id(tx, checkin.id, lock=True)
+        assert current is not None and locked is not None
+        if locked.state != "CHECKING_IN":
+            return None
+        if current.state == "CANCELLING":  # the HIS is about to refuse that
+            return outbox.Again(outbox.BACK_OFF[0])
+        checkin_store.move(tx, locked, "DONE", now)
+        if payment is not None:
+            paid = payment_store.by_id(tx, payment.id, lock=True)
+            assert paid is not None
+            settle_fee(tx, current, paid, trade.settled_at or trade.checked_in_at or now, now)
+        tasks.settle(tx, kind=outbox.hanging("checkin.carry-out"), subject_id=checkin.id, note="done", now=now)
+        _arrived(tx, booking.id, trade, now)
+    return None
+
+
+def _ask_his(booking: Booking, payment: Payment | None) -> tuple[his.Trade | None, str]:
+    """The queue's place, or None and why not. Raises Unanswered."""
+    part = None
+    if payment is not None and payment.transaction_id and payment.paid_at:
+        part = his.payment_part(payment.transaction_id, payment.paid_fen, payment.paid_at)
+    try:
+        return his.check_in(booking.trade_no, payment=part), ""
+    except (Rejected, Unanswered) as problem:
+        trade = his.check_trade(booking.trade_no)
+        ours = payment is None or (trade is not None and trade.transaction_id == payment.transaction_id)
+        if trade is not None and trade.checked_in and ours:
+            return trade, ""
+        if isinstance(problem, Unanswered):
+            raise
+        return None, problem.code
+
+
+def _arrived(tx: Transaction, booking_id: str, trade: his.Trade, now: datetime) -> None:
+    booking = store.booking(tx, booking_id, lock=True)
+    if booking is None or booking.state != "CONFIRMED":
+        return
+    store.move(tx, booking, "CHECKED_IN", now, checked_in_at=trade.checked_in_at or now,
+               queue_number=(trade.queue_number or "")[:20], queue_place=(trade.queue_place or "")[:100],
+               queue_ahead=trade.ahead, late=int(bool(trade.late)))
+    ahead = f"，前面还有{trade.ahead}人" if trade.ahead else "，请到候诊区等候"
+    tell(tx, booking_id, messages.CHECKED_IN, now=now, note=f"过号后已排队{ahead}" if trade.late else f"已取号{ahead}")
+
+
+def _refuse(db: Database, checkin_id: str, code: str, now: datetime) -> None:
+    with db.transaction() as tx:
+        checkin = checkin_store.by_id(tx, checkin_id, lock=True)
+        if checkin is None or checkin.state not in ("CHECKING_IN", "EXPIRED"):
+            return
+        checkin_store.move(tx, checkin, "REFUSED", now, reason=code)
+        tasks.settle(tx, kind=outbox.hanging("checkin.carry-out"), subject_id=checkin.id, note="refused", now=now)
+        payment = payment_store.of_subject(tx, CHECKIN, checkin.id, lock=True)
+        if payment is not None and payment.state == "PAID":
+            refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose="rejected", reason="取号未成功退费",
+                            now=now)
+
+
+def carry_out_job(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Check in at the HIS."""
+    return carry_out(db, job.subject_id, now)
+
+
+def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """The fee is there: check in, or give it back when it came too late."""
+    late = False
+    with db.transaction() as tx:
+        checkin = checkin_store.by_id(tx, job.subject_id, lock=True)
+        assert checkin is not None
+        if checkin.state == "AWAITING_PAYMENT":
+            checkin_store.move(tx, checkin, "CHECKING_IN", now)
+        late = checkin.state == "EXPIRED"
+    if late:
+        _refuse(db, checkin.id, "PAID_TOO_LATE", now)
+        return None
+    return carry_out(db, checkin.id, now)
+
+
+def expire(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Not paid in time: make sure that it can't be paid any more, so that the patient may begin anew."""
+    checkin = checkin_store.by_id(db, job.subject_id)
+    if checkin is None or checkin.state != "AWAITING_PAYMENT":
+        return None
+    if checkin.expires_at > now:
+        return outbox.Again(checkin.expires_at - now)
+    payment = payment_store.of_subject(db, CHECKIN, checkin.id)
+    if payment is not None and not payments.stop(db, payment, now):
+        return None  # paid after all: checkin.paid goes on from here
+    with db.transaction() as tx:
+        locked = checkin_store.by_id(tx, checkin.id, lock=True)
+        if locked is not None and locked.state == "AWAITING_PAYMENT":
+            checkin_store.move(tx, locked, "EXPIRED", now)
+    return None
+
+
+def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """WeChat has taken a refund on: now the patient is told."""
+    refund = payment_store.refund(db, job.subject_id)
+    payment = payment_store.by_id(db, refund.payment_id) if refund is not None else None
+    checkin = checkin_store.by_id(db, payment.subject_id) if payment is not None else None
+    booking = store.booking(db, checkin.booking_id) if checkin is not None else None
+    if refund is not None and payment is not None and booking is not None:
+        with db.transaction() as tx:
+            tell_refund(tx, refund, payment.account_id, booking.patient_id, now)
+    return None
+
+
+WORKER: dict[str, outbox.Handler] = {
+    "checkin.carry-out": carry_out_job, "checkin.paid": paid, "checkin.expire": expire,
+    "checkin.refund-accepted": refund_accepted}

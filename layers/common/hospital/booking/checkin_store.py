@@ -1,0 +1,82 @@
+"""SQL of check-ins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from hospital.booking.model import Booking
+from hospital.database.connection import Database, Row, Transaction
+from hospital.runtime.errors import IllegalMove
+
+Source = Database | Transaction
+
+# EXPIRED: not paid in time; money that comes after all is refunded, and the check-in is REFUSED.
+MOVES: dict[str, set[str]] = {
+    "AWAITING_PAYMENT": {"CHECKING_IN", "EXPIRED"},
+    "CHECKING_IN": {"DONE", "REFUSED"},
+    "EXPIRED": {"REFUSED"},
+    "DONE": set(),
+    "REFUSED": set(),
+}
+
+
+@dataclass(frozen=True)
+class CheckIn:
+    """One attempt of a registered patient to check in."""
+
+    id: str
+    booking_id: str
+    account_id: str
+    state: str
+    reason: str
+    expires_at: datetime
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> CheckIn:
+        """From a row of the table."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+
+def insert(tx: Transaction, checkin: CheckIn) -> None:
+    """A new attempt. Raises Duplicate when the registration has a live one."""
+    tx.insert("checkins", id=checkin.id, booking_id=checkin.booking_id, account_id=checkin.account_id,
+              state=checkin.state, expires_at=checkin.expires_at, created_at=checkin.created_at,
+              changed_at=checkin.created_at)
+
+
+def by_id(source: Source, checkin_id: str, *, lock: bool = False) -> CheckIn | None:
+    """One attempt."""
+    row = source.one(f"SELECT * FROM checkins WHERE id = %s{' FOR UPDATE' if lock else ''}", (checkin_id,))
+    return CheckIn.of(row) if row else None
+
+
+def live(source: Source, booking_id: str) -> CheckIn | None:
+    """The attempt of a registration that is under way or done."""
+    row = source.one("SELECT * FROM checkins WHERE booking_id = %s AND live_flag = 1", (booking_id,))
+    return CheckIn.of(row) if row else None
+
+
+def move(tx: Transaction, checkin: CheckIn, state: str, now: datetime, *, reason: str = "") -> None:
+    """Move a locked attempt along the table. Raises IllegalMove."""
+    if state not in MOVES[checkin.state]:
+        raise IllegalMove(f"check-in {checkin.id}: {checkin.state} to {state}")
+    tx.run("UPDATE checkins SET state = %s, reason = %s, changed_at = %s WHERE id = %s",
+           (state, reason[:48], now, checkin.id))
+
+
+def hours(source: Source, schedule_id: str) -> tuple[datetime, datetime]:
+    """When a session starts and ends."""
+    row = source.one("SELECT starts_at, ends_at FROM schedules WHERE id = %s", (schedule_id,))
+    assert row is not None
+    return row["starts_at"], row["ends_at"]
+
+
+def of_day(source: Source, account_id: str, day: date) -> list[Booking]:
+    """The account's registrations of a day that stand, the earliest first."""
+    rows: list[Row] = source.all(
+        "SELECT * FROM bookings WHERE account_id = %s AND visit_date = %s AND state IN ('CONFIRMED', 'CHECKED_IN') "
+        "ORDER BY starts_at, id", (account_id, day))
+    return [Booking.of(row) for row in rows]
