@@ -118,8 +118,8 @@ def test_terminal_states_never_go_back(table: str, terminal: set[str]) -> None:
 def test_only_live_states_hold_a_place_and_every_state_is_one_or_the_other() -> None:
     over = set(model.MOVES) - model.LIVE
     assert over == {"RELEASED", "REJECTED", "CANCELLED"}
-    # confirmed is left only by cancelling, and nothing but confirming leads to it (or a refused cancellation)
-    assert model.MOVES["CONFIRMED"] == {"CANCELLING"}
+    # it is left by cancelling, arriving, or the desk's refund; only confirming (or a refused cancellation) leads to it
+    assert model.MOVES["CONFIRMED"] == {"CANCELLING", "CHECKED_IN", "CANCELLED"}
     assert {state for state, targets in model.MOVES.items() if "CONFIRMED" in targets} == {"CONFIRMING", "CANCELLING"}
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hospital.booking.jobs import RETAKEN_HOLD
-from hospital.booking.jobs import WORKER as BOOKING
 from hospital.database import outbox
 from hospital.database.policy import Policy
 from hospital.gateways import his, wechat, wechatpay
-from hospital.messages.service import WORKER as MESSAGES
 from hospital.payment.jobs import REFUND
-from hospital.payment.jobs import WORKER as PAYMENT
+from hospital.payment.model import CHARGE, PREFIXES, REGISTRATION
+from hospital.reconciliation.stuck_store import WATCHED
 from hospital.runtime import ids
 from pydantic import ValidationError
 
@@ -40,13 +40,15 @@ def test_a_lease_is_longer_than_the_calls_of_one_handler() -> None:
 
 
 def test_every_topic_has_a_handler_in_the_function_that_claims_it() -> None:
-    worker = {**BOOKING, **PAYMENT, **MESSAGES}
+    worker = importlib.import_module("functions.worker.index").HANDLERS
     assert {outbox.function_of(topic) for topic in worker} == {"worker"}
     assert {outbox.function_of(topic) for topic in REFUND} == {"refund"}
     published = {node.args[1].value for path in HOUSE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))
                  if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("publish", "bring_forward")
                  and isinstance(node.args[1], ast.Constant)}
     assert len(published) >= 8
+    published |= {f"{kind}.{what}" for kind in PREFIXES for what in ("paid", "refund-accepted")}
+    published |= {f"{kind}.reversed" for kind in (REGISTRATION, CHARGE)} | {one.topic for one in WATCHED}
     assert published <= set(worker) | set(REFUND)
 
 

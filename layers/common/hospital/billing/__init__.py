@@ -1,0 +1,1 @@
+"""Outpatient bills (门诊费用): shown live, paid several at once, settled one by one, refunded."""

@@ -1,0 +1,93 @@
+"""Bills as patients see them: live from the HIS, or as last known when it does not answer; scanned from paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hospital.billing import bill_store
+from hospital.database import policy
+from hospital.database.connection import Database
+from hospital.gateways import his_billing
+from hospital.gateways.his_billing import Bill
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.patients import service as patients
+from hospital.patients import store as patient_store
+from hospital.runtime import log
+from hospital.runtime.errors import Conflict, Invalid, NotFound, Unavailable
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Some bills, and how fresh they are."""
+
+    bills: list[Bill]
+    live: bool
+    as_of: datetime
+
+
+def act_for(db: Database, account_id: str, patient_id: str, now: datetime) -> str:
+    """The patient's number in the HIS, when the account may act for them. Raises NotFound, ConsentRequired."""
+    with db.transaction() as tx:
+        return patients.act_for(tx, account_id, patient_id, policy.load(tx), now)
+
+
+def unpaid(db: Database, account_id: str, patient_id: str, now: datetime) -> Shown:
+    """What a patient has to pay. Raises NotFound, ConsentRequired, Unavailable (no answer, and nothing known)."""
+    code = act_for(db, account_id, patient_id, now)
+    try:
+        return Shown(his_billing.unpaid_bills(code), True, now)
+    except (Unanswered, Rejected) as problem:
+        log.event("his.unanswered", operation="bills", reason=problem.reason)
+        known = bill_store.known_unpaid(db, code, now)
+        if not known:
+            raise Unavailable("医院系统繁忙，暂时无法查询待缴费用，请稍后重试。", code="his_unavailable") from None
+        return Shown([bill for bill, _ in known], False, min(at for _, at in known))
+
+
+def one(db: Database, account_id: str, patient_id: str, bill_no: str, now: datetime) -> Shown:
+    """One bill of a patient. Raises NotFound (also of another's), ConsentRequired, Unavailable."""
+    code = act_for(db, account_id, patient_id, now)
+    try:
+        bill, live, as_of = his_billing.bill(bill_no), True, now
+    except Unanswered as silence:
+        log.event("his.unanswered", operation="bill", reason=silence.reason)
+        known = bill_store.known(db, bill_no)
+        if known is None or known[0].patient_code != code:
+            raise Unavailable("医院系统繁忙，暂时无法查询该费用，请稍后重试。", code="his_unavailable") from None
+        bill, live, as_of = known[0], False, known[1]
+    if bill is None or bill.patient_code != code:
+        raise NotFound("未找到该费用，请返回刷新。", code="bill_not_found")
+    return Shown([bill], live, as_of)
+
+
+def scan(db: Database, account_id: str, text: str, now: datetime) -> tuple[str, Bill]:
+    """Open the bill that a prescription's code names, for its patient or a bound relative: patient id and bill.
+
+    Raises Invalid (forged), Conflict (expired, paid, taken back), NotFound (another's patient, no such bill),
+    ConsentRequired, Unavailable.
+    """
+    try:
+        code = his_billing.read_code(text)
+    except his_billing.NotGenuine as problem:
+        log.event("code.refused", reason=problem.reason)
+        raise Invalid("该二维码不是本院处方码，或已损坏，请核对后重新扫描。", code="code_invalid",
+                      fields=["code"]) from None
+    if code.expires_at <= now:
+        raise Conflict("该二维码已过期，请在待缴费用中查看，或到窗口办理。", code="code_expired")
+    patient_id = patient_store.bound_by_code(db, account_id, code.patient_code)
+    if patient_id is None:
+        raise NotFound("该处方不属于您绑定的就诊人，请先添加就诊人或核对处方。", code="code_of_another")
+    act_for(db, account_id, patient_id, now)
+    try:
+        bill = his_billing.bill(code.bill_no)
+    except Unanswered as silence:
+        log.event("his.unanswered", operation="scan", reason=silence.reason)
+        raise Unavailable("医院系统繁忙，暂时无法打开该处方，请稍后重试。", code="his_unavailable") from None
+    if bill is None or bill.patient_code != code.patient_code:
+        raise NotFound("该处方对应的费用已不存在，请到窗口核实。", code="bill_not_found")
+    if bill.state == "CANCELLED":
+        raise Conflict("该处方费用已作废，请咨询开单医生。", code="bill_cancelled")
+    if bill.state != "UNPAID":
+        raise Conflict("该处方费用已缴清，无需重复支付。", code="bill_paid")
+    return patient_id, bill

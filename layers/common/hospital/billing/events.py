@@ -1,0 +1,49 @@
+"""What the hospital pushes: noted once, then the truth is read from the HIS."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hospital.billing import bill_store
+from hospital.billing.tell import tell_new_bill
+from hospital.database import outbox
+from hospital.database.connection import Database, Duplicate
+from hospital.gateways import his_billing
+from hospital.patients import store as patients
+from hospital.payment import desk_refunds
+
+
+def take(db: Database, event: his_billing.Event, now: datetime) -> None:
+    """Note an event; one that came before changes nothing."""
+    with db.transaction() as tx:
+        try:
+            row_id = bill_store.insert_event(tx, event, now)
+        except Duplicate:
+            return
+        if event.type == "DESK_REFUND_REQUESTED" and event.refund_no:
+            desk_refunds.found(tx, event.refund_no, now)
+        if event.bill_no:
+            outbox.publish(tx, "bill.read", row_id, due=now, now=now)
+
+
+def read_bill(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Read the bill that an event spoke of, for when the HIS is silent; tell of a new one. Raises Unanswered."""
+    event = bill_store.event(db, job.subject_id)
+    if event is None:
+        return None
+    owners = patients.accounts_of_code(db, event["patient_code"])
+    if not owners:
+        return None  # nobody here may see it, so nothing of it is kept
+    bill = his_billing.bill(event["bill_no"])
+    with db.transaction() as tx:
+        if bill is None or bill.patient_code != event["patient_code"]:
+            bill_store.forget(tx, event["bill_no"])
+            return None
+        bill_store.keep(tx, bill, now)
+        if event["type"] == "BILL_CREATED" and bill.state == "UNPAID":
+            for account_id, patient_id in owners:
+                tell_new_bill(tx, account_id, patient_id, bill, now)
+    return None
+
+
+WORKER: dict[str, outbox.Handler] = {"bill.read": read_bill}

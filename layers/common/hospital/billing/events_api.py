@@ -1,0 +1,25 @@
+"""The ``his_events`` function: what the hospital pushes. Checked over the raw bytes before anything is read."""
+
+from __future__ import annotations
+
+from hospital.billing import events
+from hospital.database.connection import database
+from hospital.gateways import his_billing
+from hospital.runtime import log
+from hospital.runtime.clock import utc_now
+from hospital.runtime.errors import Unauthorized
+from hospital.runtime.http import Api, Call
+
+api = Api("his_events")
+
+
+@api.post("/events", public=True)
+def event(call: Call) -> None:
+    """Something happened at the hospital: noted, then answered 204."""
+    try:
+        told = his_billing.open_event(call.request.headers, call.raw)
+    except his_billing.NotGenuine as problem:
+        log.event("event.refused", reason=problem.reason)
+        raise Unauthorized("签名验证失败", code="signature_invalid") from None
+    log.event("his.event", event_id=told.event_id, type=told.type)
+    events.take(database(), told, utc_now())
