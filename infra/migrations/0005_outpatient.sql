@@ -151,9 +151,17 @@ ALTER TABLE ledger
   MODIFY COLUMN day DATE NOT NULL,
   ADD KEY ledger_day (day, movement, movement_key, amount_fen);
 
-ALTER TABLE refunds ADD COLUMN sent_at DATETIME(6) NULL, ADD KEY refunds_purpose (purpose);
+ALTER TABLE refunds DROP CONSTRAINT refunds_state_ok;
 
-ALTER TABLE payments ADD KEY payments_state_age (state, expires_at), ADD KEY payments_page (account_id, id);
+ALTER TABLE refunds
+  ADD COLUMN sent_at DATETIME(6) NULL,
+  ADD KEY refunds_purpose (purpose),
+  ADD CONSTRAINT refunds_state_ok CHECK (state IN ('REQUESTED', 'PROCESSING', 'SUCCEEDED', 'STUCK', 'GIVEN_UP'));
+
+ALTER TABLE payments ADD KEY payments_state_age (state, expires_at), ADD KEY payments_page (account_id, id),
+  ADD KEY payments_of_subject (subject_id);
+
+ALTER TABLE staff_tasks ADD KEY staff_tasks_subject (subject_id);
 
 -- Refunds that the hospital's desk has begun.
 CREATE TABLE desk_refunds (
@@ -198,14 +206,17 @@ CREATE TABLE invoices (
   created_at DATETIME(6) NOT NULL,
   changed_at DATETIME(6) NOT NULL,
   live_flag TINYINT AS (CASE WHEN state IN ('VOID', 'WRITTEN_OFF') THEN NULL ELSE 1 END) STORED,
+  without_file TINYINT AS (CASE WHEN state = 'ISSUED' AND file_key = '' THEN 1 ELSE NULL END) STORED,
   UNIQUE KEY invoices_live (settlement_id, live_flag),
+  KEY invoices_without_file (without_file, changed_at),
   KEY invoices_account (account_id, id),
   KEY invoices_day (bus_at),
   KEY invoices_red_day (write_off_at),
   KEY invoices_state_age (state, changed_at),
   CONSTRAINT invoices_settlement_fk FOREIGN KEY (settlement_id) REFERENCES settlements (id),
   CONSTRAINT invoices_amount CHECK (amount_fen > 0),
-  CONSTRAINT invoices_state CHECK (state IN ('ORDERED', 'VOID', 'ISSUED', 'WRITING_OFF', 'WRITTEN_OFF'))
+  CONSTRAINT invoices_state CHECK (state IN ('ORDERED', 'VOID', 'ISSUED', 'WRITING_OFF', 'WRITTEN_OFF',
+    'ON_PAPER'))
 ) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- The statement of a hospital day: what agrees is counted and summed, what does not stands line by line.

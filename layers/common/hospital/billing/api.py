@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated
 
@@ -23,7 +24,8 @@ api = Api("billing", authenticate)
 
 PAGE = 20
 
-BillNo = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
+BILL_NO = r"^[0-9A-Za-z_-]{1,64}$"
+BillNo = Annotated[str, Field(pattern=BILL_NO)]
 
 
 class OfPatient(Model):
@@ -73,7 +75,7 @@ class OrderIn(Model):
     """Bills of one patient to pay together."""
 
     patient_id: Id
-    bills: Annotated[list[WantedIn], Field(min_length=1, max_length=40)]
+    bills: Annotated[list[WantedIn], Field(min_length=1, max_length=20)]
 
 
 class Ordered(Model):
@@ -131,8 +133,10 @@ def list_bills(caller: Caller, query: OfPatient) -> Bills:
 @api.get("/bills/<bill_no>")
 def get_bill(caller: Caller, bill_no: str, query: OfPatient) -> Bill:
     """One bill with its items."""
+    if not re.fullmatch(BILL_NO, bill_no):
+        raise NotFound("未找到该费用，请返回刷新。", code="bill_not_found")
     db = database()
-    shown = bills.one(db, caller.account_id, query.patient_id, bill_no[:64], utc_now())
+    shown = bills.one(db, caller.account_id, query.patient_id, bill_no, utc_now())
     return Bill(bill=views.bill_view(db, shown.bills[0], caller.account_id), live=shown.live, as_of=shown.as_of)
 
 
@@ -223,4 +227,5 @@ def _charge(db: Database, caller: Caller, charge_id: str) -> views.ChargeView:
     if charge is None:
         raise NotFound("未找到该缴费记录。", code="charge_not_found")
     settlement = settlement_store.of_trade(db, charge.trade_no)
-    return views.charge_view(charge, settlement.reversed_fen if settlement else 0)
+    return views.charge_view(charge, settlement.reversed_fen if settlement else 0,
+                             charge.order_id in store.visible(db, [charge.order_id]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from hospital.billing import store
+from hospital.billing import bill_store, store
 from hospital.billing.model import TAKEN, Charge, Order
 from hospital.billing.service import release
 from hospital.billing.tell import tell_order, tell_refused
@@ -25,6 +25,7 @@ from hospital.runtime import log
 
 HANGING = (outbox.hanging("charge.settle"),)
 UNSETTLED = "unsettled"
+ALARMING = {"TRADE_UNKNOWN", "AMOUNT_MISMATCH", "PAYMENT_CONFLICT", "TRADE_CONFLICT", "NOT_SETTLED"}
 
 
 # -- not paid ---------------------------------------------------------------------------------------
@@ -38,6 +39,8 @@ def expire(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     payment = payment_store.of_subject(db, OUTPATIENT, order.id)
     if payment is not None and not payments.stop(db, payment, now):
         return None  # paid after all: outpatient.paid goes on from here
+    for charge in store.charges(db, order.id):  # first there, or a new order meets this one's locks
+        his_billing.unlock_charge(charge.trade_no)
     with db.transaction() as tx:
         current = store.order(tx, order.id, lock=True)
         if current is None or current.state not in ("OPEN", "AWAITING_PAYMENT"):
@@ -145,6 +148,7 @@ def _record_settled(db: Database, charge: Charge, trade: his.Trade, now: datetim
                         executing_place=one.executing_place, insurance_class=one.insurance_class)
                    for one in bill.items],
             settled_at=trade.settled_at or now, now=now)
+        bill_store.forget(tx, bill.bill_no)  # the HIS pushes nothing about what was paid here
         _finish(tx, order, now)
 
 
@@ -157,18 +161,26 @@ def _reject(db: Database, charge: Charge, payment: Payment, code: str, now: date
         his_billing.unlock_charge(charge.trade_no)
     except Rejected as refusal:
         trade = his.check_trade(charge.trade_no)
-        if trade is not None and trade.state == "SETTLED" and trade.transaction_id == payment.transaction_id:
+        if trade is None or refusal.code not in ("ALREADY_SETTLED", "ALREADY_CANCELLED"):
+            raise
+        if trade.settled_at is not None and trade.transaction_id == payment.transaction_id:
             _record_settled(db, charge, trade, now)
             return
-        if refusal.code != "ALREADY_CANCELLED":
-            raise
+        # Settled by another payment: ours is in nobody's books, and goes back.
     with db.transaction() as tx:
         order = store.order(tx, charge.order_id, lock=True)
         current = store.charge(tx, charge.id, lock=True)
         if order is None or current is None or current.state != "SETTLING":
             return
         store.move_charge(tx, current, "REJECTED", now, reason=code)
+        _alarm(tx, current, code, now)
         _finish(tx, order, now)
+
+
+def _alarm(tx: Transaction, charge: Charge, code: str, now: datetime) -> None:
+    """What the HIS refuses with such a code, the books or a program of somebody's have wrong."""
+    if code in ALARMING:
+        tasks.add(tx, kind="charge.his-refused", subject_id=charge.id, detail=code, now=now)
 
 
 def refuse(db: Database, charge_id: str, reason: str, now: datetime) -> str:
@@ -220,6 +232,7 @@ def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
             order = store.order(tx, charge.order_id)
             if current is not None and order is not None and current.state == "CANCELLING":
                 store.move_charge(tx, current, "SETTLED", now, reason=refusal.code)
+                _alarm(tx, current, refusal.code, now)
                 tell_refused(tx, order, current, job.id, now)
         return None
     with db.transaction() as tx:
@@ -229,7 +242,7 @@ def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         store.move_charge(tx, current, "CANCELLED", now)
         payment = payment_store.of_subject(tx, OUTPATIENT, charge.order_id, lock=True)
         assert payment is not None
-        settlements.reverse_whole(tx, current.trade_no, now)
+        settlements.reverse_whole(tx, current.trade_no, current.amount_fen, now)
         refunds.request(tx, payment, amount_fen=current.amount_fen, purpose=OF_CHARGE + current.id, reason="门诊退费",
                         now=now)
     return None
@@ -242,6 +255,8 @@ def _cancel_in_his(charge: Charge) -> None:
         trade = his.check_trade(charge.trade_no)
         if trade is None or trade.state != "CANCELLED":
             raise
+        if trade.refund_fen != charge.amount_fen:
+            raise Rejected("TRADE_CONFLICT") from None  # not our cancelling
 
 
 def reversed_at_desk(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:

@@ -40,6 +40,16 @@ def order_of_account(source: Source, account_id: str, order_id: str) -> Order | 
     return _order(row) if row else None
 
 
+def visible(source: Source, order_ids: list[str]) -> list[str]:
+    """Of some orders, those whose patient the account still has bound: what was paid for is shown."""
+    if not order_ids:
+        return []
+    marks = ", ".join(["%s"] * len(order_ids))
+    return [row["id"] for row in source.all(
+        "SELECT o.id FROM charge_orders o JOIN bindings b ON b.account_id = o.account_id "
+        f"AND b.patient_id = o.patient_id AND b.bound_flag = 1 WHERE o.id IN ({marks})", order_ids)]
+
+
 def move_order(tx: Transaction, order_: Order, state: str, now: datetime, *, reason: str = "", **changes: Any) -> None:
     """Move a locked order along the table. Raises IllegalMove."""
     if state not in ORDER_MOVES[order_.state]:
@@ -59,6 +69,16 @@ def charges(source: Source, order_id: str, *, lock: bool = False) -> list[Charge
     """The charges of an order, in the order of their bills."""
     return [_charge(row) for row in source.all(
         f"SELECT * FROM charges WHERE order_id = %s ORDER BY bill_no{' FOR UPDATE' if lock else ''}", (order_id,))]
+
+
+def charges_of_orders(source: Source, order_ids: list[str]) -> dict[str, list[Charge]]:
+    """The charges of some orders, by order, in the order of their bills."""
+    found: dict[str, list[Charge]] = {order_id: [] for order_id in order_ids}
+    if found:
+        marks = ", ".join(["%s"] * len(found))
+        for row in source.all(f"SELECT * FROM charges WHERE order_id IN ({marks}) ORDER BY bill_no", order_ids):
+            found[row["order_id"]].append(_charge(row))
+    return found
 
 
 def charge(source: Source, charge_id: str, *, lock: bool = False) -> Charge | None:

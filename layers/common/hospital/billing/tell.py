@@ -14,10 +14,12 @@ from hospital.patients import store as patients
 
 def tell_order(tx: Transaction, order: Order, taken: list[Charge], rest_fen: int, now: datetime) -> None:
     """Queue the one message about a payment: what was settled, and what goes back."""
-    back = f"，未成功的{yuan_text(rest_fen)}将原路退回" if rest_fen > 0 else ""
+    back = f"，其余{yuan_text(rest_fen)}退回" if rest_fen > 0 else ""
     if taken:
-        windows = "、".join(sorted({charge.pharmacy_window for charge in taken if charge.pharmacy_window}))
-        note = f"{len(taken)}笔已缴清{back}" if back or not windows else f"请到{windows}取药"
+        windows = sorted({charge.pharmacy_window for charge in taken if charge.pharmacy_window})
+        note = f"{len(taken)}笔已缴清{back}"  # twenty characters at most: a template takes no more
+        if windows and not back:
+            note = f"请到{windows[0]}取药" if len(windows) == 1 else "请到多个窗口取药，详见缴费记录"
         _queue(tx, order.account_id, order.patient_id, messages.CHARGES_PAID, order.id, now,
                sum(charge.amount_fen for charge in taken), note)
     else:

@@ -30,7 +30,7 @@ CHARGE_STATES = {"OPEN": "待支付", "SETTLING": "缴费确认中", "SETTLED": 
                  "CANCELLED": "已退费", "REJECTED": "未缴费成功，已退回", "RELEASED": "已取消"}
 PAYMENT_KINDS = {"registration": "挂号费", "checkin": "挂号费（取号时支付）", "outpatient": "门诊缴费"}
 REFUND_STATES = {"REQUESTED": "退款已提交", "PROCESSING": "退款处理中", "SUCCEEDED": "退款已到账",
-                 "STUCK": "退款处理中，请耐心等待"}
+                 "STUCK": "退款处理中，请耐心等待", "GIVEN_UP": "未能原路退回，请到窗口办理"}
 
 
 class ItemView(Model):
@@ -107,7 +107,7 @@ class OrderView(Model):
     charges: list[ChargeView]
 
 
-class RefundView(Model):
+class PaymentRefund(Model):
     """Money on its way back, or arrived."""
 
     state: str
@@ -141,7 +141,7 @@ class PaymentView(Model):
     refunded_fen: int
     created_at: datetime
     items: list[PaidItem]
-    refunds: list[RefundView]
+    refunds: list[PaymentRefund]
 
 
 class SettlementView(Model):
@@ -200,28 +200,32 @@ def order_view(db: Database, order: Order, now: datetime) -> OrderView:
     payment = payments.of_subject(db, OUTPATIENT, order.id)
     reversed_fen = {one.subject_id: one.reversed_fen for one in (
         settlement_store.of_payment(db, payment.id) if payment else [])}
+    visible = order.id in store.visible(db, [order.id])
     return OrderView(
         id=order.id, state=order.state, state_text=ORDER_STATES[order.state], patient_id=order.patient_id,
         patient_name=mask_name(patients.patient_name(db, order.patient_id)), total_fen=order.total_fen,
         created_at=order.created_at, expires_at=order.expires_at,
         can_pay=order.state in ("OPEN", "AWAITING_PAYMENT") and order.expires_at > now,
-        charges=[charge_view(one, reversed_fen.get(one.id, 0)) for one in store.charges(db, order.id)])
+        charges=[charge_view(one, reversed_fen.get(one.id, 0), visible) for one in store.charges(db, order.id)])
 
 
-def charge_view(charge: Charge, refunded_fen: int) -> ChargeView:
-    """One bill's part of an order."""
+def charge_view(charge: Charge, refunded_fen: int, visible: bool) -> ChargeView:
+    """One bill's part of an order; what it was for only while it is ``visible`` (the patient is bound)."""
     return ChargeView(
         id=charge.id, bill_no=charge.bill.bill_no, kind_text=KINDS[charge.bill.kind],
         department_name=charge.bill.department_name, doctor_name=charge.bill.doctor_name,
         amount_fen=charge.amount_fen, state=charge.state, state_text=CHARGE_STATES[charge.state],
         reason=charge.reason, settlement_no=charge.settlement_no, pharmacy_window=charge.pharmacy_window,
-        refunded_fen=refunded_fen, items=[_item(one) for one in charge.bill.items])
+        refunded_fen=refunded_fen, items=[_item(one) for one in charge.bill.items if visible])
 
 
 # -- payments ---------------------------------------------------------------------------------------
 def payment_views(db: Database, page: list[Payment]) -> list[PaymentView]:
     """Payments as "my payments" (我的缴费) shows them."""
-    return [PaymentView(**_payment(db, one, payments.refunds_of(db, one.id))) for one in page]
+    refunds = payments.refunds_of_page(db, page)
+    orders = [one.subject_id for one in page if one.kind == OUTPATIENT]
+    charges = store.charges_of_orders(db, store.visible(db, orders))
+    return [PaymentView(**_payment(one, refunds[one.id], charges.get(one.subject_id, []))) for one in page]
 
 
 def receipt(db: Database, payment: Payment) -> Receipt:
@@ -229,29 +233,30 @@ def receipt(db: Database, payment: Payment) -> Receipt:
     settlements = settlement_store.of_payment(db, payment.id)
     settings = policy.load(db)
     order = store.order(db, payment.subject_id) if payment.kind == OUTPATIENT else None
+    visible = order is None or order.id in store.visible(db, [order.id])
     patient_id = settlements[0].patient_id if settlements else order.patient_id if order else None
+    charges = store.charges(db, order.id) if order and visible else []
     return Receipt(
-        **_payment(db, payment, payments.refunds_of(db, payment.id)), transaction_id=payment.transaction_id or "",
+        **_payment(payment, payments.refunds_of(db, payment.id), charges),
+        transaction_id=payment.transaction_id or "",
         patient_name=mask_name(patients.patient_name(db, patient_id)) if patient_id else "",
-        settlements=[_settlement(one) for one in settlements],
+        settlements=[_settlement(one, visible) for one in settlements],
         invoices=[invoice_view(one, settings) for one in invoice_store.of_settlements(
             db, [one.id for one in settlements])])
 
 
-def _payment(db: Database, payment: Payment, refunds: list[Refund]) -> dict[str, Any]:
+def _payment(payment: Payment, refunds: list[Refund], charges: list[Charge]) -> dict[str, Any]:
     refunded_fen = sum(one.amount_fen for one in refunds if one.state == "SUCCEEDED")
-    items = [PaidItem(name=payment.description, amount_fen=payment.amount_fen)]
-    if payment.kind == OUTPATIENT:
-        items = [PaidItem(name=one.name, amount_fen=one.amount_fen)
-                 for charge in store.charges(db, payment.subject_id) for one in charge.bill.items]
+    items = [PaidItem(name=one.name, amount_fen=one.amount_fen) for charge in charges for one in charge.bill.items]
+    items = items or [PaidItem(name=payment.description, amount_fen=payment.amount_fen)]
     return {
         "id": payment.id, "kind": payment.kind, "kind_text": PAYMENT_KINDS[payment.kind],
         "subject_id": payment.subject_id, "description": payment.description, "state": payment.state,
         "state_text": _state_text(payment, refunded_fen), "amount_fen": payment.amount_fen,
         "paid_fen": payment.paid_fen, "paid_at": payment.paid_at, "refunded_fen": refunded_fen,
         "created_at": payment.created_at, "items": items,
-        "refunds": [RefundView(state=one.state, state_text=REFUND_STATES[one.state], amount_fen=one.amount_fen,
-                               reason=one.reason, requested_at=one.created_at, succeeded_at=one.succeeded_at)
+        "refunds": [PaymentRefund(state=one.state, state_text=REFUND_STATES[one.state], amount_fen=one.amount_fen,
+                                  reason=one.reason, requested_at=one.created_at, succeeded_at=one.succeeded_at)
                     for one in refunds]}
 
 
@@ -265,7 +270,7 @@ def _state_text(payment: Payment, refunded_fen: int) -> str:
     return "已全额退款" if refunded_fen >= payment.paid_fen else "已部分退款"
 
 
-def _settlement(one: Settlement) -> SettlementView:
+def _settlement(one: Settlement, visible: bool) -> SettlementView:
     return SettlementView(trade_no=one.trade_no, department_name=one.department_name, amount_fen=one.amount_fen,
                           refunded_fen=one.reversed_fen, settled_at=one.settled_at,
-                          items=[_item(item) for item in one.items])
+                          items=[_item(item) for item in one.items if visible])

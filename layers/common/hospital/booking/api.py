@@ -52,7 +52,7 @@ class Cursor(Model):
 class RefundView(Model):
     """Money on its way back, or arrived."""
 
-    state: Literal["REQUESTED", "PROCESSING", "SUCCEEDED", "STUCK"]
+    state: Literal["REQUESTED", "PROCESSING", "SUCCEEDED", "STUCK", "GIVEN_UP"]
     amount_fen: int
     succeeded_at: datetime | None
 

@@ -19,6 +19,7 @@ from hospital.database.connection import Database, Transaction
 from hospital.gateways import his
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
+from hospital.patients import service as patients
 from hospital.patients import store as patient_store
 from hospital.payment import refunds
 from hospital.payment import service as payments
@@ -31,6 +32,7 @@ from hospital.runtime.ids import new_id
 
 FIRST_TRY = timedelta(seconds=15)  # the request itself tries at once; the worker, when that failed
 
+ALARMING = {"TRADE_UNKNOWN", "AMOUNT_MISMATCH", "PAYMENT_CONFLICT", "TRADE_CONFLICT"}  # the books differ
 REFUSALS = {
     "CHECKIN_TOO_EARLY": ("checkin_too_early", "尚未到取号时间，请稍后再试。"),
     "SESSION_OVER": ("session_over", "本次出诊已结束，请到人工窗口办理。"),
@@ -59,7 +61,9 @@ def check_in(db: Database, booking_id: str, *, account_id: str, now: datetime) -
     if booking.state != "CONFIRMED":
         raise Conflict("该挂号当前不能取号，请刷新后重试。", code="not_confirmed")
     opens, closes = checkin_window(*checkin_store.hours(db, booking.schedule_id), policy.load(db))
-    refusal = checkin_refusal(now, opens, closes)
+    session = store.session(db, booking.schedule_id)
+    stopped = REFUSALS["SCHEDULE_STOPPED"] if session is not None and session.state != "OPEN" else None
+    refusal = stopped or checkin_refusal(now, opens, closes)
     if refusal is not None:
         raise Conflict(refusal[1], code=refusal[0])
     checkin = checkin_store.live(db, booking_id) or _begin(db, booking, account_id, now)
@@ -105,7 +109,9 @@ def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> Ch
         other = checkin_store.live(tx, booking.id)
         if other is not None:
             return other
-        until = now + timedelta(minutes=policy.load(tx).order_pay_minutes)
+        settings = policy.load(tx)
+        patients.act_for(tx, account_id, booking.patient_id, settings, now)
+        until = now + timedelta(minutes=settings.order_pay_minutes)
         checkin = CheckIn(new_id(), booking.id, account_id, "AWAITING_PAYMENT" if due_fen else "CHECKING_IN", "",
                           until, now)
         checkin_store.insert(tx, checkin)
@@ -189,6 +195,12 @@ def _refuse(db: Database, checkin_id: str, code: str, now: datetime) -> None:
         if checkin is None or checkin.state not in ("CHECKING_IN", "EXPIRED"):
             return
         checkin_store.move(tx, checkin, "REFUSED", now, reason=code)
+        if code in ALARMING:
+            tasks.add(tx, kind="checkin.his-refused", subject_id=checkin.id, detail=code, now=now)
+        if code == "SCHEDULE_STOPPED":
+            booking = store.booking(tx, checkin.booking_id)
+            assert booking is not None
+            outbox.publish(tx, "schedule.refresh", booking.schedule_id, due=now, now=now)
         tasks.settle(tx, kind=outbox.hanging("checkin.carry-out"), subject_id=checkin.id, note="refused", now=now)
         payment = payment_store.of_subject(tx, CHECKIN, checkin.id, lock=True)
         if payment is not None and payment.state == "PAID":

@@ -144,7 +144,7 @@ def _confirm_in_his(db: Database, booking: Booking, payment: Payment | None) -> 
         raise
 
 
-def _record_confirmed(db: Database, booking: Booking, trade: his.Trade, now: datetime) -> None:
+def _record_confirmed(db: Database, booking: Booking, trade: his.Trade, now: datetime, *, told: bool = True) -> None:
     with db.transaction() as tx:
         current = store.booking(tx, booking.id, lock=True)
         if current is None or current.state != "CONFIRMING":
@@ -155,7 +155,8 @@ def _record_confirmed(db: Database, booking: Booking, trade: his.Trade, now: dat
         if payment is not None:
             settle_fee(tx, current, payment, trade.settled_at or now, now)
         _settle_tasks(tx, booking.id, "confirmed", now)
-        tell(tx, booking.id, messages.BOOKING_CONFIRMED, now=now)
+        if told:
+            tell(tx, booking.id, messages.BOOKING_CONFIRMED, now=now)
 
 
 def settle_fee(tx: Transaction, booking: Booking, payment: Payment, settled_at: datetime, now: datetime) -> None:
@@ -198,12 +199,18 @@ def refuse(db: Database, booking_id: str, reason: str, now: datetime) -> str:
 
 
 def _refuse(db: Database, booking: Booking, reason: str, now: datetime) -> None:
-    if his_unlock(booking) == "CONFIRMED":
+    said = his_unlock(booking)
+    if said != "UNLOCKED":
         trade = his.check_trade(booking.trade_no)
-        if trade is None or trade.state != "CONFIRMED":
+        payment = payment_store.of_subject(db, REGISTRATION, booking.id)
+        if said == "CONFIRMED" and (trade is None or trade.state != "CONFIRMED"):
             raise Unanswered("his: says confirmed, then does not")
-        _record_confirmed(db, booking, trade, now)
-        return
+        ours = (trade is not None and trade.settled_at is not None and payment is not None
+                and trade.transaction_id == payment.transaction_id)
+        if trade is not None and (said == "CONFIRMED" or ours):
+            # Cancelled, but it was firm before: the desk has ended it since, and its refund needs the settlement.
+            _record_confirmed(db, booking, trade, now, told=said == "CONFIRMED")
+            return
     with db.transaction() as tx:
         current = store.booking(tx, booking.id, lock=True)
         if current is None or current.state != "CONFIRMING":
@@ -212,14 +219,15 @@ def _refuse(db: Database, booking: Booking, reason: str, now: datetime) -> None:
 
 
 def his_unlock(booking: Booking) -> str:
-    """Kill a trade number in the HIS: "UNLOCKED", or "CONFIRMED" when it is too late. Raises Unanswered."""
+    """Kill a trade number in the HIS: "UNLOCKED", or "CONFIRMED", "CANCELLED" when it is that. Raises Unanswered."""
     try:
         his.unlock_registration(booking.trade_no)
     except Rejected as refusal:
         if refusal.code == "ALREADY_CONFIRMED":
             return "CONFIRMED"
-        if refusal.code != "ALREADY_CANCELLED":  # cancelled is as dead as unlocked
-            raise Unanswered(f"his unlock: {refusal.code}") from None
+        if refusal.code == "ALREADY_CANCELLED":
+            return "CANCELLED"
+        raise Unanswered(f"his unlock: {refusal.code}") from None
     return "UNLOCKED"
 
 
@@ -264,7 +272,7 @@ def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
                         on_sale_at=rules.on_sale_again(now, policy.load(tx), random.random()))
         payment = payment_store.of_subject(tx, REGISTRATION, booking.id, lock=True)
         if payment is not None and payment.state == "PAID":
-            settlements.reverse_whole(tx, current.trade_no, now)
+            settlements.reverse_whole(tx, current.trade_no, payment.paid_fen, now)
             refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose="cancelled", reason="取消挂号退费",
                             now=now)
         else:
@@ -283,6 +291,8 @@ def _cancel_in_his(booking: Booking, refund_fen: int) -> None:
         trade = his.check_trade(booking.trade_no)
         if trade is None or trade.state != "CANCELLED":
             raise
+        if trade.refund_fen != refund_fen:
+            raise Rejected("TRADE_CONFLICT") from None  # the desk ended it: the money is the desk refund's
 
 
 def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:

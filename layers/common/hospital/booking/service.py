@@ -248,6 +248,8 @@ def cancel_booking(db: Database, booking_id: str, *, account_id: str, now: datet
             store.end_hold(tx, booking.id, now)
             outbox.bring_forward(tx, "booking.expire", booking.id, now)
             return booking.state
+        if booking.state == "CHECKED_IN":
+            raise Conflict("已取号，不能在线取消，请到人工窗口办理退号。", code="checked_in")
         if booking.state != "CONFIRMED":
             raise Conflict("挂号正在确认中，请稍后再取消。", code="confirming")
         deadline = rules.cancel_deadline(booking.visit_date, booking.starts_at, settings)

@@ -7,17 +7,22 @@ personal data. Every command that changes something leaves an audit entry.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hospital.billing import jobs as billing_jobs
+from hospital.billing import store as billing_store
 from hospital.booking import jobs as booking_jobs
+from hospital.booking import store as booking_store
 from hospital.booking import sync
 from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Transaction
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.payment import refunds
+from hospital.payment import desk_refunds, refunds
+from hospital.reconciliation import service as reconciliation
+from hospital.reconciliation import stuck, views
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound
 from hospital.runtime.http import Id, OptionalId
@@ -70,6 +75,12 @@ class SyncNow(Command):
     schedule: Annotated[str, Field(max_length=64, pattern=r"^[!-~]*$")] = ""
 
 
+class OfDay(Command):
+    """A hospital day."""
+
+    day: date
+
+
 class OnTask(Command):
     """A task, and why it is ended like this."""
 
@@ -115,6 +126,22 @@ def sync_now(db: Database, command: SyncNow, now: datetime) -> dict[str, Any]:
     return {"changed": site.sync_directory(db) + sync.sync_schedules(db, now, only=command.schedule)}
 
 
+def make_statement(db: Database, command: OfDay, now: datetime) -> dict[str, Any]:
+    """Draw a day's statement up again, also when it was done."""
+    done = reconciliation.statement(db, command.day, now, again=True)
+    with db.transaction() as tx:
+        _note(tx, command, str(command.day), now, result="done" if done else "waits")
+    return {"day": str(command.day), "done": done}
+
+
+def show_statement(db: Database, command: OfDay, now: datetime) -> dict[str, Any]:
+    """A day's statement: how much of what is in which state, and where the sheet lies in COS."""
+    shown = views.show(db, command.day)
+    if shown is None:
+        raise NotFound("该日对账单尚未生成。", code="statement_not_found")
+    return shown
+
+
 def list_tasks(db: Database, command: Command, now: datetime) -> dict[str, Any]:
     """The oldest open tasks: ids and codes only."""
     return {"tasks": [{**row, "created_at": row["created_at"].isoformat()} for row in tasks.open_tasks(db)]}
@@ -134,15 +161,31 @@ def retry_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
 
 
 def refund_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
-    """End a registration that hangs between payment and HIS: refund it, unless the HIS has it after all."""
+    """End a registration or a bill that hangs between payment and HIS: refund it, unless the HIS has it after all."""
     with db.transaction() as tx:
         task = _open_task(tx, command.task_id)
-    if task["kind"] not in booking_jobs.HANGING:
+    kind, subject_id = task["kind"], task["subject_id"]
+    if kind in booking_jobs.HANGING or (kind == stuck.TASK and booking_store.booking(db, subject_id)):
+        state = booking_jobs.refuse(db, subject_id, "REFUSED_BY_STAFF", now)
+    elif kind in billing_jobs.HANGING or (kind == stuck.TASK and billing_store.charge(db, subject_id)):
+        state = billing_jobs.refuse(db, subject_id, "REFUSED_BY_STAFF", now)
+    else:
         raise Conflict("该任务不能以退费结束。", code="not_refundable")
-    state = booking_jobs.refuse(db, task["subject_id"], "REFUSED_BY_STAFF", now)
     with db.transaction() as tx:
         _note(tx, command, command.task_id, now, result=state)
-    return {"task": command.task_id, "registration": state}
+    return {"task": command.task_id, "state": state}
+
+
+def give_up_refund(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
+    """End a stuck refund of the desk's that WeChat will never make: the desk is told, and pays in another way."""
+    with db.transaction() as tx:
+        task = _open_task(tx, command.task_id)
+    if task["kind"] != "refund.stuck":
+        raise Conflict("该任务不是停滞的退款。", code="not_a_stuck_refund")
+    state = desk_refunds.give_up(db, task["subject_id"], now)
+    with db.transaction() as tx:
+        _note(tx, command, command.task_id, now, result=state)
+    return {"task": command.task_id, "state": state}
 
 
 def close_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
@@ -161,9 +204,12 @@ COMMANDS: dict[str, tuple[type[Command], Callable[[Database, Any, datetime], dic
     "departments.show": (Command, show_departments),
     "departments.arrange": (Arrange, arrange_departments),
     "schedules.sync": (SyncNow, sync_now),
+    "statement.make": (OfDay, make_statement),
+    "statement.show": (OfDay, show_statement),
     "tasks.list": (Command, list_tasks),
     "task.retry": (OnTask, retry_task),
     "task.refund": (OnTask, refund_task),
+    "refund.give_up": (OnTask, give_up_refund),
     "task.close": (OnTask, close_task),
 }
 

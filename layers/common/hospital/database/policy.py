@@ -41,7 +41,7 @@ class Policy(BaseModel):
     resale_delay_max_seconds: Annotated[int, Field(ge=0, le=3600)] = 0  # random, against scalpers
     checkin_opens_minutes: Annotated[int, Field(ge=0, le=1440)] = 120  # before the session starts
     order_pay_minutes: Annotated[int, Field(ge=2, le=60)] = 15  # to pay bills, or a fee on arrival
-    bills_per_payment: Annotated[int, Field(ge=1, le=40)] = 20
+    bills_per_payment: Annotated[int, Field(ge=1, le=10)] = 10  # each is a call to the HIS
     ebill_app_id: str = ""  # the mini-program that shows e-bills; empty: there is none to jump to
     ebill_path: str = ""  # its page, with {batch_code}, {number} and {check_code} to be filled in
     patients_per_account: Annotated[int, Field(ge=1)] = 6

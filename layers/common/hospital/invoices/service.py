@@ -7,13 +7,14 @@ be down for hours: the arrows wait, and what was asked for without an answer is 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from hospital.database import outbox
+from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Transaction
 from hospital.gateways import cos, ebill
 from hospital.gateways.outcome import Unanswered
 from hospital.invoices import rules, store
+from hospital.invoices.store import Invoice
 from hospital.patients import store as patients
 from hospital.payment import settlement_store
 from hospital.payment.model import REGISTRATION, Item, Settlement
@@ -22,6 +23,7 @@ from hospital.runtime.ids import new_id
 
 OPERATOR = "微信小程序"
 WRITE_OFF_REASON = "退费冲红"
+ON_ITS_WAY = timedelta(minutes=5)  # no request takes longer to have its effect, or to be lost
 
 
 def adjust(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
@@ -79,14 +81,14 @@ def issue(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         return None
     document = store.document(db, invoice.id)
     issued = None
-    if invoice.sent_at is None:
-        with db.transaction() as tx:
-            if not store.mark_sent(tx, invoice.id, now):
-                return None
-    else:
+    if invoice.sent_at is not None:
         known = ebill.state_of(invoice.bus_no, document.bus_type)
         issued = known.issued if known is not None else None
-    issued = issued or ebill.issue(document)
+    if issued is None:
+        with db.transaction() as tx:
+            if not _send(tx, invoice, now):
+                return None
+        issued = ebill.issue(document)
     with db.transaction() as tx:
         current = store.by_id(tx, invoice.id, lock=True)
         if current is None or current.state != "ORDERED":
@@ -96,6 +98,24 @@ def issue(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         outbox.publish(tx, "invoice.adjust", invoice.settlement_id, due=now, now=now)
     log.event("invoice.issued", invoice_id=invoice.id)
     return None
+
+
+def _send(tx: Transaction, invoice: Invoice, now: datetime) -> bool:
+    """From here on the platform may have the bill, which it does not know now. False when it is void.
+
+    One that was asked for long ago, and that a refund has overtaken since, is void too.
+    """
+    settlement = settlement_store.by_id(tx, invoice.settlement_id, lock=True)
+    current = store.by_id(tx, invoice.id, lock=True)
+    if settlement is None or current is None or current.state != "ORDERED":
+        return False
+    lost = current.sent_at is None or now - current.sent_at > ON_ITS_WAY
+    if lost and current.amount_fen != settlement.net_fen:
+        store.move(tx, current, "VOID", now)
+        outbox.publish(tx, "invoice.adjust", settlement.id, due=now, now=now)
+        return False
+    store.mark_sent(tx, current.id, now)
+    return True
 
 
 def fetch(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
@@ -117,6 +137,9 @@ def write_off(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | No
         return None
     assert invoice.write_off_at is not None
     known = ebill.state_of(invoice.bus_no, store.document(db, invoice.id).bus_type)
+    if known is not None and known.on_paper and not known.written_off:
+        _leave_to_desk(db, invoice.id, now)
+        return None
     if known is not None and known.written_off:
         red = known.red_batch_code, known.red_number
     else:
@@ -130,6 +153,16 @@ def write_off(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | No
         outbox.publish(tx, "invoice.adjust", invoice.settlement_id, due=now, now=now)
     log.event("invoice.written-off", invoice_id=invoice.id)
     return None
+
+
+def _leave_to_desk(db: Database, invoice_id: str, now: datetime) -> None:
+    """Only who holds the paper form can have the bill written off; nothing is issued beside it."""
+    with db.transaction() as tx:
+        current = store.by_id(tx, invoice_id, lock=True)
+        if current is not None and current.state == "WRITING_OFF":
+            store.move(tx, current, "ON_PAPER", now)
+            tasks.add(tx, kind="invoice.on-paper", subject_id=invoice_id, now=now,
+                      detail=f"refunded after it was printed: {current.batch_code} {current.number}")
 
 
 def on_paper(db: Database, settlement_id: str) -> bool:

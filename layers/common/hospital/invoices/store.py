@@ -14,11 +14,12 @@ from hospital.security import cipher
 
 Source = Database | Transaction
 
-# VOID: what it was for was refunded before it was ever asked for.
+# VOID: what it was for was refunded before it was issued.
 MOVES: dict[str, set[str]] = {
     "ORDERED": {"ISSUED", "VOID"},
     "ISSUED": {"WRITING_OFF"},
-    "WRITING_OFF": {"WRITTEN_OFF"},
+    "WRITING_OFF": {"WRITTEN_OFF", "ON_PAPER"},  # ON_PAPER: printed before it was refunded, the desk's from here on
+    "ON_PAPER": set(),
     "VOID": set(),
     "WRITTEN_OFF": set(),
 }
@@ -118,9 +119,9 @@ def move(tx: Transaction, invoice: Invoice, state: str, now: datetime, **changes
            (*columns.values(), invoice.id))
 
 
-def mark_sent(tx: Transaction, invoice_id: str, now: datetime) -> bool:
-    """From here on the platform may have it. False when it is void by now."""
-    return tx.run("UPDATE invoices SET sent_at = %s WHERE id = %s AND state = 'ORDERED'", (now, invoice_id)) == 1
+def mark_sent(tx: Transaction, invoice_id: str, now: datetime) -> None:
+    """The platform is asked for a locked bill now."""
+    tx.run("UPDATE invoices SET sent_at = %s WHERE id = %s", (now, invoice_id))
 
 
 def set_issued(tx: Transaction, invoice: Invoice, issued: Issued, now: datetime) -> None:

@@ -8,7 +8,8 @@ from hospital.database.policy import Policy
 from hospital.invoices.store import Invoice
 from hospital.runtime.http import Model
 
-STATES = {"ORDERED": "开具中", "ISSUED": "已开具", "WRITING_OFF": "冲红中", "WRITTEN_OFF": "已冲红"}
+STATES = {"ORDERED": "开具中", "ISSUED": "已开具", "WRITING_OFF": "冲红中", "WRITTEN_OFF": "已冲红",
+          "ON_PAPER": "已换开纸质票据"}
 
 
 class Jump(Model):

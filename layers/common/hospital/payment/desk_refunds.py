@@ -10,16 +10,20 @@ from datetime import datetime, timedelta
 
 from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
-from hospital.gateways import his_billing
+from hospital.gateways import his_billing, wechatpay
 from hospital.gateways.outcome import Rejected
 from hospital.payment import refunds, rules, settlements
 from hospital.payment import settlement_store as store
 from hospital.payment import store as payment_store
 from hospital.payment.model import OF_DESK, DeskRefund, Settlement
 from hospital.runtime.clock import hospital_day
+from hospital.runtime.errors import Conflict
 
 NOT_YET_SETTLED = timedelta(hours=1)  # the HIS may know of a settlement before its answer has reached us
+NOT_YET_KNOWN = timedelta(minutes=10)  # and tell of a refund before it has it on file
+DAYS_BACK = 7  # lists that are looked through: as long as an outage may last
 LOOK_AGAIN = timedelta(minutes=1)
+CONFLICT = "RESULT_CONFLICT"
 
 
 def found(tx: Transaction, refund_no: str, now: datetime) -> bool:
@@ -33,12 +37,12 @@ def found(tx: Transaction, refund_no: str, now: datetime) -> bool:
 
 
 def look(db: Database, now: datetime) -> int:
-    """Look through the desk's lists of today and yesterday for refunds that no event told of; how many.
+    """Look through the desk's lists of the last days for refunds that no event told of; how many.
 
     Raises Unanswered.
     """
     count = 0
-    for day in (hospital_day(now) - timedelta(days=1), hospital_day(now)):
+    for day in (hospital_day(now) - timedelta(days=back) for back in range(DAYS_BACK)):
         numbers = [one.refund_no for one in his_billing.desk_refunds_of(day) if one.state == "REQUESTED"]
         known = store.known_desk_refunds(db, numbers)
         for number in numbers:
@@ -54,6 +58,8 @@ def take(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     if desk is None or desk.state != "FOUND":
         return None
     told = his_billing.desk_refund(desk.refund_no)
+    if told is None and now - desk.found_at < NOT_YET_KNOWN:
+        return outbox.Again(LOOK_AGAIN)
     if told is None or told.state != "REQUESTED":
         _fail(db, desk, "UNKNOWN_AT_HIS" if told is None else "ENDED_AT_HIS", None, now, report=False)
         return None
@@ -115,7 +121,10 @@ def _fail(db: Database, desk: DeskRefund, code: str, told: his_billing.DeskRefun
 
 
 def report(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
-    """Tell the HIS how it ended: with that the HIS books it, and so do we. Raises Unanswered."""
+    """Tell the HIS how it ended: with that the HIS books it, and so do we.
+
+    Raises Rejected (but for another result on file, which is staff's business), Unanswered: it is tried again.
+    """
     desk = store.desk_refund(db, job.subject_id)
     if desk is None or desk.reported_at is not None:
         return None
@@ -129,6 +138,8 @@ def report(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         his_billing.report_desk_refund(desk.refund_no, out_refund_no=refund.out_refund_no if refund else desk.id,
                                        code=desk.code if desk.state == "FAILED" else "")
     except Rejected as refusal:
+        if refusal.code != CONFLICT:
+            raise
         conflict = refusal.code
     with db.transaction() as tx:
         settlement = None
@@ -147,6 +158,38 @@ def report(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
             store.move_desk_refund(tx, current, "SUCCEEDED", now)
             settlements.reverse_part(tx, settlement, desk.amount_fen, key=desk.refund_no, now=now)
     return None
+
+
+def give_up(db: Database, refund_id: str, now: datetime) -> str:
+    """Staff's order for a stuck refund of the desk's that WeChat will never make; the state after.
+
+    Only when WeChat says that it does not know it, or has closed it: then the desk is told that it failed, and
+    pays in another way. Raises Conflict (not the desk's, not stuck), Unanswered.
+    """
+    refund = payment_store.refund(db, refund_id)
+    if refund is None or refund.state != "STUCK" or not refund.purpose.startswith(OF_DESK):
+        raise Conflict("只有窗口发起且已停滞的退款可以放弃。", code="not_to_be_given_up")
+    answer = wechatpay.query_refund(refund.out_refund_no)
+    if answer is not None and answer.state != "CLOSED":
+        refunds.record(db, answer, now)
+        return answer.state
+    with db.transaction() as tx:
+        payment_store.by_id(tx, refund.payment_id, lock=True)
+        desk = store.desk_refund(tx, refund.purpose.removeprefix(OF_DESK))
+        assert desk is not None and desk.settlement_id is not None  # it was begun for one
+        store.by_id(tx, desk.settlement_id, lock=True)
+        desk = store.desk_refund(tx, desk.id, lock=True)
+        current = payment_store.refund(tx, refund_id, lock=True)
+        assert desk is not None and desk.settlement_id is not None and current is not None
+        if current.state != "STUCK":
+            return current.state
+        payment_store.move_refund(tx, current, "GIVEN_UP")
+        payment_store.release_refund(tx, refund.payment_id, refund.amount_fen)
+        store.keep(tx, desk.settlement_id, desk.amount_fen)
+        store.move_desk_refund(tx, desk, "FAILED", now, code=f"WECHAT_{refund.code}")
+        tasks.settle(tx, kind="refund.stuck", subject_id=refund.id, note="given up", now=now)
+        outbox.publish(tx, "desk.report", desk.id, due=now, now=now)
+    return "GIVEN_UP"
 
 
 WORKER: dict[str, outbox.Handler] = {"desk.take": take, "desk.report": report}

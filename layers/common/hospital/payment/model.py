@@ -23,9 +23,10 @@ OF_CHARGE, OF_DESK = "c-", "d-"
 PAYMENT_MOVES = {"OPEN": {"PAID", "CLOSED"}, "CLOSED": {"PAID"}, "PAID": set[str]()}
 # Refunds: STUCK waits for a person; everything else moves by itself.
 REFUND_MOVES = {"REQUESTED": {"PROCESSING", "SUCCEEDED", "STUCK"}, "PROCESSING": {"SUCCEEDED", "STUCK"},
-                "STUCK": {"REQUESTED", "PROCESSING", "SUCCEEDED"}, "SUCCEEDED": set[str]()}
-# Refunds that the desk has begun: FAILED ones were never sent.
-DESK_MOVES = {"FOUND": {"REFUNDING", "FAILED"}, "REFUNDING": {"SUCCEEDED"}, "SUCCEEDED": set[str](),
+                "STUCK": {"REQUESTED", "PROCESSING", "SUCCEEDED", "GIVEN_UP"}, "SUCCEEDED": set[str](),
+                "GIVEN_UP": set[str]()}
+# Refunds that the desk has begun: FAILED ones moved no money.
+DESK_MOVES = {"FOUND": {"REFUNDING", "FAILED"}, "REFUNDING": {"SUCCEEDED", "FAILED"}, "SUCCEEDED": set[str](),
               "FAILED": set[str]()}
 
 

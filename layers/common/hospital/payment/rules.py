@@ -23,7 +23,7 @@ def refusal_of_desk_refund(settlement: Settlement, amount_fen: int, items: dict[
     for one in before:
         if one.state in ("REFUNDING", "SUCCEEDED"):
             for number, fen in one.items.items():
-                left[number] = left.get(number, 0) - fen
-    if any(fen > left.get(number, 0) for number, fen in items.items()):
+                left[number] -= fen
+    if any(number not in left or fen > left[number] for number, fen in items.items()):
         return "MORE_THAN_ITEM"
     return ""

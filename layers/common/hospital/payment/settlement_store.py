@@ -55,6 +55,11 @@ def promise(tx: Transaction, settlement: Settlement, amount_fen: int) -> bool:
                   (amount_fen, settlement.id, amount_fen)) == 1
 
 
+def keep(tx: Transaction, settlement_id: str, amount_fen: int) -> None:
+    """Count a promised amount that never went back as kept again."""
+    tx.run("UPDATE settlements SET reversing_fen = reversing_fen - %s WHERE id = %s", (amount_fen, settlement_id))
+
+
 def reverse(tx: Transaction, settlement_id: str, amount_fen: int) -> None:
     """Count a promised amount as out of the HIS's books."""
     tx.run("UPDATE settlements SET reversed_fen = reversed_fen + %s WHERE id = %s", (amount_fen, settlement_id))

@@ -12,6 +12,7 @@ from hospital.database.connection import Duplicate, Transaction
 from hospital.payment import settlement_store as store
 from hospital.payment.model import CHARGE, OF_CHARGE, OF_DESK, Item, Payment, Refund, Settlement
 from hospital.payment.store import add_to_ledger
+from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 
 
@@ -29,18 +30,17 @@ def record(tx: Transaction, *, kind: str, subject_id: str, trade_no: str, paymen
     _adjust(tx, settlement.id, now)
 
 
-def reverse_whole(tx: Transaction, trade_no: str, now: datetime) -> int:
-    """The HIS has taken all of it out, at our request: how much that was, 0 when nothing was settled there.
+def reverse_whole(tx: Transaction, trade_no: str, amount_fen: int, now: datetime) -> None:
+    """The HIS has taken all of it out, at our request; the e-bill follows the money (:func:`refunded`).
 
-    Its e-bill is written off when the money has gone back: see :func:`refunded`.
+    Raises IllegalMove when it is not ``amount_fen``, or a part is promised to the desk.
     """
     settlement = store.of_trade(tx, trade_no, lock=True)
-    if settlement is None or not store.promise(tx, settlement, settlement.amount_fen):
-        return 0
+    if settlement is None or settlement.amount_fen != amount_fen or not store.promise(tx, settlement, amount_fen):
+        raise IllegalMove(f"trade {trade_no}: cancelled in the HIS, but {amount_fen} fen are not all there")
     store.reverse(tx, settlement.id, settlement.amount_fen)
     add_to_ledger(tx, payment_id=settlement.payment_id, movement="REVERSAL", key=trade_no,
                   amount_fen=-settlement.amount_fen, at=now, now=now)
-    return settlement.amount_fen
 
 
 def refunded(tx: Transaction, refund: Refund, payment: Payment, now: datetime) -> None:

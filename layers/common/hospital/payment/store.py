@@ -60,6 +60,11 @@ def reserve_refund(tx: Transaction, payment: Payment, amount_fen: int) -> bool:
                   (amount_fen, payment.id, amount_fen)) == 1
 
 
+def release_refund(tx: Transaction, payment_id: str, amount_fen: int) -> None:
+    """Count an amount that never went back as kept again."""
+    tx.run("UPDATE payments SET refunding_fen = refunding_fen - %s WHERE id = %s", (amount_fen, payment_id))
+
+
 def insert_refund(tx: Transaction, refund: Refund) -> None:
     """A new refund. Raises Duplicate when the payment has one of that purpose."""
     tx.insert("refunds", id=refund.id, payment_id=refund.payment_id, purpose=refund.purpose,
@@ -86,6 +91,16 @@ def refunds_of(source: Source, payment_id: str) -> list[Refund]:
     """Every refund of an order, oldest first."""
     return [Refund.of(row) for row in
             source.all("SELECT * FROM refunds WHERE payment_id = %s ORDER BY id", (payment_id,))]
+
+
+def refunds_of_page(source: Source, payments: list[Payment]) -> dict[str, list[Refund]]:
+    """Every refund of some orders, by order, oldest first."""
+    found: dict[str, list[Refund]] = {payment.id: [] for payment in payments}
+    if found:
+        marks = ", ".join(["%s"] * len(found))
+        for row in source.all(f"SELECT * FROM refunds WHERE payment_id IN ({marks}) ORDER BY id", list(found)):
+            found[row["payment_id"]].append(Refund.of(row))
+    return found
 
 
 def move_refund(tx: Transaction, refund_: Refund, state: str, **changes: Any) -> None:

@@ -1,0 +1,20 @@
+"""Closes the day: compares our books with everybody's, looks after orders that stand still."""
+
+from hospital.database.connection import database
+from hospital.payment.desk_refunds import look
+from hospital.reconciliation.service import reconcile
+from hospital.reconciliation.stuck import sweep
+from hospital.runtime.clock import utc_now
+from hospital.runtime.events import event_function
+
+STUCK = "stuck"  # the message of the timer that comes every ten minutes
+
+
+def _run(event: dict[str, object]) -> dict[str, int]:
+    if event.get("Message") == STUCK:
+        moved = sweep(database(), utc_now())  # first: it needs nobody's answer
+        return {"moved": moved, "found": look(database(), utc_now())}
+    return {"count": reconcile(database(), utc_now())}
+
+
+main_handler = event_function(_run)

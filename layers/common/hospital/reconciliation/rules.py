@@ -1,0 +1,119 @@
+"""What a statement compares and how. A side's movements travel as lines of text, so that they can be sorted on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+
+from hospital.reconciliation.model import AMOUNT_DIFFERS, Difference, Tally
+
+DAYS_BACK = 7  # so many days are made up for, and a line that is open is looked at again for so long
+OPEN_DAYS = 3  # a line that is still open after these is a person's business, and so is a statement that waits
+LONGEST_NUMBER = 80
+
+Entry = tuple[str, int, str]  # movement and number with a tab between, fen, note
+
+
+class Unreadable(Exception):
+    """A number that no system of ours gives out: the list is not what it should be."""
+
+
+def line(movement: str, number: str, fen: int, note: str = "") -> str:
+    """A movement as a line that sorts by movement and number.
+
+    Raises Unreadable for a number or note that would not stay on its line or in its column.
+    """
+    text = f"{number}{note}"
+    if not (text.isascii() and text.isprintable() and 0 < len(number) <= LONGEST_NUMBER):
+        raise Unreadable(movement)
+    return f"{movement}\t{number}\t{fen}\t{note}\n"
+
+
+def entries(lines: Iterable[str]) -> Iterator[Entry]:
+    """Sorted lines, read. Lines of one number become one entry with their sum: nothing may happen twice unseen."""
+    before, total, kept = "", 0, ""
+    for text in lines:
+        key, fen, note = text[:-1].rsplit("\t", 2)
+        if key == before:
+            total += int(fen)
+            kept = kept or note
+        else:
+            if before:
+                yield before, total, kept
+            before, total, kept = key, int(fen), note
+    if before:
+        yield before, total, kept
+
+
+_LAST = "\x7f"  # after every key
+_END, _OUR_END = (_LAST, 0, ""), (_LAST, 0)
+
+
+def join(source: str, theirs: Iterator[Entry], ours: Iterator[tuple[str, int]], agreed: dict[str, Tally]
+         ) -> Iterator[Difference]:
+    """Walk down two sorted sides at once and yield where they differ; what agrees is added to ``agreed`` by movement.
+
+    Neither side is ever held: the tallies are complete when the last difference has come.
+    """
+    their_key, their_fen, note = next(theirs, _END)
+    our_key, our_fen = next(ours, _OUR_END)
+    movement, count, total = "", 0, 0
+    while their_key != _LAST or our_key != _LAST:
+        if their_key == our_key:
+            if their_fen == our_fen:
+                if not (movement and their_key.startswith(movement)):
+                    _count(agreed, movement, count, total)
+                    movement, count, total = their_key[:their_key.index("\t") + 1], 0, 0
+                count += 1
+                total += our_fen
+            else:
+                yield _difference(source, our_key, our_fen, their_fen, note)
+            their_key, their_fen, note = next(theirs, _END)
+            our_key, our_fen = next(ours, _OUR_END)
+        elif their_key < our_key:
+            yield _difference(source, their_key, None, their_fen, note)
+            their_key, their_fen, note = next(theirs, _END)
+        else:
+            yield _difference(source, our_key, our_fen, None, "")
+            our_key, our_fen = next(ours, _OUR_END)
+    _count(agreed, movement, count, total)
+
+
+def _difference(source: str, key: str, ours_fen: int | None, theirs_fen: int | None, note: str) -> Difference:
+    movement, _, number = key.partition("\t")
+    return Difference(source, movement, number, ours_fen, theirs_fen, note)
+
+
+def _count(agreed: dict[str, Tally], movement: str, count: int, total: int) -> None:
+    if count:
+        tally = agreed.setdefault(movement[:-1], Tally())
+        tally.lines += count
+        tally.ours_fen += total
+        tally.theirs_fen += total
+
+
+# -- days -------------------------------------------------------------------------------------------
+def days_to_state(first: date | None, today: date) -> list[date]:
+    """The hospital days that should have a statement, oldest first: the last ones before today, none before ``first``.
+
+    ``first`` is the day of the first movement; None: there was none yet.
+    """
+    if first is None:
+        return []
+    days = [today - timedelta(days=back) for back in range(DAYS_BACK, 0, -1)]
+    return [day for day in days if day >= first]
+
+
+def overdue(day: date, on: date) -> bool:
+    """Whether what is open since the statement of ``day`` is a person's business on ``on``."""
+    return on - day >= timedelta(days=OPEN_DAYS)
+
+
+# -- counterparts -----------------------------------------------------------------------------------
+def meets(difference: Difference, ours_fen: int | None, theirs_fen: int | None) -> bool:
+    """Whether what stands on another day is exactly what this one lacks."""
+    if difference.state == AMOUNT_DIFFERS:
+        return False
+    if difference.theirs_fen is None:
+        return ours_fen is None and theirs_fen == difference.ours_fen
+    return theirs_fen is None and ours_fen == difference.theirs_fen

@@ -1,0 +1,77 @@
+"""Orders that stand still: found by a timer, moved on, or put on staff's list with what each side says.
+
+Normally every one of them has its arrow in the outbox, which tries by itself. The sweep is for what has
+lost its arrow by a fault of ours, and for people to see what takes too long.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hospital.database import outbox, tasks
+from hospital.database.connection import Database
+from hospital.gateways import his, wechatpay
+from hospital.gateways.outcome import Unanswered
+from hospital.reconciliation import stuck_store as store
+from hospital.runtime import log
+
+DEADLINE = timedelta(minutes=10)  # past the moment at which it should have moved
+TASK = "order.stuck"
+
+
+def sweep(db: Database, now: datetime) -> int:
+    """Find what stands still, give it back the arrow it lost, call a person when it takes hours. How many were touched.
+
+    Tasks of what has moved on since are closed.
+    """
+    found = store.overdue(db, now - DEADLINE)
+    touched = 0
+    for one in found:
+        touched += _restart(db, one, now)
+        if now - one.since > one.patience:
+            touched += _call_a_person(db, one, now)
+    still = {one.id for one in found}
+    for subject_id in store.subjects_on_list(db, TASK):
+        if subject_id not in still and not store.stands_still(db, subject_id):
+            with db.transaction() as tx:
+                tasks.settle(tx, kind=TASK, subject_id=subject_id, note="moved on", now=now)
+    return touched
+
+
+def _restart(db: Database, one: store.Overdue, now: datetime) -> bool:
+    with db.transaction() as tx:
+        if store.pending(tx, one):
+            return False
+        outbox.publish(tx, one.topic, one.id, due=now, now=now)
+    log.event("order.restarted", kind=one.kind, subject=one.id, state=one.state, topic=one.topic)
+    return True
+
+
+def _call_a_person(db: Database, one: store.Overdue, now: datetime) -> bool:
+    if store.has_task(db, one.id):
+        return False
+    out_trade_no, trade_no = store.numbers(db, one.kind, one.id)
+    said = [f"WeChat Pay: {_wechat_says(out_trade_no)}"] if out_trade_no else []
+    said += [f"HIS: {_his_says(trade_no)}"] if trade_no else []
+    steps = [f"{row['topic']} {row['state']} ×{row['attempts']} {row['last_error']}".strip()
+             for row in store.history(db, one.id)]
+    with db.transaction() as tx:
+        tasks.add(tx, kind=TASK, subject_id=one.id, now=now, detail="; ".join(
+            [f"{one.kind} {one.state} since {one.since:%Y-%m-%d %H:%M} UTC", *said, *steps]))
+    return True
+
+
+def _wechat_says(out_trade_no: str) -> str:
+    try:
+        order = wechatpay.query_order(out_trade_no)
+    except Unanswered as silence:
+        return silence.reason
+    return f"{order.state}, {order.total_fen} fen" if order is not None else "unknown"
+
+
+def _his_says(trade_no: str) -> str:
+    try:
+        trade = his.check_trade(trade_no)
+    except Unanswered as silence:
+        return silence.reason
+    return trade.state if trade is not None else "unknown"
