@@ -154,6 +154,79 @@ class Phone:
         answer: dict[str, Any] = self.call("GET", f"booking/bookings/{booking_id}")
         return answer
 
+    # -- at the hospital ----------------------------------------------------------------------------
+    def check_in(self, booking_id: str) -> dict[str, Any]:
+        """Report one's arrival: ``booking``, and ``payment`` when the fee is to be paid first."""
+        answer: dict[str, Any] = self.call("POST", f"checkin/bookings/{booking_id}/checkin")
+        return answer
+
+    def bills(self, patient_id: str) -> list[dict[str, Any]]:
+        """What a patient has to pay."""
+        bills: list[dict[str, Any]] = self.call("GET", "billing/bills", params={"patient_id": patient_id})["bills"]
+        return bills
+
+    def bill(self, patient_id: str, bill_no: str) -> dict[str, Any]:
+        """One bill with its items."""
+        bill: dict[str, Any] = self.call("GET", f"billing/bills/{bill_no}", params={"patient_id": patient_id})["bill"]
+        return bill
+
+    def scan(self, code: str) -> dict[str, Any]:
+        """Read the code on a prescription: ``patient_id`` and ``bill``."""
+        answer: dict[str, Any] = self.call("POST", "billing/scans", {"code": code})
+        return answer
+
+    def order(self, patient_id: str, bills: list[dict[str, Any]], key: str | None = None) -> dict[str, Any]:
+        """Choose bills to be paid together, as they were shown."""
+        chosen = [{name: one[name] for name in ("bill_no", "version", "total_fen")} for one in bills]
+        answer: dict[str, Any] = self.call("POST", "billing/orders", {"patient_id": patient_id, "bills": chosen},
+                                           key=key or secrets.token_hex(16))
+        return answer
+
+    def open_order(self, order_id: str) -> dict[str, str]:
+        """Lock the bills in the HIS and get what wx.requestPayment needs."""
+        payment: dict[str, str] = self.call("POST", f"billing/orders/{order_id}/payment")["payment"]
+        return payment
+
+    def pay_bills(self, patient_id: str, bills: list[dict[str, Any]]) -> str:
+        """Choose bills and pay them with the thumb; the order's id."""
+        order_id: str = self.order(patient_id, bills)["id"]
+        self.thumb(self.open_order(order_id))
+        return order_id
+
+    def charge_order(self, order_id: str) -> dict[str, Any]:
+        """An order with its charges as it is now."""
+        answer: dict[str, Any] = self.call("GET", f"billing/orders/{order_id}")
+        return answer
+
+    def refund_charge(self, charge_id: str) -> dict[str, Any]:
+        """Ask for a paid bill's money back; the charge."""
+        answer: dict[str, Any] = self.call("POST", f"billing/charges/{charge_id}/refund")
+        return answer
+
+    # -- what is kept of money ----------------------------------------------------------------------
+    def payments(self) -> list[dict[str, Any]]:
+        """The newest payments of every kind, with their refunds."""
+        payments: list[dict[str, Any]] = self.call("GET", "billing/payments")["payments"]
+        return payments
+
+    def receipt(self, payment_id: str) -> dict[str, Any]:
+        """All about one payment."""
+        answer: dict[str, Any] = self.call("GET", f"billing/payments/{payment_id}")
+        return answer
+
+    def invoices(self) -> list[dict[str, Any]]:
+        """The newest e-bills."""
+        invoices: list[dict[str, Any]] = self.call("GET", "invoice/invoices")["invoices"]
+        return invoices
+
+    def invoice_file(self, invoice_id: str) -> bytes:
+        """An e-bill's PDF, by a link that needs no session. Raises Refused."""
+        link = self.call("POST", f"invoice/invoices/{invoice_id}/link")["url"]
+        response = requests.get(link, timeout=60)
+        if response.status_code != 200:
+            raise Refused(response.status_code, {"code": "no_file", "message": response.text[:200]})
+        return response.content
+
 
 def _read(response: requests.Response) -> Any:
     if response.status_code == 204:

@@ -19,6 +19,22 @@ _CHOSEN: dict[str, tuple[str, str, dict[str, tuple[str, str]], str]] = {
     "patient_unbound": ("T7e57-patient-unbound", "解除绑定通知", {
         "name1": ("patient", "就诊人"), "character_string2": ("card", "就诊卡号"), "time3": ("time", "解绑时间"),
         "thing4": ("note", "备注")}, "pages/patients/list"),
+    "checked_in": ("T7e57-checked-in", "取号成功通知", {
+        "name1": ("patient", "就诊人"), "thing2": ("doctor", "医生"), "thing3": ("department", "科室"),
+        "character_string4": ("number", "排队号"), "thing5": ("place", "候诊地点"), "thing6": ("note", "温馨提示")},
+        "pages/checkin/list"),
+    "bill_created": ("T7e57-bill-created", "待缴费提醒", {
+        "name1": ("patient", "就诊人"), "thing2": ("department", "开单科室"), "amount3": ("amount", "待缴金额"),
+        "thing4": ("note", "备注")}, "pages/billing/list"),
+    "charges_paid": ("T7e57-charges-paid", "缴费成功通知", {
+        "name1": ("patient", "就诊人"), "amount2": ("amount", "缴费金额"), "time3": ("time", "缴费时间"),
+        "thing4": ("note", "备注")}, "pages/billing/payments"),
+    "charges_failed": ("T7e57-charges-failed", "缴费失败通知", {
+        "name1": ("patient", "就诊人"), "amount2": ("amount", "缴费金额"), "thing3": ("note", "原因")},
+        "pages/billing/payments"),
+    "refunded": ("T7e57-refunded", "退费通知", {
+        "name1": ("patient", "就诊人"), "amount2": ("amount", "退费金额"), "time3": ("time", "退费时间"),
+        "thing4": ("note", "备注")}, "pages/billing/payments"),
 }
 
 # As WeChat knows them.

@@ -20,6 +20,7 @@ from werkzeug.serving import make_server
 from sandbox.clock import Clock
 from sandbox.cloud_api import CloudApi
 from sandbox.cos import Cos
+from sandbox.ebill import EBill
 from sandbox.faults import KINDS, Fault, Faults
 from sandbox.his import His
 from sandbox.scf import Scf
@@ -32,6 +33,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 APP_ID = "wx7e57000000000001"
 MERCHANT = "1900000001"
 PUBLIC_KEY_ID = "PUB_KEY_ID_TEST_0000000001"
+PLACE_CODE = "001"
+BUCKET = "hospital-1250000000"
+EVENTS_PATH = "/api/his_events/events"
 
 
 @dataclass(frozen=True)
@@ -63,45 +67,51 @@ class Town:
         self.world = World(self.clock, Faults(), deque(maxlen=20_000))
         self._keys = _Keys.make()
         self.systems: dict[str, System] = {}
+        # The HIS and the functions are told these two addresses, so they must be known before anything serves.
+        self._gateway, self._cloud_api = (port, port + 5) if port else (_free_port(), _free_port())
         self._start_outside(port)
-        self._start_cloud(database, state, timers, manifest, _faketime(offset_file) if preload else {}, port, layer)
+        self._start_cloud(database, state, timers, manifest, _faketime(offset_file) if preload else {}, layer)
         self.control = _serve_control(self, port and port + 6)
 
     def _start_outside(self, port: int) -> None:
         keys = self._keys
-        self.his = His(self.world, client_id="miniprogram", key=keys.his_key)
+        self.his = His(self.world, client_id="miniprogram", key=keys.his_key, qr_key=keys.his_qr_key,
+                       events_url=f"http://127.0.0.1:{self._gateway}{EVENTS_PATH}")
         self.wechat = WeChat(self.world, app_id=APP_ID, app_secret=keys.wechat_app_secret, templates=TEMPLATES)
         self.wechatpay = WeChatPay(
             self.world, app_id=APP_ID, merchant_id=MERCHANT, merchant_serial=keys.merchant_serial,
             merchant_public_key_pem=keys.merchant_public, platform_private_key_pem=keys.platform_private,
             public_key_id=PUBLIC_KEY_ID, api_v3_key=keys.api_v3_key)
-        self.cos = Cos(self.world, secret_id=keys.credentials["secret_id"], secret_key=keys.credentials["secret_key"])
-        for offset, system in enumerate((self.his, self.wechat, self.wechatpay, self.cos)):
-            self._add(system, port and port + 1 + offset)
+        self.cos = Cos(self.world, secret_id=keys.credentials["secret_id"], secret_key=keys.credentials["secret_key"],
+                       token=keys.credentials["token"], buckets=[BUCKET])
+        self.ebill = EBill(self.world, app_id=keys.ebill_app_id, key=keys.ebill_key, place_code=PLACE_CODE)
+        for offset, system in ((1, self.his), (2, self.wechat), (3, self.wechatpay), (4, self.cos), (7, self.ebill)):
+            self._add(system, port and port + offset)
 
     def _start_cloud(self, database: Database, state: Path, timers: bool, manifest: Path, preload: dict[str, str],
-                     port: int, layer: Path) -> None:
+                     layer: Path) -> None:
         keys = self._keys
-        # Both addresses are in the functions' environment, so they must be known before anything serves.
-        gateway, cloud = port or _free_port(), port + 5 if port else _free_port()
         values: dict[str, str] = {
             "STAGE": "sandbox", "VPC_ID": "vpc-sandbox", "SUBNET_ID": "subnet-sandbox",
             "CLS_LOGSET_ID": "logset-sandbox", "CLS_TOPIC_ID": "topic-sandbox",
             "MYSQL_HOST": database.host, "MYSQL_PORT": str(database.port), "MYSQL_DATABASE": database.name,
             "MYSQL_USER": "root", "WECHAT_APP_ID": APP_ID, "WECHATPAY_MERCHANT_ID": MERCHANT,
             "WECHATPAY_CERT_SERIAL": keys.merchant_serial, "WECHATPAY_PUBLIC_KEY_ID": PUBLIC_KEY_ID,
-            "HIS_CLIENT_ID": "miniprogram", "WECHAT_BASE": self.wechat.address,
+            "HIS_CLIENT_ID": "miniprogram", "HIS_EVENTS_PATH": EVENTS_PATH, "WECHAT_BASE": self.wechat.address,
             "WECHATPAY_BASE": self.wechatpay.address, "HIS_BASE": self.his.address,
-            "CLOUD_API_BASE": f"http://127.0.0.1:{cloud}",
-            "NOTIFY_BASE": f"http://127.0.0.1:{gateway}/api/pay_callback",
+            "EBILL_BASE": self.ebill.address, "EBILL_APP_ID": keys.ebill_app_id, "EBILL_PLACE_CODE": PLACE_CODE,
+            # Without its scheme this is the SDK's ``Domain``: that of one bucket, here path style.
+            "COS_BASE": f"{self.cos.address}/{BUCKET}", "COS_BUCKET": BUCKET,
+            "CLOUD_API_BASE": f"http://127.0.0.1:{self._cloud_api}",
+            "NOTIFY_BASE": f"http://127.0.0.1:{self._gateway}/api/pay_callback",
         }
         self.scf = Scf(self.world, manifest=manifest, project=PROJECT, state=state / "scf", values=values,
                        layer_paths=[layer, PROJECT / "build" / "opt"],
                        python=_python(bool(preload)), preload=preload, credentials=keys.credentials,
                        run_timers=timers)
         self.cloud = CloudApi(self.world, scf=self.scf, secrets=keys.entries(), credentials=keys.credentials)
-        self._add(self.cloud, cloud)
-        self._add(self.scf, gateway)
+        self._add(self.cloud, self._cloud_api)
+        self._add(self.scf, self._gateway)
 
     def _add(self, system: System, port: int) -> None:
         system.serve(port)
@@ -120,7 +130,7 @@ class Town:
         return {"control": self.control, **{name: system.address for name, system in self.systems.items()}}
 
     def settle(self, timeout: float) -> bool:
-        """Wait until no notice is under way and no function has anything to do; False when time ran out."""
+        """Wait until no notice or event is under way and no function has anything to do; False when time ran out."""
         deadline = threading.Event()
         timer = threading.Timer(timeout, deadline.set)
         timer.start()
@@ -128,7 +138,8 @@ class Town:
             quiet = 0
             while quiet < 2 and not deadline.is_set():
                 before = len(self.world.journal), self.world.journal[-1]["at"] if self.world.journal else ""
-                if not (self.wechatpay.notices.settle(1.0)["settled"] and self.scf.settle(1.0)):
+                if not (self.wechatpay.notices.settle(1.0)["settled"] and self.his.events.settle(1.0)["settled"]
+                        and self.scf.settle(1.0)):
                     quiet = 0
                     continue
                 after = len(self.world.journal), self.world.journal[-1]["at"] if self.world.journal else ""
@@ -148,6 +159,9 @@ class _Keys:
     """Test keys, made fresh at every start; none is stored in the project."""
 
     his_key: str
+    his_qr_key: str
+    ebill_app_id: str
+    ebill_key: str
     wechat_app_secret: str
     merchant_private: str
     merchant_public: str
@@ -161,6 +175,7 @@ class _Keys:
     def make(cls) -> _Keys:
         merchant, platform = _rsa(), _rsa()
         return cls(
+            f"test-only-{secrets.token_hex(24)}", f"test-only-{secrets.token_hex(24)}", f"TEST{secrets.token_hex(6)}",
             f"test-only-{secrets.token_hex(24)}", secrets.token_hex(16), merchant[0], merchant[1],
             secrets.token_hex(20).upper(), platform[0], platform[1], secrets.token_hex(16),
             {"secret_id": f"AKIDtestonly{secrets.token_hex(12)}", "secret_key": secrets.token_hex(16),
@@ -174,6 +189,7 @@ class _Keys:
             "hospital/wechatpay-private-key": self.merchant_private,
             "hospital/wechatpay-api-v3-key": self.api_v3_key,
             "hospital/wechatpay-public-key": self.platform_public, "hospital/his-key": self.his_key,
+            "hospital/his-qr-key": self.his_qr_key, "hospital/ebill-key": self.ebill_key,
         }
 
 

@@ -1,93 +1,82 @@
-"""Do the books agree? Every fen captured is confirmed in the HIS, refunded, or visibly pending.
+"""Do the books agree? Every fen captured is in the HIS's books, refunded, or visibly pending.
 
-Compares our database, the HIS's registrations and WeChat Pay's orders. For the demo and every test of
+Compares our database, the HIS, WeChat Pay's orders and the e-bill platform. For the demo and every test of
 faults and races: whatever happened, this must hold at the end.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
 from sandbox.phone import Control
-from scripts import local_db
+from scripts import books_bills, books_money
+from scripts.books_read import MOVING, Books, Report, Row, read
 
-SETTLED = {"CONFIRMED", "CANCELLED", "RELEASED", "REJECTED"}
-
-
-@dataclass
-class Report:
-    """Sums in fen, and every difference found as a sentence."""
-
-    captured_fen: int = 0
-    confirmed_fen: int = 0
-    refunded_fen: int = 0
-    pending: list[str] = field(default_factory=list)
-    differences: list[str] = field(default_factory=list)
+FIRM = {"CONFIRMED", "CHECKED_IN"}
 
 
 def compare(control: Control, mysql: str, database: str) -> Report:
-    """Compare all three; the report."""
-    host, _, port = mysql.partition(":")
-    with local_db.connect(host, int(port), database) as connection, connection.cursor() as cursor:
-        def ask(sql: str) -> list[tuple[Any, ...]]:
-            cursor.execute(sql)
-            return list(cursor.fetchall())
+    """Compare all of them as they are now; the report."""
+    return judge(read(control, mysql, database))
 
-        report = Report()
-        trades = {one["trade_no"]: one for one in control("GET", "/his/books")}
-        _registrations(report, ask("SELECT b.id, b.state, b.trade_no, b.fee_fen, b.payment_policy, p.state, "
-                                   "p.out_trade_no, p.paid_fen FROM bookings b LEFT JOIN payments p "
-                                   "ON p.kind = 'registration' AND p.subject_id = b.id"), trades,
-                       {one["out_trade_no"]: one for one in control("GET", "/wechatpay/orders")})
-        _ledger(report, ask("SELECT p.id, p.paid_fen, p.refunding_fen, "
-                            "COALESCE(SUM(CASE WHEN l.movement = 'CAPTURE' THEN l.amount_fen END), 0), "
-                            "COALESCE(-SUM(CASE WHEN l.movement = 'REFUND' THEN l.amount_fen END), 0), "
-                            "(SELECT COALESCE(SUM(r.amount_fen), 0) FROM refunds r WHERE r.payment_id = p.id "
-                            "AND r.state = 'SUCCEEDED') FROM payments p LEFT JOIN ledger l ON l.payment_id = p.id "
-                            "GROUP BY p.id, p.paid_fen, p.refunding_fen"))
-        report.differences += [f"slot {slot} is held by {count} live registrations" for slot, count in ask(
-            "SELECT slot_id, COUNT(*) FROM bookings WHERE live_flag = 1 GROUP BY slot_id HAVING COUNT(*) > 1")]
-        report.differences += [f"booking {one[0]} is live and holds no place, or another's" for one in ask(
-            "SELECT b.id FROM bookings b JOIN slots s ON s.id = b.slot_id "
-            "WHERE b.live_flag = 1 AND (s.booking_id IS NULL OR s.booking_id <> b.id)")]
-        report.differences += [f"slot {one[0]} is held by a registration that is over" for one in ask(
-            "SELECT s.id FROM slots s JOIN bookings b ON b.id = s.booking_id WHERE b.live_flag IS NULL")]
-    live: dict[str, list[str]] = {}
-    for trade in trades.values():
-        if trade["state"] in ("LOCKED", "CONFIRMED"):
-            live.setdefault(trade["slot_code"], []).append(trade["trade_no"])
-    report.differences += [f"HIS slot {slot} has {held}" for slot, held in live.items() if len(held) > 1]
+
+def judge(books: Books) -> Report:
+    """Every difference in these books."""
+    report = Report()
+    for booking in books.table("bookings"):
+        _registration(report, books, booking)
+    _places(report, books)
+    books_money.compare(report, books)
+    books_bills.compare(report, books)
+    total = report.settled_fen + report.refunded_fen + report.pending_fen
+    if report.captured_fen != total and not report.differences:
+        report.add(f"captured {report.captured_fen} fen, but settled {report.settled_fen}, refunded "
+                   f"{report.refunded_fen} and pending {report.pending_fen}")
     return report
 
 
-def _registrations(report: Report, rows: list[tuple[Any, ...]], trades: dict[str, Any], orders: dict[str, Any]) -> None:
-    for booking_id, state, trade_no, fee, policy, payment, number, paid in rows:
-        trade, order = trades.get(trade_no), orders.get(number or "")
-        his = trade["state"] if trade else "-"
-        captured = order["total_fen"] if order and order["transaction_id"] else 0
-        refunded = order["refunded_fen"] if order else 0
-        report.captured_fen += captured
-        report.refunded_fen += refunded
-        if trade and his == "CONFIRMED" and payment:
-            report.confirmed_fen += trade["paid_fen"] or 0
-        where = f"booking {booking_id} ({state}, HIS {his}, captured {captured}, refunded {refunded})"
-        if state not in SETTLED:
-            report.pending.append(where)
-            continue
-        if captured != (paid or 0):
-            report.differences.append(f"{where}: our books say {paid or 0} fen were paid")
-        if (state == "CONFIRMED") != (his == "CONFIRMED"):
-            report.differences.append(f"{where}: the HIS disagrees")
-        kept = fee if state == "CONFIRMED" and policy == "AT_BOOKING" else 0
-        if captured - refunded != kept:
-            report.differences.append(f"{where}: {captured - refunded} fen kept, {kept} due")
-        if his == "CONFIRMED" and refunded:
-            report.differences.append(f"{where}: confirmed and refunded")
+def _registration(report: Report, books: Books, booking: Row) -> None:
+    trade, cases, state = books.trades.get(booking["trade_no"]), books.cases_of(booking["id"]), booking["state"]
+    his = trade["state"] if trade else "-"
+    captured, refunded = sum(one.captured_fen for one in cases), sum(one.refunded_fen for one in cases)
+    if trade and his == "CONFIRMED" and cases:
+        report.confirmed_fen += trade["paid_fen"] or 0
+    where = f"booking {booking['id']} ({state}, HIS {his}, captured {captured}, refunded {refunded})"
+    if state in MOVING["bookings"]:
+        report.pending.append(where)
+        return
+    waits = any(one.waits for one in cases) or booking["id"] in books.tasks
+    if (state in FIRM) != (his == "CONFIRMED"):
+        report.add(f"{where}: the HIS disagrees", waits=waits)
+    if state == "CHECKED_IN" and not (trade and trade["checked_in"]):
+        report.add(f"{where}: not checked in in the HIS", waits=waits)
+    due = _due_fen(booking, trade)
+    if captured - refunded != due:
+        report.add(f"{where}: {captured - refunded} fen kept, {due} due", waits=waits)
+    for checkin in books.checkins_of(booking["id"]):
+        if checkin["state"] in MOVING["checkins"]:
+            report.pending.append(f"check-in {checkin['id']} of booking {booking['id']} ({checkin['state']})")
+        elif checkin["state"] == "DONE" and state not in ("CHECKED_IN", "CANCELLED"):
+            report.add(f"check-in {checkin['id']} is done, {where} is not checked in")
 
 
-def _ledger(report: Report, rows: list[tuple[Any, ...]]) -> None:
-    for payment_id, paid, refunding, captured, returned, succeeded in rows:
-        if captured != paid or returned != succeeded or returned > refunding or refunding > paid:
-            report.differences.append(f"payment {payment_id}: paid {paid}, ledger in {captured}, out {returned}, "
-                                      f"refunds done {succeeded}, ordered {refunding}")
+def _due_fen(booking: Row, trade: Row | None) -> int:
+    """What the hospital may keep for a registration at rest."""
+    paid_now = booking["payment_policy"] == "AT_BOOKING" or booking["state"] == "CHECKED_IN"
+    if booking["state"] not in FIRM or not paid_now:
+        return 0
+    return int(booking["fee_fen"]) - (trade["desk_refund_fen"] if trade else 0)
+
+
+def _places(report: Report, books: Books) -> None:
+    for one in books.table("shared_slots"):
+        report.add(f"slot {one['slot_id']} is held by {one['held']} live registrations")
+    for one in books.table("placeless"):
+        report.add(f"booking {one['id']} is live and holds no place, or another's")
+    for one in books.table("stale_slots"):
+        report.add(f"slot {one['id']} is held by a registration that is over")
+    live: dict[str, list[str]] = {}
+    for trade in books.registrations:
+        if trade["state"] in ("LOCKED", "CONFIRMED"):
+            live.setdefault(trade["slot_code"], []).append(trade["trade_no"])
+    for slot, held in live.items():
+        if len(held) > 1:
+            report.add(f"HIS slot {slot} has {held}")

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hospital.messages.service import SCENES
 from hospital.runtime.config import Config
 
 from sandbox.limits import allow_many_files
 from sandbox.people import person
 from sandbox.phone import Control, Phone
+from sandbox.town import EVENTS_PATH
 from scripts import local_db, town
+from tests.faults.outpatient import Care
 
 ROOT = Path(__file__).resolve().parent.parent
 MORNING = "2026-11-23T07:30:00+08:00"  # a Monday: half an hour after the release of Monday the 30th
@@ -60,6 +63,11 @@ def control(world: Control) -> Iterator[Control]:
     world("POST", "/wechatpay/notices/mode", hold=False, reorder=False, drop=False)
     world("POST", "/wechatpay/refunds/policy", delay_seconds=3, outcome="SUCCESS", times=-1)
     world("POST", "/wechatpay/balance", enough=True)
+    world("POST", "/wechatpay/bills/mode", refunds_on="success", bom=True)
+    world("POST", "/ebill/pause", paused=False)
+    world("DELETE", "/his/events")  # before the end of a hold would send them
+    world("PUT", "/his/events-mode", drop=False, duplicate=False, hold=False, reorder=False)
+    world("PUT", "/his/events-url", url=world.addresses["scf"] + EVENTS_PATH)
     world.settle()
     world("PUT", "/clock", now=MORNING)
 
@@ -84,7 +92,7 @@ def sql(world: Control, mysql: str, database_name: str) -> Iterator[Callable[...
     host, _, port = mysql.partition(":")
     connection = local_db.connect(host, int(port), database_name)
 
-    def ask(statement: str, args: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def ask(statement: str, args: tuple[Any, ...] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
             cursor.execute(statement, args)
             return list(cursor.fetchall())
@@ -98,8 +106,8 @@ def sql(world: Control, mysql: str, database_name: str) -> Iterator[Callable[...
 def phone(control: Control) -> Phone:
     """A WeChat user, signed in, who allowed every message."""
     one = Phone(control).sign_in()
-    one.allow_messages("patients")
-    one.allow_messages("booking")
+    for scene in SCENES:
+        one.allow_messages(scene)
     return one
 
 
@@ -107,6 +115,12 @@ def phone(control: Control) -> Phone:
 def patient(phone: Phone) -> dict[str, Any]:
     """A person bound to ``phone``."""
     return phone.add_patient(person(), relation="SELF")
+
+
+@pytest.fixture
+def care(control: Control, sql: Callable[..., list[tuple[Any, ...]]], mysql: str, database_name: str) -> Care:
+    """An account with a patient for whom doctors order things, and who allowed every message."""
+    return Care(control, sql, (mysql, database_name))
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ class Cos(System):
                                   provide_automatic_options=False)
         self.app.register_error_handler(404, lambda _: self._serve())  # a key that begins with a slash
         self.control.add_url_rule("/objects", endpoint="objects", view_func=self._objects)
+        self.control.add_url_rule("/objects/<path:key>", endpoint="content", view_func=self._content)
         self.control.add_url_rule("/buckets/<bucket>", endpoint="bucket", view_func=self._put_bucket,
                                   methods=["PUT"])
 
@@ -172,6 +173,13 @@ class Cos(System):
         if objects is None:
             return jsonify(error="there is no such bucket"), 404
         return jsonify(objects=objects), 200
+
+    def _content(self, key: str) -> Response | tuple[Response, int]:
+        with self.lock:
+            content = self._loaded().content(request.args.get("bucket", ""), key)
+        if content is None:
+            return jsonify(error="there is no such object"), 404
+        return Response(content, content_type="application/octet-stream")
 
     def _put_bucket(self, bucket: str) -> tuple[Response, int]:
         if not re.fullmatch(rf"[a-z0-9][a-z0-9-]{{0,48}}-{self.app_id}", bucket):

@@ -54,6 +54,11 @@ class Store:
             return None
         return [{"key": key.name, "size": key.size} for key in self._backend.buckets[bucket].keys.values()]
 
+    def content(self, bucket: str, key: str) -> bytes | None:
+        """An object's bytes; None when there is none."""
+        found = self._backend.buckets[bucket].keys.get(key) if bucket in self._backend.buckets else None
+        return bytes(found.value) if found is not None else None
+
     def serve(self, method: str, bucket: str, key: str, query: str, headers: dict[str, str], body: bytes,
               *, anonymous: bool) -> StoreAnswer:
         """Do one S3 request. ``key`` is decoded, ``query`` raw, header names are S3's."""

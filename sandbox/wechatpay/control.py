@@ -110,6 +110,7 @@ class Control:
         control.post("/notices/mode")(self._mode)
         control.post("/probes")(self._probe)
         control.post("/refunds/policy")(self._policy)
+        control.post("/refunds/<out_refund_no>/solve")(self._solve)
         control.post("/balance")(self._balance)
 
     def _thumb(self, prepay_id: str) -> Response:
@@ -192,6 +193,16 @@ class Control:
         with self._pay.lock:
             self._pay.refunds.policy = Policy(wish.delay_seconds, wish.outcome, wish.times)
         return jsonify(wish.model_dump())
+
+    def _solve(self, out_refund_no: str) -> Response:
+        """An ABNORMAL refund is brought to the patient in another way, on the merchant platform."""
+        pay = self._pay
+        with pay.lock:
+            refund, now = pay.book.refunds.get(out_refund_no), pay.clock.now()
+            if refund is None or refund.status(now) != "ABNORMAL":
+                raise Impossible("no such refund, or it is not ABNORMAL", 409)
+            refund.outcome, refund.settles_at = "SUCCESS", now
+            return jsonify(refund.view(now))
 
     def _balance(self) -> Response:
         wish = body_as(Balance)

@@ -170,6 +170,9 @@ def test_buckets_are_there_when_made_and_belong_to_the_account(desk: Desk) -> No
     assert desk.control.get("/cos/objects?bucket=other-1250000000").get_json() == {
         "objects": [{"key": "k", "size": 3}]}
     assert desk.control.get("/cos/objects?bucket=none").status_code == 404
+    assert desk.control.get("/cos/objects/k?bucket=other-1250000000").data == b"xyz"
+    assert desk.control.get("/cos/objects/other?bucket=other-1250000000").status_code == 404
+    assert desk.control.get("/cos/objects/k?bucket=none").status_code == 404
     assert desk.control.put("/cos/buckets/other-99").status_code == 400
     assert requests.get(desk.address, timeout=10).status_code == 501
 

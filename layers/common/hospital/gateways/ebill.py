@@ -80,6 +80,9 @@ class Document:
     total_fen: int
     items: list[Item]
     remark: str = ""
+    sex: str = ""  # 男, 女
+    age: str = ""  # in whole years, with its unit
+    seen_on: str = ""  # the day of the visit, ISO
 
 
 @dataclass(frozen=True)
@@ -257,7 +260,8 @@ def _business_data(document: Document) -> dict[str, Any]:
         "busDateTime": _time(document.bus_at), "placeCode": config().ebill_place_code, "payee": OPERATOR,
         "author": OPERATOR, "totalAmt": total, "payerType": "1", "cardType": CARD_TYPES[document.id_type],
         "cardNo": document.id_number, "tel": document.phone, "patientId": document.patient_code,
-        "patientNo": document.patient_code[:30], "patientCategory": document.department[:60],
+        "patientNo": document.patient_code[:30], "patientCategory": document.department[:60], "sex": document.sex,
+        "age": document.age, "consultationDate": document.seen_on,
         "accountPay": "0.00", "fundPay": "0.00", "otherfundPay": "0.00", "ownPay": total, "selfPayAmt": "0.00",
         "payChannelDetail": [{"payChannelCode": WECHAT, "payChannelValue": total}],
         "chargeDetail": [

@@ -16,9 +16,11 @@ from hospital.gateways.outcome import Unanswered
 from hospital.invoices import rules, store
 from hospital.invoices.store import Invoice
 from hospital.patients import store as patients
+from hospital.patients.rules import age
 from hospital.payment import settlement_store
 from hospital.payment.model import REGISTRATION, Item, Settlement
 from hospital.runtime import log
+from hospital.runtime.clock import hospital_day
 from hospital.runtime.ids import new_id
 
 OPERATOR = "微信小程序"
@@ -49,7 +51,7 @@ def adjust(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
 def _order(tx: Transaction, settlement: Settlement, now: datetime) -> None:
     identity, phone = patients.payer(tx, settlement.account_id, settlement.patient_id)
     invoice_id = new_id()
-    again = settlement.reversed_fen > 0
+    again, day = settlement.reversed_fen > 0, hospital_day(settlement.settled_at)
     document = ebill.Document(
         bus_no=store.bus_no(invoice_id),
         bus_type=ebill.REGISTRATION if settlement.kind == REGISTRATION else ebill.OUTPATIENT,
@@ -58,7 +60,8 @@ def _order(tx: Transaction, settlement: Settlement, now: datetime) -> None:
         department=settlement.department_name, total_fen=settlement.net_fen,
         items=[_line(item, fen) for item, fen in rules.left(
             settlement, settlement_store.desk_refunds_of(tx, settlement.id))],
-        remark="部分退费后重新开具" if again else "")
+        remark="部分退费后重新开具" if again else "", sex={"MALE": "男", "FEMALE": "女"}[identity.sex],
+        age=f"{age(identity.birth_date, day)}岁", seen_on=day.isoformat())
     store.insert(tx, invoice_id, settlement_id=settlement.id, account_id=settlement.account_id, document=document,
                  now=now)
     outbox.publish(tx, "invoice.issue", invoice_id, due=now, now=now)

@@ -104,7 +104,10 @@ def record(db: Database, answer: wechatpay.Refund, now: datetime) -> None:
         if answer.refund_fen not in (0, refund.amount_fen):
             tasks.add(tx, kind="refund.amount-differs", subject_id=refund.id, now=now,
                       detail=f"ordered {refund.amount_fen} fen, WeChat says {answer.refund_fen} fen")
-        if refund.state == "SUCCEEDED":
+        if refund.state == "GIVEN_UP" and answer.state == "SUCCESS":
+            tasks.add(tx, kind="refund.paid-after-all", subject_id=refund.id, now=now,
+                      detail=f"given up, and the desk was told so; WeChat says {answer.refund_fen} fen went back")
+        if refund.state in ("SUCCEEDED", "GIVEN_UP"):
             return
         payment = store.by_id(tx, refund.payment_id)
         assert payment is not None

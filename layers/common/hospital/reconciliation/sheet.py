@@ -68,6 +68,9 @@ def _page(book: Any, title: str, heads: dict[str, int], frozen: int) -> WriteOnl
     for letter, width in zip("ABCDEFGHI", heads.values(), strict=False):
         page.column_dimensions[letter].width = width
     page.freeze_panes = f"A{frozen}"
+    page.page_setup.orientation, page.page_setup.paperSize = "landscape", 9  # A4
+    page.sheet_properties.pageSetUpPr.fitToPage = True
+    page.page_setup.fitToHeight = 0  # one page wide, as long as it is
     return page
 
 
@@ -75,7 +78,7 @@ def _bold(page: WriteOnlyWorksheet, text: str) -> Any:
     from openpyxl.styles import Font
 
     cell = _text(page, text)
-    cell.font = Font(bold=True)
+    cell.font = Font(name="Calibri", size=11, bold=True)
     return cell
 
 

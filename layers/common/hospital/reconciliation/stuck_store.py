@@ -91,7 +91,8 @@ def _without_invoice(source: Source, before: datetime) -> list[Overdue]:
         "SELECT s.id, MAX(l.at) AS since FROM ledger l JOIN settlements s ON s.payment_id = l.payment_id "
         "JOIN invoices i ON i.settlement_id = s.id AND i.state = 'ISSUED' WHERE l.day >= %s AND l.movement = 'REFUND' "
         "AND l.at < %s AND i.amount_fen <> s.amount_fen - s.reversed_fen AND NOT EXISTS (SELECT 1 FROM refunds r "
-        f"WHERE r.payment_id = s.payment_id AND r.state <> 'SUCCEEDED') GROUP BY s.id ORDER BY since LIMIT {MOST}",
+        "WHERE r.payment_id = s.payment_id AND r.state NOT IN ('SUCCEEDED', 'GIVEN_UP')) "
+        f"GROUP BY s.id ORDER BY since LIMIT {MOST}",
         (hospital_day(before - YOUNG), before))
     return found + [Overdue("settlement", row["id"], "OLD_INVOICE", "invoice.adjust", row["since"]) for row in rows]
 
