@@ -1,4 +1,4 @@
-"""The picture and the text of the states say what the tables in the code say, no more and no less."""
+"""The pictures and the text of the states say what the tables in the code say, no more and no less."""
 
 from __future__ import annotations
 
@@ -8,25 +8,52 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hospital.booking import jobs, service
+from hospital.billing.model import CHARGE_MOVES, ORDER_MOVES
+from hospital.billing.views import CHARGE_STATES, ORDER_STATES
+from hospital.booking import checkin, checkin_store, jobs, service
 from hospital.booking.model import LIVE, MOVES
 from hospital.booking.views import STATES
-from hospital.payment.model import PAYMENT_MOVES, REFUND_MOVES
+from hospital.invoices import store as invoices
+from hospital.payment.model import DESK_MOVES, PAYMENT_MOVES, REFUND_MOVES
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+SCHEMA = (ROOT / "infra" / "migrations" / "0005_outpatient.sql").read_text(encoding="utf-8")
 TEXT = (DOCS / "states.md").read_text(encoding="utf-8")
 CODE = re.compile(r"^\| `([A-Z_]+) → ([A-Z_]+)` \|(.*)\|$", re.MULTILINE)  # from, to, the rest of the row
 
 
-@pytest.fixture(scope="module")
-def groups() -> dict[str, set[str]]:
-    """The picture's named groups with their classes."""
-    picture = ElementTree.parse(DOCS / "booking-states.svg")
-    return {str(one.get("id")): set((one.get("class") or "").split()) for one in picture.iter()
-            if one.tag.endswith("}g") and one.get("id")}
+Moves = Mapping[str, set[str]]
+# Where a table is drawn: the picture, what its ids begin with, the table.
+PICTURES: list[tuple[str, str, Moves]] = [
+    ("booking-states.svg", "", MOVES), ("charge-states.svg", "order-", ORDER_MOVES),
+    ("charge-states.svg", "charge-", CHARGE_MOVES), ("outpatient-states.svg", "checkin-", checkin_store.MOVES),
+    ("outpatient-states.svg", "invoice-", invoices.MOVES), ("outpatient-states.svg", "desk-", DESK_MOVES)]
 
 
-def arrows(table: Mapping[str, set[str]]) -> set[tuple[str, str]]:
+def groups(picture: str, prefix: str) -> dict[str, set[str]]:
+    """A picture's groups whose ids begin so, without that beginning, and their classes."""
+    tree = ElementTree.parse(DOCS / picture)
+    return {str(one.get("id")).removeprefix(prefix): set((one.get("class") or "").split()) for one in tree.iter()
+            if one.tag.endswith("}g") and re.match(rf"{prefix}(move|state)-", str(one.get("id")))}
+
+
+def states(picture: str, prefix: str) -> dict[str, set[str]]:
+    """The states that are drawn, and how."""
+    return {name.removeprefix("state-"): kinds for name, kinds in groups(picture, prefix).items()
+            if name.startswith("state-")}
+
+
+def live_in_schema(table: str, every: set[str]) -> set[str]:
+    """The states in which a row's generated column ``live_flag`` is 1."""
+    found = re.search(rf"CREATE TABLE {table} \(.*?live_flag TINYINT AS \(CASE WHEN state IN \((.*?)\) THEN (\w+)",
+                      SCHEMA, re.DOTALL)
+    assert found
+    named = set(re.findall(r"'(\w+)'", found[1]))
+    return named if found[2] == "1" else every - named
+
+
+def arrows(table: Moves) -> set[tuple[str, str]]:
     """Every pair (from, to) of a table of moves."""
     return {(start, end) for start, ends in table.items() for end in ends}
 
@@ -43,31 +70,48 @@ def explained(text: str) -> Iterator[tuple[str, str]]:
     return ((found[1], found[2]) for found in CODE.finditer(text))
 
 
-def test_the_picture_has_every_move_of_the_table_and_no_other(groups: dict[str, set[str]]) -> None:
-    drawn = {name for name in groups if name.startswith("move-")}
-    assert drawn == {f"move-{start}-{end}" for start, end in arrows(MOVES)}
+@pytest.mark.parametrize(("picture", "prefix", "table"), PICTURES)
+def test_the_picture_has_every_move_of_the_table_and_no_other(picture: str, prefix: str, table: Moves) -> None:
+    drawn = {name for name in groups(picture, prefix) if name.startswith("move-")}
+    assert drawn == {f"move-{start}-{end}" for start, end in arrows(table)}
 
 
-def test_the_picture_has_every_state_and_shows_which_hold_a_place_and_which_are_never_left(
-        groups: dict[str, set[str]]) -> None:
-    states = {name.removeprefix("state-"): kinds for name, kinds in groups.items() if name.startswith("state-")}
-    assert set(states) == set(MOVES) == set(STATES)
-    assert {state for state, kinds in states.items() if "live" in kinds} == LIVE
-    assert {state for state, kinds in states.items() if "end" in kinds} == {
-        state for state, ends in MOVES.items() if not ends}
+@pytest.mark.parametrize(("picture", "prefix", "table"), PICTURES)
+def test_the_picture_has_every_state_and_shows_which_are_never_left(picture: str, prefix: str, table: Moves) -> None:
+    drawn = states(picture, prefix)
+    assert set(drawn) == set(table)
+    assert {state for state, kinds in drawn.items() if "end" in kinds} == {
+        state for state, ends in table.items() if not ends}
+
+
+def test_the_pictures_show_what_the_database_counts_as_live() -> None:
+    def drawn(picture: str, prefix: str) -> set[str]:
+        return {state for state, kinds in states(picture, prefix).items() if "live" in kinds}
+
+    assert drawn("booking-states.svg", "") == LIVE
+    assert drawn("charge-states.svg", "charge-") == live_in_schema("charges", set(CHARGE_MOVES))
+    assert drawn("outpatient-states.svg", "checkin-") == live_in_schema("checkins", set(checkin_store.MOVES))
+    assert drawn("outpatient-states.svg", "invoice-") == live_in_schema("invoices", set(invoices.MOVES))
+
+
+def test_every_state_that_a_patient_sees_has_a_name() -> None:
+    assert set(STATES) == set(MOVES)
+    assert set(ORDER_STATES) == set(ORDER_MOVES)
+    assert set(CHARGE_STATES) == set(CHARGE_MOVES)
 
 
 @pytest.mark.parametrize(("title", "table"), [
-    ("Registrations", MOVES), ("Payments", PAYMENT_MOVES), ("Refunds", REFUND_MOVES)])
-def test_the_text_explains_every_move_once_and_no_other(title: str, table: dict[str, set[str]]) -> None:
+    ("Registrations", MOVES), ("Check-ins", checkin_store.MOVES), ("Orders", ORDER_MOVES), ("Charges", CHARGE_MOVES),
+    ("Desk refunds", DESK_MOVES), ("E-bills", invoices.MOVES), ("Payments", PAYMENT_MOVES), ("Refunds", REFUND_MOVES)])
+def test_the_text_explains_every_move_once_and_no_other(title: str, table: Moves) -> None:
     told = list(explained(section(title)))
     assert sorted(told) == sorted(arrows(table))
 
 
 def test_every_move_of_a_registration_names_code_that_is_there() -> None:
-    rooms = {"jobs": jobs, "service": service}
+    rooms = {"jobs": jobs, "service": service, "checkin": checkin}
     for found in CODE.finditer(section("Registrations")):
-        names = re.findall(r"`(jobs|service)\.(\w+)`", found[3].rpartition("|")[2])
+        names = re.findall(r"`(jobs|service|checkin)\.(\w+)`", found[3].rpartition("|")[2])
         assert names, f"{found[1]} → {found[2]} is taken by nobody"
         for room, name in names:
             assert callable(getattr(rooms[room], name, None)), f"{room}.{name} is not there"
