@@ -14,11 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.benchmarks import booking, cold_start, door, listing, machine, package, town
+from scripts.benchmarks import bills, booking, callback, cold_start, door, listing, machine, package, town
 
 RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 BOOKING = ["booking_spread", "booking_hot"]
-NAMES = [*BOOKING, "cold_start", "listing", "door", "package"]
+NAMES = [*BOOKING, "payment_callback", "bills_query", "cold_start", "listing", "door", "package"]
 
 
 def main() -> int:
@@ -44,6 +44,7 @@ def _reports(place: town.Place, wanted: list[str]) -> Iterable[tuple[str, machin
     if chosen:
         yield from booking.measure(place, chosen).items()
     others: dict[str, Callable[[], machine.Report]] = {
+        "payment_callback": partial(callback.measure, place), "bills_query": partial(bills.measure, place),
         "cold_start": partial(cold_start.measure, place), "listing": partial(listing.measure, place),
         "door": partial(door.measure, place), "package": package.measure}
     for name in wanted:
@@ -54,7 +55,7 @@ def _reports(place: town.Place, wanted: list[str]) -> Iterable[tuple[str, machin
 def _line(name: str, report: machine.Report) -> str:
     line = (f"{name:<16}{report['value']:>12,}{report['floor']:>12,}{report['ratio']:>8}  {report['unit']}; aim "
             f"{report['aim']}{'' if report['met'] else ': MISSED'}")
-    for who in ("service", "thin", "floor_detail"):
+    for who in ("service", "quiet", "thin", "floor_detail"):
         if who in report:
             line += f"\n{'':<8}{who.removesuffix('_detail'):<8}" + "  ".join(
                 f"{key} {value:g}" for key, value in report[who].items())

@@ -1,0 +1,49 @@
+"""What the measured functions call, as bare WSGI callables: the sandbox's own would be what is measured.
+
+``cloud`` tells the secrets in its variable ``SECRETS`` and lets itself be asked to start functions; ``his`` answers
+whatever it is asked with the bytes of the file ``HIS_ANSWER``, signed with ``HIS_KEY``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+Start = Callable[..., Any]
+
+
+def cloud(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
+    """The platform's API."""
+    asked = json.loads(environ["wsgi.input"].read() or b"{}")
+    told = {"SecretString": json.loads(os.environ["SECRETS"])[asked["SecretName"]]} if "SecretName" in asked else {}
+    body = json.dumps({"Response": {**told, "RequestId": "benchmark"}}).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def his(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
+    """The HIS."""
+    body, digest = _canned()
+    timestamp = str(int(time.time()))
+    signature = sign(os.environ["HIS_KEY"], "200", timestamp, environ.get("HTTP_X_HIS_NONCE", ""), digest)
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body))),
+                              ("X-His-Timestamp", timestamp), ("X-His-Signature", signature)])
+    return [body]
+
+
+def sign(key: str, *parts: str) -> str:
+    """As the HIS and its callers sign."""
+    return hmac.new(key.encode(), "\n".join(parts).encode(), hashlib.sha256).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _canned() -> tuple[bytes, str]:
+    body = Path(os.environ["HIS_ANSWER"]).read_bytes()
+    return body, hashlib.sha256(body).hexdigest()
