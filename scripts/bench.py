@@ -14,11 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.benchmarks import bills, booking, callback, cold_start, door, listing, machine, package, town
+from scripts.benchmarks import bills, booking, callback, cold_start, door, listing, machine, package, reconcile, town
 
 RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 BOOKING = ["booking_spread", "booking_hot"]
-NAMES = [*BOOKING, "payment_callback", "bills_query", "cold_start", "listing", "door", "package"]
+NAMES = [*BOOKING, "payment_callback", "bills_query", "cold_start", "listing", "door", "package", "reconcile"]
 
 
 def main() -> int:
@@ -46,7 +46,8 @@ def _reports(place: town.Place, wanted: list[str]) -> Iterable[tuple[str, machin
     others: dict[str, Callable[[], machine.Report]] = {
         "payment_callback": partial(callback.measure, place), "bills_query": partial(bills.measure, place),
         "cold_start": partial(cold_start.measure, place), "listing": partial(listing.measure, place),
-        "door": partial(door.measure, place), "package": package.measure}
+        "door": partial(door.measure, place), "package": package.measure,
+        "reconcile": partial(reconcile.measure, place)}
     for name in wanted:
         if name in others:
             yield name, others[name]()

@@ -90,7 +90,8 @@ def _desk_refund(report: Report, books: Books, number: str) -> None:
         report.add(f"{where}: the HIS disagrees", waits=waits)
     elif ours["state"] == "SUCCEEDED" and ours["amount_fen"] != theirs["amount_fen"]:
         report.add(f"{where}: {ours['amount_fen']} fen here, {theirs['amount_fen']} there")
-    sent = [one for one in books.table("refunds") if one["purpose"] == f"d-{ours['id']}"]
+    sent = [one for one in books.table("refunds")
+            if one["purpose"] == f"d-{ours['id']}" and one["state"] != "GIVEN_UP"]
     done = [one["amount_fen"] for one in sent if one["state"] == "SUCCEEDED"]
     if done != ([ours["amount_fen"]] if ours["state"] == "SUCCEEDED" else []) or len(sent) != len(done):
         report.add(f"{where}: its money went back as {[(one['id'], one['state'], one['amount_fen']) for one in sent]}")
@@ -122,7 +123,8 @@ def _live_invoice(report: Report, books: Books, case: Case, settlement: Row, inv
     """One e-bill over what is left of a settlement; none when nothing is."""
     live = [one for one in invoices if one["state"] == "ISSUED"]
     net = settlement["amount_fen"] - settlement["reversed_fen"]
-    if [one["amount_fen"] for one in live] == ([net] if net else []):
+    printed = any(one["state"] == "ON_PAPER" for one in invoices)  # what follows is between the desk and the patient
+    if printed or [one["amount_fen"] for one in live] == ([net] if net else []):
         return
     waits = any(one["state"] in MOVING["invoices"] for one in invoices) or bool(
         books.jobs & {settlement["id"]}) or bool(books.tasks & {settlement["id"], *(one["id"] for one in invoices)})
@@ -142,6 +144,8 @@ def _at_platform(invoice: Row, bills: list[Row], business: str) -> str:
             invoice["batch_code"], invoice["number"], invoice["amount_fen"], business):
         return f"the platform has {one['total_fen']} fen as {one['billBatchCode']} {one['billNo']}"
     red = one["red"]
+    if invoice["state"] == "ON_PAPER":
+        return "" if one["paper"] else "not on paper at the platform"
     if invoice["state"] == "ISSUED":
         return "written off at the platform" if red else ""
     if red is None or (red["billBatchCode"], red["billNo"], red["total_fen"]) != (

@@ -97,7 +97,7 @@ class Walk:
         phone = self.phone
         with self.step("登录 sign in") as facts:
             phone.sign_in()
-            for scene in ("patients", "booking", "checkin", "billing"):
+            for scene in ("patients", "booking", "checkin", "billing", "refunds"):
                 phone.allow_messages(scene)
             facts += [f"openid {phone.openid}", f"session …{phone.token[-6:]}"]
         with self.step("添加就诊人 add a family member") as facts:

@@ -13,7 +13,7 @@ from sandbox.phone import Control
 from scripts import town
 from tests.conftest import MORNING, ROOT
 
-HTTP = ("account", "booking", "pay_callback")
+HTTP = ("account", "billing", "booking", "checkin", "his_events", "invoice", "pay_callback")
 
 
 @pytest.fixture(scope="session")

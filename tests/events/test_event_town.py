@@ -15,7 +15,7 @@ from tests.events.conftest import HTTP
 
 FORMS = ["url", "gateway"]
 JOBS = {"worker": "every-minute", "refund": "every-minute", "schedule_sync": "every-five-minutes",
-        "housekeeping": "every-night"}
+        "reconcile": "daily", "housekeeping": "every-night"}
 
 
 @pytest.fixture(params=FORMS)
@@ -69,6 +69,25 @@ def test_a_visit_is_booked_paid_confirmed_cancelled_and_refunded(
     assert report.refunded_fen == report.captured_fen >= 2500
 
 
+def test_a_bill_is_pushed_paid_settled_and_its_e_bill_opened(
+        form: str, control: Control, new_session: Callable[..., dict[str, Any]], phone: Phone, patient: dict[str, Any],
+        sql: Callable[..., list[tuple[Any, ...]]]) -> None:
+    held = phone.book(patient["id"], new_session(date="2026-11-23"))
+    phone.thumb(phone.open_payment(held["id"]))
+    control.work()
+    assert phone.check_in(held["id"])["booking"]["state"] == "CHECKED_IN"
+    [(trade,)] = sql("SELECT trade_no FROM bookings WHERE id = %s", (held["id"],))
+    bill = control("POST", "/his/bills", trade_no=trade, kind="PRESCRIPTION")
+    control.work()
+    assert len(phone.inbox("待缴费提醒")) == 1, "a push is verified over the very bytes that were sent"
+    scanned = phone.scan(control("POST", f"/his/bills/{bill['bill_no']}/qr")["token"])
+    order = phone.pay_bills(scanned["patient_id"], [scanned["bill"]])
+    control.work()
+    assert [one["state"] for one in phone.charge_order(order)["charges"]] == ["SETTLED"]
+    receipt = phone.receipt(phone.payments()[0]["id"])
+    assert phone.invoice_file(receipt["invoices"][0]["id"]).startswith(b"%PDF")
+
+
 def test_requests_are_signed_by_token_and_secret_whatever_the_case_of_their_headers(
         form: str, control: Control) -> None:
     phone = Phone(control).sign_in()
@@ -114,11 +133,14 @@ def test_wrong_requests_are_answered_with_a_code_and_never_by_the_platform(
     assert code("GET", "booking/sessions", params={"day": "soon"}) == (422, "invalid")
     forged = phone.raw("POST", "pay_callback/notices/payment", {"id": "forged"})
     assert (forged.status_code, forged.json()["error"]["code"]) == (403, "signature_invalid")
+    forged = phone.raw("POST", "his_events/events", {"event_id": "forged"})
+    assert (forged.status_code, forged.json()["error"]["code"]) == (401, "signature_invalid")
 
 
 @pytest.mark.parametrize("text", ["张三", "é", "😀", "a'b\\", "%00", "x" * 3000])
 def test_an_id_that_is_none_is_not_found(text: str, form: str, control: Control, phone: Phone) -> None:
-    for path in ("booking/bookings/{}", "booking/doctors/{}", "booking/sessions/{}/slots", "account/patients/{}"):
+    for path in ("booking/bookings/{}", "booking/doctors/{}", "booking/sessions/{}/slots", "account/patients/{}",
+                 "billing/orders/{}", "billing/payments/{}", "invoice/invoices/{}"):
         assert refused(phone, "GET", path.format(text)).status == 404, path
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from sandbox.people import person
-from sandbox.phone import Control, Phone
+from sandbox.phone import Control, Phone, Refused
 from scripts import books
+from tests.faults.outpatient import Care
+from tests.features.closing import Day
 
 Visit = Callable[..., str]
 _GIVEN = "舟砚岑湄筠棠榆沅珩翎"
@@ -30,6 +32,26 @@ def open_ward(control: Control, *, date: str = "2026-11-25", period: str = "MORN
     control.operate("schedules.sync", schedule=made["code"])
     found: list[dict[str, Any]] = Phone(control).call("GET", "booking/doctors", params={"q": name})["doctors"]
     return {**found[0]["sessions"][0], "his": made}
+
+
+def refused(act: Callable[[], Any]) -> tuple[int, str | None]:
+    """Status and code of what must be refused."""
+    with pytest.raises(Refused) as refusal:
+        act()
+    assert len(refusal.value.error["message"]) > 6
+    return refusal.value.status, refusal.value.code
+
+
+def charge_states(phone: Phone, order_id: str) -> dict[str, str]:
+    """Bill number → state of its charge."""
+    return {one["bill_no"]: one["state"] for one in phone.charge_order(order_id)["charges"]}
+
+
+def finish(control: Control) -> None:
+    """Whatever goes back has arrived."""
+    control.settle()
+    control.advance(20)
+    control.work()
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +110,85 @@ def order(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> Callab
 
 
 @pytest.fixture
+def seen(control: Control, new_session: Callable[..., dict[str, Any]], visit: Visit,
+         trade: Callable[[str], dict[str, Any]]) -> Visit:
+    """``seen(phone, patient)``: registered for this morning, paid, checked in, called in; the HIS's trade number."""
+
+    def make(phone: Phone, patient: dict[str, Any]) -> str:
+        booking = visit(phone, patient, new_session(date="2026-11-23"))
+        phone.check_in(booking)
+        number = str(trade(booking)["trade_no"])
+        control("POST", "/his/visits", trade_no=number)
+        control.settle()
+        return number
+
+    return make
+
+
+@pytest.fixture
+def ordered(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> Callable[..., list[dict[str, Any]]]:
+    """``ordered(patient, "PRESCRIPTION", …)``: a doctor's orders of these kinds; the bills as the HIS has them."""
+
+    def make(patient: dict[str, Any], *kinds: str, **how: Any) -> list[dict[str, Any]]:
+        code = sql("SELECT his_code FROM patients WHERE id = %s", (patient["id"],))[0][0]
+        made = [control("POST", "/his/bills", patient_code=code, kind=kind, **how) for kind in kinds]
+        control.settle()
+        return made
+
+    return make
+
+
+@pytest.fixture
+def charge(control: Control) -> Callable[[str], dict[str, Any]]:
+    """``charge(bill_no)``: the latest charge of a bill in the HIS's own books; empty when there is none."""
+
+    def find(bill_no: str) -> dict[str, Any]:
+        return next((one for one in reversed(control("GET", "/his/charges")) if one["bill_no"] == bill_no), {})
+
+    return find
+
+
+@pytest.fixture
+def bill_in_his(control: Control) -> Callable[[str], dict[str, Any]]:
+    """``bill_in_his(bill_no)``: a bill as the HIS's own books have it."""
+    return lambda bill_no: next(one for one in control("GET", "/his/bills") if one["bill_no"] == bill_no)
+
+
+@pytest.fixture
+def wechat_order(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> Callable[[str], dict[str, Any]]:
+    """``wechat_order(order_id)``: what pays for an order, as WeChat Pay has it."""
+
+    def find(order_id: str) -> dict[str, Any]:
+        number = sql("SELECT out_trade_no FROM payments WHERE subject_id = %s", (order_id,))[0][0]
+        answer: dict[str, Any] = control("GET", f"/wechatpay/orders/{number}")
+        return answer
+
+    return find
+
+
+@pytest.fixture
+def money_agrees(control: Control, mysql: str, database_name: str, sql: Callable[..., list[tuple[Any, ...]]]
+                 ) -> Callable[[Phone], None]:
+    """``money_agrees(phone)``: every book agrees on all that this phone's account has paid, and all is settled."""
+
+    def check(phone: Phone) -> None:
+        control.settle()
+        report = books.compare(control, mysql, database_name)
+        account = sql("SELECT id FROM accounts WHERE openid = %s", (phone.openid,))[0][0]
+        mine = {str(value) for row in sql(
+            "SELECT p.id, p.out_trade_no, p.subject_id, r.id, s.trade_no, s.id, i.id FROM payments p "
+            "LEFT JOIN refunds r ON r.payment_id = p.id LEFT JOIN settlements s ON s.payment_id = p.id "
+            "LEFT JOIN invoices i ON i.settlement_id = s.id WHERE p.account_id = %s", (account,))
+            for value in row if value}
+        mine |= {str(row[0]) for row in sql("SELECT id FROM bookings WHERE account_id = %s UNION ALL SELECT c.trade_no "
+                                            "FROM charges c JOIN charge_orders o ON o.id = c.order_id "
+                                            "WHERE o.account_id = %s", (account, account))}
+        assert [one for one in report.differences + report.pending if any(name in one for name in mine)] == []
+
+    return check
+
+
+@pytest.fixture
 def books_agree(control: Control, mysql: str, database_name: str, sql: Callable[..., list[tuple[Any, ...]]]
                 ) -> Callable[..., None]:
     """``books_agree(booking_id, …)``: ours, the HIS's and WeChat Pay's books agree on these, and all is settled.
@@ -116,3 +217,17 @@ def wechat_token_ends(control: Control) -> Callable[[int], None]:
         control("POST", "/wechat/tokens/expire", errcode=errcode)
 
     return end
+
+
+@pytest.fixture
+def today(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> Iterator[Day]:
+    """A day in some weeks that only this test has, at nine in the morning."""
+    one = Day(control, sql)
+    yield one
+    control("DELETE", f"/wechatpay/bills/{one.day}")
+
+
+@pytest.fixture
+def patient_of(today: Day, mysql: str, database_name: str) -> Care:
+    """An account with a patient who comes on that day."""
+    return Care(today.control, today.sql, (mysql, database_name))

@@ -58,7 +58,7 @@ def guest(control: Control, account: tuple[Phone, str]) -> Iterator[Phone]:
     """The phone of this module; its account has the same after each test as before."""
     def everything() -> list[Any]:
         return [account[0].call("GET", path) for path in ("account/me", "account/patients", "account/consents",
-                                                          "booking/bookings")]
+                                                          "booking/bookings", "billing/payments")]
     before = everything()
     yield account[0]
     assert everything() == before
@@ -87,8 +87,8 @@ def test_a_field_of_a_wrong_type_is_named_or_its_request_refused(guest: Phone, d
         check(send(guest, door, f'{{"{name}": "\\ud800"}}'.encode()), 400, 422)
 
 
-@pytest.mark.parametrize("door", [door for door in DOORS if door in WITH_BODY or door.function == "pay_callback"],
-                         ids=named)
+@pytest.mark.parametrize("door", [door for door in DOORS if door in WITH_BODY
+                                  or door.function in ("pay_callback", "his_events")], ids=named)
 def test_a_huge_body_is_refused_wherever_a_body_is_read(guest: Phone, door: Door) -> None:
     assert check(send(guest, door, b'{"code": "' + b"a" * (64 * 1024) + b'"}'), 413)["code"] == "too_large"
 
@@ -130,12 +130,13 @@ def test_sql_html_and_strange_characters_are_no_name(guest: Phone, text: str) ->
 
 # -- addresses --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("door", [door for door in DOORS if door.ids], ids=named)
-def test_an_id_that_is_none_is_not_found(guest: Phone, door: Door) -> None:
+def test_an_id_that_is_none_is_not_found(guest: Phone, account: tuple[Phone, str], door: Door) -> None:
     body = {"code": "x"} if "body" in door.route.takes else None
+    query = {"patient_id": account[1]} if "query" in door.route.takes else None
     for text in ("0" * 26, "x", "-1", "ffffffffffffffffffffffffffffffff", "0" * 2000, "%ff%fe", "%ED%A0%80",
                  *(quote(one, safe="") for one in EVIL if not set(one) & set("/\n"))):
         answer = guest.raw(door.route.method, door.path(**dict.fromkeys(door.ids, text)), body,
-                           key=secrets.token_hex(16))
+                           key=secrets.token_hex(16), params=query)
         error = check(answer, 400, 404)
         assert answer.status_code == 404 or error["code"] == "wechat_code_invalid", text
 
@@ -167,9 +168,10 @@ def test_a_query_that_is_none_is_refused_or_finds_nothing(guest: Phone, door: Do
                 check(answer, 404, 422)
 
 
-def test_every_kind_of_wrong_page_is_refused(guest: Phone) -> None:
+@pytest.mark.parametrize("path", ["booking/bookings", "billing/payments", "invoice/invoices"])
+def test_every_kind_of_wrong_page_is_refused(guest: Phone, path: str) -> None:
     for before in ("x", "-1", "0" * 25, "0" * 27, "I" * 26, "😀" * 26):
-        assert check(guest.raw("GET", "booking/bookings", params={"before": before}), 422)["fields"] == ["before"]
+        assert check(guest.raw("GET", path, params={"before": before}), 422)["fields"] == ["before"]
 
 
 # -- who asks ---------------------------------------------------------------------------------------

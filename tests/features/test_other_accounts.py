@@ -11,19 +11,23 @@ from api_routes import APIS, DOORS, PRIVATE, Door, named
 
 from sandbox.people import person
 from sandbox.phone import Control, Phone
+from scripts import local_db
 
 # What anybody may read or do: nothing of it belongs to an account.
 PUBLIC = {
     "POST account/sessions", "GET booking/departments", "GET booking/days", "GET booking/days/<day>/departments",
     "GET booking/sessions", "GET booking/sessions/<schedule_id>/slots", "GET booking/doctors",
-    "GET booking/doctors/<doctor_id>", "POST pay_callback/notices/payment", "POST pay_callback/notices/refund"}
+    "GET booking/doctors/<doctor_id>", "POST pay_callback/notices/payment", "POST pay_callback/notices/refund",
+    "POST his_events/events"}
+NOT_FOUND = {"patient_not_found", "booking_not_found", "order_not_found", "charge_not_found", "payment_not_found",
+             "invoice_not_found", "code_of_another"}
 
 Owner = dict[str, Any]
 Case = Callable[[Phone, Owner], tuple[int, Any]]
 
 
 def ask(method: str, path: str, **more: Any) -> Case:
-    """The stranger asks for what is the owner's; ``{patient}`` and ``{booking}`` stand for the owner's ids."""
+    """The stranger asks for what is the owner's; ``{patient}``, ``{booking}``, … stand for the owner's ids."""
     def run(stranger: Phone, owner: Owner) -> tuple[int, Any]:
         body = more.get("body")
         answer = stranger.raw(method, path.format(**owner["ids"]), body(stranger, owner) if body else None,
@@ -62,31 +66,67 @@ CASES: dict[str, tuple[Case, int]] = {
     "POST booking/bookings/<booking_id>/cancellation": (ask("POST", "booking/bookings/{booking}/cancellation"), 404),
     "GET booking/bookings": (ask("GET", "booking/bookings"), 200),
     "GET booking/bookings/<booking_id>": (ask("GET", "booking/bookings/{booking}"), 404),
+    "GET checkin/bookings": (ask("GET", "checkin/bookings"), 200),
+    "POST checkin/bookings/<booking_id>/checkin": (ask("POST", "checkin/bookings/{booking}/checkin"), 404),
+    "GET billing/bills": (ask("GET", "billing/bills?patient_id={patient}"), 404),
+    "GET billing/bills/<bill_no>": (ask("GET", "billing/bills/{bill}?patient_id={patient}"), 404),
+    "POST billing/scans": (ask("POST", "billing/scans", body=lambda _, owner: {"code": owner["code"]}), 404),
+    "POST billing/orders": (ask("POST", "billing/orders", body=lambda _, owner: {
+        "patient_id": owner["ids"]["patient"], "bills": [{"bill_no": owner["ids"]["bill"], "version": 1,
+                                                          "total_fen": 100}]}), 404),
+    "POST billing/orders/<order_id>/payment": (ask("POST", "billing/orders/{open}/payment"), 404),
+    "POST billing/orders/<order_id>/cancellation": (ask("POST", "billing/orders/{open}/cancellation"), 404),
+    "GET billing/orders/<order_id>": (ask("GET", "billing/orders/{order}"), 404),
+    "GET billing/charges/<charge_id>/refundability": (ask("GET", "billing/charges/{charge}/refundability"), 404),
+    "POST billing/charges/<charge_id>/refund": (ask("POST", "billing/charges/{charge}/refund"), 404),
+    "GET billing/payments": (ask("GET", "billing/payments"), 200),
+    "GET billing/payments/<payment_id>": (ask("GET", "billing/payments/{payment}"), 404),
+    "GET invoice/invoices": (ask("GET", "invoice/invoices"), 200),
+    "GET invoice/invoices/<invoice_id>": (ask("GET", "invoice/invoices/{invoice}"), 404),
+    "POST invoice/invoices/<invoice_id>/link": (ask("POST", "invoice/invoices/{invoice}/link"), 404),
 }
 
 
 @pytest.fixture(scope="module")
-def owner(world: Control, ward: dict[str, Any]) -> Owner:
-    """An account with a patient, a confirmed registration and a held place."""
+def owner(world: Control, ward: dict[str, Any], mysql: str, database_name: str) -> Owner:
+    """An account with a patient, a confirmed registration, a held place, a paid bill and one that is being paid."""
     phone = Phone(world).sign_in()
     patient, child = phone.add_patient(person(), relation="SELF"), phone.add_patient(person())
     booking = phone.book(patient["id"], ward)["id"]
     phone.thumb(phone.open_payment(booking))
     world.settle()
-    return {"phone": phone, "session": ward, "ids": {
-        "patient": patient["id"], "booking": booking, "held": phone.book(child["id"], ward)["id"]}}
+    host, _, port = mysql.partition(":")
+    with local_db.connect(host, int(port), database_name) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT his_code FROM patients WHERE id = %s", (patient["id"],))
+        [(code,)] = cursor.fetchall()
+    bills = [world("POST", "/his/bills", patient_code=code, kind=kind) for kind in ("PRESCRIPTION", "TREATMENT")]
+    paid, open_ = ([one for one in phone.bills(patient["id"]) if one["bill_no"] == bill["bill_no"]] for bill in bills)
+    order = phone.pay_bills(patient["id"], paid)
+    world.settle()
+    world.advance(60)
+    world.work()
+    receipt = phone.receipt(next(one["id"] for one in phone.payments() if one["subject_id"] == order))
+    return {
+        "phone": phone, "session": ward, "code": world("POST", f"/his/bills/{bills[1]['bill_no']}/qr")["token"],
+        "ids": {"patient": patient["id"], "booking": booking, "held": phone.book(child["id"], ward)["id"],
+                "bill": bills[1]["bill_no"], "open": phone.order(patient["id"], open_)["id"], "order": order,
+                "charge": phone.charge_order(order)["charges"][0]["id"], "payment": receipt["id"],
+                "invoice": receipt["invoices"][0]["id"]}}
 
 
 def state(owner: Owner) -> list[Any]:
     """Everything of the owner's."""
-    return [owner["phone"].call("GET", path) for path in (
-        "account/me", "account/patients", "account/consents", "booking/bookings", "booking/doctors/seen")]
+    phone, ids = owner["phone"], owner["ids"]
+    return [*(phone.call("GET", path) for path in (
+        "account/me", "account/patients", "account/consents", "booking/bookings", "booking/doctors/seen",
+        "checkin/bookings", "billing/payments", "invoice/invoices", f"billing/orders/{ids['order']}",
+        f"billing/orders/{ids['open']}")), phone.bills(ids["patient"])]
 
 
 def test_every_route_is_public_on_purpose_or_has_a_case() -> None:
     assert {str(door) for door in DOORS if door.route.public} == PUBLIC
     assert {str(door) for door in PRIVATE} == set(CASES)
-    assert len(APIS) == 3
+    assert len(APIS) == 7
 
 
 @pytest.mark.parametrize("door", PRIVATE, ids=named)
@@ -98,7 +138,7 @@ def test_another_account_neither_sees_nor_touches_what_is_mine(guest: Phone, own
     assert status == expected
     if status == 404:
         assert set(content) == {"error"}
-        assert content["error"]["code"] in ("patient_not_found", "booking_not_found")
+        assert content["error"]["code"] in NOT_FOUND
     shown = str(content)
     assert [one for one in owner["ids"].values() if one in shown] == []
     assert owner["phone"].number not in shown

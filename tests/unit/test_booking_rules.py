@@ -108,7 +108,7 @@ def test_what_is_in_the_table_may_move_and_every_other_move_raises(table: str, b
 
 
 @pytest.mark.parametrize(("table", "terminal"), [
-    ("booking", {"REJECTED", "CANCELLED"}), ("payment", {"PAID"}), ("refund", {"SUCCEEDED"})])
+    ("booking", {"REJECTED", "CANCELLED"}), ("payment", {"PAID"}), ("refund", {"SUCCEEDED", "GIVEN_UP"})])
 def test_terminal_states_never_go_back(table: str, terminal: set[str]) -> None:
     moves = TABLES[table]
     assert {state for state, targets in moves.items() if not targets} == terminal
@@ -129,3 +129,25 @@ def test_only_money_due_now_needs_payment() -> None:
             cast(Any, SimpleNamespace(payment_policy=policy, fee_fen=fee_fen)))
 
     assert [booking("AT_BOOKING", 1), booking("AT_BOOKING", 0), booking("AT_CHECKIN", 1)] == [True, False, False]
+
+
+# -- check-in ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("now", "code"), [
+    (beijing(25, 11, 29, 59), "checkin_too_early"), (beijing(25, 11, 30), None), (beijing(25, 16, 59, 59), None),
+    (beijing(25, 17), "session_over"), (beijing(26, 0), "session_over"), (beijing(24, 14), "checkin_too_early")])
+def test_check_in_is_open_from_its_minute_until_the_session_ends(now: datetime, code: str | None) -> None:
+    opens, closes = rules.checkin_window(beijing(25, 13, 30), beijing(25, 17), Policy())
+    refusal = rules.checkin_refusal(now, opens, closes)
+    assert (refusal[0] if refusal else None) == code
+
+
+@pytest.mark.parametrize(("minutes", "opens"), [(0, beijing(25, 8)), (30, beijing(25, 7, 30)), (1440, beijing(24, 8))])
+def test_check_in_opens_some_minutes_before_the_session(minutes: int, opens: datetime) -> None:
+    assert rules.checkin_window(beijing(25, 8), beijing(25, 12), Policy(checkin_opens_minutes=minutes)) == (
+        opens, beijing(25, 12))
+
+
+def test_who_is_too_early_hears_the_hospital_s_time() -> None:
+    utc = datetime.fromisoformat("2026-11-24T22:00:00+00:00")
+    refusal = rules.checkin_refusal(utc - timedelta(seconds=1), utc, beijing(25, 12))
+    assert refusal == ("checkin_too_early", "尚未到取号时间，请于11月25日06:00后取号。")

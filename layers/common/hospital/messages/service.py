@@ -30,7 +30,8 @@ PATIENT_UNBOUND = "patient_unbound"
 # What the client asks consent for in one tap (WeChat allows three).
 SCENES = {"booking": [BOOKING_CONFIRMED, BOOKING_CANCELLED, BOOKING_FAILED],
           "checkin": [CHECKED_IN, REFUNDED],
-          "billing": [CHARGES_PAID, REFUNDED, BILL_CREATED],
+          "billing": [CHARGES_PAID, CHARGES_FAILED, BILL_CREATED],
+          "refunds": [REFUNDED, CHARGES_FAILED],
           "patients": [PATIENT_BOUND, PATIENT_UNBOUND]}
 
 
