@@ -17,7 +17,8 @@ from sandbox.phone import Control, Phone, Refused
 from scripts import books, local_db
 
 CROWD = 32
-DAY = "2026-11-26"
+DAY, TODAY = "2026-11-26", "2026-11-23"
+PATIENCE = 90  # seconds that a crowd may take on a busy machine
 HOT, MANY = 5, 4  # places of the hot session; sessions of as many places each
 
 
@@ -48,11 +49,11 @@ class Ground:
         """The one number that a statement gives."""
         return int(self.sql(statement, args)[0][0] or 0)
 
-    def differences(self, booking_ids: Sequence[str]) -> list[str]:
-        """Where the books do not agree about these registrations, or leave one hanging."""
-        mine = set(booking_ids) | {row[0] for one in booking_ids for row in self.sql(
+    def differences(self, subject_ids: Sequence[str]) -> list[str]:
+        """Where the books do not agree about these registrations and orders, or leave one hanging."""
+        mine = set(subject_ids) | {row[0] for one in subject_ids for row in self.sql(
             "SELECT b.slot_id FROM bookings b WHERE b.id = %s UNION SELECT p.id FROM payments p "
-            "WHERE p.subject_id = %s", (one, one))}
+            "WHERE p.subject_id = %s UNION SELECT c.id FROM charges c WHERE c.order_id = %s", (one, one, one))}
         report = books.compare(self.control, *self._where)
         return [one for one in report.differences + report.pending if any(name in one for name in mine)]
 
@@ -83,32 +84,63 @@ class Ground:
         return self._session(600)
 
     @cached_property
+    def today(self) -> dict[str, Any]:
+        """One session of this morning, with places for everybody."""
+        return self._session(100, TODAY)
+
+    @cached_property
     def doctors(self) -> list[dict[str, Any]]:
         """Sessions of different doctors on one day, with places enough."""
         shown = Phone(self.control).call("GET", "booking/sessions", params={"day": "2026-11-27"})["sessions"]
         apart = {one["doctor_id"]: one for one in shown if one["free"] >= 4 and one["state"] == "OPEN"}
         return list(apart.values())[:12]
 
-    def _session(self, places: int) -> dict[str, Any]:
+    def _session(self, places: int, day: str = DAY) -> dict[str, Any]:
         department = self.control("GET", "/his/departments")["departments"][0]["code"]
-        made = self.control("POST", "/his/schedules", date=DAY, period="MORNING", kind="EXPERT", fee_fen=2500,
+        made = self.control("POST", "/his/schedules", date=day, period="MORNING", kind="EXPERT", fee_fen=2500,
                             slots=places, doctor="new", department_code=department)
         self.control.operate("schedules.sync", schedule=made["code"])
         return {"id": self.sql("SELECT id FROM schedules WHERE his_code = %s", (made["code"],))[0][0],
                 "fee_fen": 2500, "places": places}
 
+    # -- bills --------------------------------------------------------------------------------------
+    def bill(self, member: Member, *prices_fen: int) -> dict[str, Any]:
+        """One more bill of a member's patient, with an item for each price, as a phone shows it."""
+        code = self.sql("SELECT his_code FROM patients WHERE id = %s", (member.patient_id,))[0][0]
+        made: dict[str, Any] = self.control("POST", "/his/bills", patient_code=code, kind="LABORATORY", items=[
+            {"name": "化验", "unit_price_fen": price} for price in prices_fen])
+        return made
+
+    def charges(self, order_id: str) -> list[dict[str, str]]:
+        """The charges of an order in the order of their bills: ``id``, ``bill_no``, ``trade_no``, ``state``."""
+        return [dict(zip(("id", "bill_no", "trade_no", "state"), row, strict=True)) for row in self.sql(
+            "SELECT id, bill_no, trade_no, state FROM charges WHERE order_id = %s ORDER BY bill_no", (order_id,))]
+
+    def steps(self, charge_id: str, step: str) -> int:
+        """How often a charge took a step (``SETTLED>CANCELLING``)."""
+        source, _, target = step.partition(">")
+        return self.count("SELECT COUNT(*) FROM charge_history WHERE charge_id = %s AND from_state = %s "
+                          "AND to_state = %s", (charge_id, source, target))
+
     # -- what is left to do -------------------------------------------------------------------------
     def work(self, seconds: float = 0) -> None:
         """Let time pass and everything due be done."""
-        self.control.settle()
+        self.control.settle(PATIENCE)
         if seconds:
             self.control.advance(seconds)
-        self.control.work()
+        for function in ("worker", "refund"):
+            answer = self.fire(function)
+            assert "error" not in answer, f"{function}: {answer['error']}"
+        self.control.settle(PATIENCE)
 
     def finish(self) -> None:
         """Long enough for every hold to end, every question to be asked, every refund to arrive."""
         for seconds in (0, 15, 35, 20 * 60, 120):
             self.work(seconds)
+
+    def fire(self, function: str = "worker", timer: str = "every-minute") -> Any:
+        """A timer goes off; what the function said."""
+        return self.control("POST", f"/scf/timers/{function}/{timer}/fire")
 
     def give_up(self, held: list[tuple[Phone, str]]) -> None:
         """Held places go back on sale."""
@@ -125,6 +157,14 @@ def clients(phone: Phone, number: int) -> list[Phone]:
         one._http = requests.Session()
         found.append(one)
     return found
+
+
+def later(phone: Phone, looks: int, action: Callable[[], Any]) -> Any:
+    """Do it after some looks at one's payments: what takes one request would always come before what takes several."""
+    one = clients(phone, 1)[0]
+    for _ in range(looks):
+        one.payments()
+    return action()
 
 
 def together(actions: Sequence[Callable[[], Any]]) -> list[Any]:

@@ -130,9 +130,10 @@ def _settle_in_his(charge: Charge, payment: Payment) -> his.Trade:
 def _record_settled(db: Database, charge: Charge, trade: his.Trade, now: datetime) -> None:
     with db.transaction() as tx:
         order = store.order(tx, charge.order_id, lock=True)
-        current = store.charge(tx, charge.id, lock=True)
+        charges = store.charges(tx, charge.order_id, lock=True)  # before the payment, as cancel does
         payment = payment_store.of_subject(tx, OUTPATIENT, charge.order_id, lock=True)
-        assert order is not None and current is not None and payment is not None
+        current = next(one for one in charges if one.id == charge.id)
+        assert order is not None and payment is not None
         if current.state != "SETTLING":
             return
         store.move_charge(tx, current, "SETTLED", now, settlement_no=(trade.settlement_no or "")[:64],

@@ -104,6 +104,8 @@ def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> Ch
     with db.transaction() as tx:
         current = store.booking(tx, booking.id, lock=True)
         assert current is not None
+        if current.state == "CHECKED_IN":  # on another phone, meanwhile
+            return None
         if current.state != "CONFIRMED":
             raise Conflict("该挂号当前不能取号，请刷新后重试。", code="not_confirmed")
         other = checkin_store.live(tx, booking.id)

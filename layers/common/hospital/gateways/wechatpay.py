@@ -8,6 +8,7 @@ bad signature as None or a bare Exception.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
 TIMEOUT = (2.0, 6.0)  # seconds to connect, to read
+_building = threading.Lock()
 FRESH = 300  # seconds a notice's timestamp may differ
 UNKNOWN_ORDER = {"ORDER_NOT_EXIST", "ORDERNOTEXIST", "RESOURCE_NOT_EXISTS"}
 BUSY_CODES = {"SYSTEM_ERROR", "SYSTEMERROR", "BANK_ERROR"}  # "try again with the same number": unknown
@@ -222,8 +224,13 @@ def _call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[st
     raise Rejected(code, str(answer.get("message", "")))
 
 
-@lru_cache(maxsize=1)
 def _core() -> Core:
+    with _building:  # a cold instance's threads would each load the private key
+        return _built()
+
+
+@lru_cache(maxsize=1)
+def _built() -> Core:
     from wechatpayv3.core import Core
 
     settings = config()

@@ -93,6 +93,7 @@ def issue(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
                 return None
         issued = ebill.issue(document)
     with db.transaction() as tx:
+        settlement_store.by_id(tx, invoice.settlement_id, lock=True)  # first, as in adjust
         current = store.by_id(tx, invoice.id, lock=True)
         if current is None or current.state != "ORDERED":
             return None
@@ -149,6 +150,7 @@ def write_off(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | No
         red = ebill.write_off(invoice.batch_code, invoice.number, reason=WRITE_OFF_REASON, operator=OPERATOR,
                               at=invoice.write_off_at)
     with db.transaction() as tx:
+        settlement_store.by_id(tx, invoice.settlement_id, lock=True)  # first, as in adjust
         current = store.by_id(tx, invoice.id, lock=True)
         if current is None or current.state != "WRITING_OFF":
             return None
