@@ -100,16 +100,23 @@ def test_an_e_bill_that_the_list_leaves_out_is_settled_by_asking(today: Day, pat
     assert today.lines(number) == {}
 
 
-def test_an_e_bill_turned_to_paper_is_reversed_by_the_desk(today: Day, patient_of: Care) -> None:
+def test_the_reversal_of_an_e_bill_turned_to_paper_is_the_desks(today: Day, patient_of: Care) -> None:
     care = patient_of
     charge = care.one_paid()
     [invoice] = care.phone.invoices()
-    at_desk = f"/ebill/bills/{invoice['batch_code']}/{invoice['number']}"
-    care.control("POST", f"{at_desk}/turn-paper")
-    care.control.fault("ebill", "states", "error")
+    platform(today, down=True)
     care.refund(charge)
+    care.control.settle()
+    care.control.advance(20)
+    care.control.work()
+    care.control("POST", f"/ebill/bills/{invoice['batch_code']}/{invoice['number']}/turn-paper")
+    platform(today, down=False)
+    today.close()
+    assert today.lines(bus_no(care)) == {("EBILL", "RED"): ("LATE", "WAITS", False)}
     care.work()
     assert care.invoices() == [("ON_PAPER", 2500)]
-    today.close()
-    assert today.lines(bus_no(care)) == {}, "it was issued, and that stands"
-    assert today.sums()["EBILL", "INVOICE", "AGREED"] == (1, 2500, 2500)
+    today.close(2)
+    assert today.lines(bus_no(care)) == {("EBILL", "RED"): ("LATE", "NONE", True)}
+    today.again()
+    assert today.lines(bus_no(care)) == {}
+    assert today.sums()["EBILL", "INVOICE", "AGREED"] == (1, 2500, 2500), "it was issued, and that stands"

@@ -223,7 +223,7 @@ def test_a_payment_just_before_midnight_and_its_refund_after_it_agree_each_on_it
     care.phone.sign_in()
     number = care.bill()
     assert care.order_bills(number)
-    today.at("23:59:58")
+    today.at("23:59:52")  # a slow machine needs a moment
     care.pay()
     paid = number_at_wechat(care)
     today.at("00:00:30", 1)

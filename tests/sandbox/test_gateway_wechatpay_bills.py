@@ -69,10 +69,10 @@ def pay(monkeypatch: pytest.MonkeyPatch) -> Iterator[WeChatPay]:
         wechatpay_base=system.address, wechat_app_id="wx-app", wechatpay_merchant_id="1900000001",
         wechatpay_cert_serial="5157F09E", wechatpay_private_key_secret="private", wechatpay_public_key_secret="public",
         wechatpay_api_v3_key_secret="key", wechatpay_public_key_id=KEY_ID, notify_base="http://127.0.0.1:9"))
-    wechatpay._core.cache_clear()
+    wechatpay._built.cache_clear()
     yield system
     system.stop()
-    wechatpay._core.cache_clear()
+    wechatpay._built.cache_clear()
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ NONE = "NONE"  # nothing is to be done
 RECORDED = "RECORDED"  # asked the other side, and booked what it said
 QUERIED = "QUERIED"  # asked the other side, and it knows the movement: its list should bring it on another day
 ASKED_AGAIN = "ASKED_AGAIN"  # our own step that was under way is tried at once
-WAITS = "WAITS"  # the other side did not answer, or there are too many: looked at again the next day
+WAITS = "WAITS"  # no answer, too many, or our own step is under way: looked at again on the next day's statement
 TASK = "TASK"  # on staff's list
 
 ORDER = "商户订单号"  # what a detail begins with when the line's order is known: the number follows, then a space

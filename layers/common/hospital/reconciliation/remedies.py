@@ -29,6 +29,7 @@ from hospital.reconciliation.model import (
     LATE,
     NONE,
     ORDER,
+    OURS_ONLY,
     QUERIED,
     RECORDED,
     TASK,
@@ -42,6 +43,8 @@ from hospital.reconciliation.sources import PROCESSING
 
 QUESTIONS = 300  # that one statement may ask others, lists aside
 SILENT = 3  # who did not answer so often is not asked again by this statement
+# What the platform was to make and never will.
+_DROPPED = {("INVOICE", "VOID"): "已作废，未开具", ("RED", "ON_PAPER"): "已换开纸质票据，由窗口冲红"}
 T = TypeVar("T")
 
 
@@ -68,7 +71,7 @@ def look(db: Database, day: date, one: Difference, now: datetime, patience: Pati
     """Look into a difference of ``day`` and do what can be done by itself."""
     if one.state == AMOUNT_DIFFERS:
         return _task(one, "金额不一致")
-    return _elsewhere(db, day, one, day) or _act(db, day, one, now, patience)
+    return _elsewhere(db, day, one, day) or _act(db, day, one, day, now, patience)
 
 
 def look_again(db: Database, line: Line, on: date, now: datetime, patience: Patience) -> Finding:
@@ -78,7 +81,10 @@ def look_again(db: Database, line: Line, on: date, now: datetime, patience: Pati
     if found is not None and found.settled_on:
         return found
     if line.action == WAITS:
-        finding = found or _act(db, line.day, line.difference, now, patience)
+        finding = found or _act(db, line.day, line.difference, on, now, patience)
+    elif line.source == EBILL and line.difference.state == OURS_ONLY:
+        asked = _act(db, line.day, line.difference, on, now, patience)
+        finding = asked if asked.settled_on else finding
     if rules.overdue(line.day, on) and finding.action != TASK and not finding.settled_on:
         return Finding(finding.state, TASK, finding.detail)
     return finding
@@ -104,32 +110,34 @@ def _elsewhere(db: Database, day: date, one: Difference, on: date) -> Finding | 
 
 
 # -- remedies ---------------------------------------------------------------------------------------
-def _act(db: Database, day: date, one: Difference, now: datetime, patience: Patience) -> Finding:
+def _act(db: Database, day: date, one: Difference, on: date, now: datetime, patience: Patience) -> Finding:
     try:
         if one.source == DESK:
             return _task(one, "窗口退费一方记为成功，另一方没有")
         if one.source == HIS:
             return _push_step(db, one, now) if one.state == THEIRS_ONLY else _ask_his(one, patience)
         if one.source == EBILL:
-            return _push_invoice(db, one, now) if one.state == THEIRS_ONLY else _ask_ebill(db, one, patience)
+            if one.state == THEIRS_ONLY:
+                return _push_invoice(db, one, now)
+            return _ask_ebill(db, day, one, on, patience)
         if one.state != THEIRS_ONLY:
             return _ask_wechat(db, one, patience)
         if one.movement == "CAPTURE":
-            return _record_capture(db, day, one, now, patience)
-        return _record_refund(db, day, one, now, patience)
+            return _record_capture(db, day, one, on, now, patience)
+        return _record_refund(db, day, one, on, now, patience)
     except (Unanswered, Rejected) as silence:
         return Finding(one.state, WAITS, _detail(one, f"对方未答复（{silence.reason}）"))
 
 
-def _record_capture(db: Database, day: date, one: Difference, now: datetime, patience: Patience) -> Finding:
+def _record_capture(db: Database, day: date, one: Difference, on: date, now: datetime, patience: Patience) -> Finding:
     payment = payment_store.of_trade(db, one.note)
     if payment is None or payment.state == "PAID":
         return _task(one, "微信有收款，系统无此订单" if payment is None else "该订单已由另一笔支付付清")
     state = patience.ask("wechatpay", lambda: payments.ask(db, payment, now))
-    return _elsewhere(db, day, one, day) or _task(one, f"微信查询结果为{state}，与账单不符")
+    return _elsewhere(db, day, one, on) or _task(one, f"微信查询结果为{state}，与账单不符")
 
 
-def _record_refund(db: Database, day: date, one: Difference, now: datetime, patience: Patience) -> Finding:
+def _record_refund(db: Database, day: date, one: Difference, on: date, now: datetime, patience: Patience) -> Finding:
     refund = payment_store.refund_of_number(db, one.number)
     if refund is None or refund.state == "SUCCEEDED":
         return _task(one, "微信有退款，系统无此退款单")
@@ -141,7 +149,7 @@ def _record_refund(db: Database, day: date, one: Difference, now: datetime, pati
     refunds.record(db, answer, now)
     if answer.state == PROCESSING:
         return Finding(LATE, QUERIED, "微信退款处理中")
-    return _elsewhere(db, day, one, day) or _task(one, f"微信查询结果为{answer.state}，与账单不符")
+    return _elsewhere(db, day, one, on) or _task(one, f"微信查询结果为{answer.state}，与账单不符")
 
 
 def _ask_wechat(db: Database, one: Difference, patience: Patience) -> Finding:
@@ -178,8 +186,7 @@ def _ask_his(one: Difference, patience: Patience) -> Finding:
 def _push_invoice(db: Database, one: Difference, now: datetime) -> Finding:
     invoice_id = one.number.removeprefix(store.OUR_BILLS)
     invoice = store.invoice(db, invoice_id)
-    step = ("INVOICE", "ORDERED") if one.movement == "INVOICE" else ("RED", "WRITING_OFF")
-    if invoice is None or (one.movement, invoice["state"]) != step:
+    if invoice is None or invoice["state"] != store.UNDER_WAY[one.movement]:
         return _task(one, "票据平台已开，系统没有进行中的开票")
     with db.transaction() as tx:
         if one.movement == "INVOICE":
@@ -189,12 +196,20 @@ def _push_invoice(db: Database, one: Difference, now: datetime) -> Finding:
     return Finding(one.state, ASKED_AGAIN, "我方处理中，已催办")
 
 
-def _ask_ebill(db: Database, one: Difference, patience: Patience) -> Finding:
+def _ask_ebill(db: Database, day: date, one: Difference, on: date, patience: Patience) -> Finding:
+    """The platform lists by the day of the business: what it made after it was asked for its list comes on no other."""
     invoice = store.invoice(db, one.number.removeprefix(store.OUR_BILLS))
-    bus_type = ebill.REGISTRATION if invoice and invoice["kind"] == REGISTRATION else ebill.OUTPATIENT
+    if invoice is None:
+        return _task(one, "票据平台清单没有，系统也无此票据")
+    if (one.movement, invoice["state"]) in _DROPPED:
+        return Finding(LATE, NONE, _DROPPED[one.movement, invoice["state"]], on)
+    bus_type = ebill.REGISTRATION if invoice["kind"] == REGISTRATION else ebill.OUTPATIENT
     bill = patience.ask("ebill", lambda: ebill.state_of(one.number, bus_type))
-    known = bill is not None and (one.movement == "INVOICE" or bill.written_off)
-    return _known(one) if known else _task(one, "票据平台清单没有，查询也不符")
+    if bill is not None and (one.movement == "INVOICE" or bill.written_off):
+        return Finding(LATE, QUERIED, "票据平台查询有此票据", on if on > day else None)
+    if invoice["state"] == store.UNDER_WAY[one.movement]:
+        return Finding(LATE, WAITS, "开具中" if one.movement == "INVOICE" else "冲红中")
+    return _task(one, "票据平台清单没有，查询也不符")
 
 
 def _known(one: Difference) -> Finding:

@@ -26,8 +26,9 @@ STATE_NAMES = {"AGREED": "一致", "OURS_ONLY": "仅我方有", "THEIRS_ONLY": "
 ACTION_NAMES = {"NONE": "无需处理", "RECORDED": "已补记", "QUERIED": "已查询确认", "ASKED_AGAIN": "已催办",
                 "WAITS": "待再次核对", "TASK": "转人工"}
 SUM_HEADS = {"来源": 16, "类别": 20, "状态": 12, "笔数": 10, "我方金额(元)": 16, "对方金额(元)": 16}  # name: width
-LINE_HEADS = {"来源": 16, "类别": 12, "单号": 44, "状态": 12, "我方金额(元)": 14, "对方金额(元)": 14, "处理": 14,
+LINE_HEADS = {"来源": 16, "类别": 12, "单号": 62, "状态": 12, "我方金额(元)": 14, "对方金额(元)": 14, "处理": 14,
               "说明": 60, "已平日期": 12}
+NUMBER_HEADS = {"笔数", "我方金额(元)", "对方金额(元)", "已平日期"}
 
 
 def write(file: IO[bytes], day: date, now: datetime, sums: list[Row], open_count: int, lines: Iterator[Line]) -> None:
@@ -39,12 +40,13 @@ def write(file: IO[bytes], day: date, now: datetime, sums: list[Row], open_count
     page.append([_bold(page, f"{day} 对账单")])
     page.append([f"生成时间：{now.astimezone(BEIJING):%Y-%m-%d %H:%M}"])
     page.append([_bold(page, f"结论：{_conclusion(sums, open_count)}")])
-    page.append([_bold(page, name) for name in SUM_HEADS])
+    page.append(_heads(page, SUM_HEADS))
     for row in sums:
         page.append([SOURCE_NAMES[row["source"]], MOVEMENT_NAMES[row["movement"]], STATE_NAMES[row["state"]],
                      row["line_count"], _yuan(page, row["ours_fen"]), _yuan(page, row["theirs_fen"])])
     page = _page(book, "差异明细", LINE_HEADS, frozen=2)
-    page.append([_bold(page, name) for name in LINE_HEADS])
+    page.append(_heads(page, LINE_HEADS))
+    number = -1
     for number, line in enumerate(lines):
         if number == MOST_LINES:
             page.append([_bold(page, f"仅列出前{MOST_LINES}条，其余请在系统中查询")])
@@ -52,6 +54,8 @@ def write(file: IO[bytes], day: date, now: datetime, sums: list[Row], open_count
         page.append([SOURCE_NAMES[line.source], MOVEMENT_NAMES[line.movement], _text(page, line.number),
                      STATE_NAMES[line.state], _yuan(page, line.ours_fen), _yuan(page, line.theirs_fen),
                      ACTION_NAMES[line.action], _text(page, line.detail), line.settled_on])
+    if number < 0:
+        page.append(["无差异"])
     book.save(file)
 
 
@@ -72,6 +76,17 @@ def _page(book: Any, title: str, heads: dict[str, int], frozen: int) -> WriteOnl
     page.sheet_properties.pageSetUpPr.fitToPage = True
     page.page_setup.fitToHeight = 0  # one page wide, as long as it is
     return page
+
+
+def _heads(page: WriteOnlyWorksheet, names: dict[str, int]) -> list[Any]:
+    """A row of heads, those of numbers above their numbers' right end."""
+    from openpyxl.styles import Alignment
+
+    heads = [_bold(page, name) for name in names]
+    for head in heads:
+        if head.value in NUMBER_HEADS:
+            head.alignment = Alignment(horizontal="right")
+    return heads
 
 
 def _bold(page: WriteOnlyWorksheet, text: str) -> Any:

@@ -13,6 +13,7 @@ from hospital.reconciliation.model import (
     DONE,
     EBILL,
     MOVEMENTS,
+    OTHER,
     SOURCES,
     TASK,
     WAITING,
@@ -28,8 +29,9 @@ PAGE = 5000
 OUR_BILLS = bus_no("")  # what our numbers at the e-bill platform begin with
 LEASE = timedelta(minutes=30)  # longer than a statement may take; then another run may take it over
 
-# Invoices that the platform must list, and those whose red one it must list too.
-_LISTED = {"INVOICE": ("ISSUED", "WRITING_OFF", "WRITTEN_OFF"), "RED": ("WRITTEN_OFF",)}
+# Invoices that the platform has, and those whose red one it has too; then those it is still to make.
+_MADE = {"INVOICE": ("ISSUED", "WRITING_OFF", "WRITTEN_OFF", "ON_PAPER"), "RED": ("WRITTEN_OFF",)}
+UNDER_WAY = {"INVOICE": "ORDERED", "RED": "WRITING_OFF"}
 
 
 # -- our side ---------------------------------------------------------------------------------------
@@ -71,9 +73,12 @@ def desk_refunds(db: Database, day: date) -> Iterator[tuple[str, int]]:
 
 
 def invoices(db: Database, first: datetime, last: datetime) -> Iterator[tuple[str, str, int]]:
-    """Movement, id and fen of what was issued and written off between two moments, in the order of time."""
+    """Movement, id and fen of what was issued and written off between two moments, in the order of time.
+
+    What the platform is still to make is among them: it will list it on the day of the business.
+    """
     for movement, column, sign in (("INVOICE", "bus_at", 1), ("RED", "write_off_at", -1)):
-        listed = _LISTED[movement]
+        listed = (*_MADE[movement], UNDER_WAY[movement])
         since, after = first, ""
         while True:
             page = db.tuples(f"SELECT id, amount_fen, {column} FROM invoices WHERE {column} >= %s AND {column} <= %s "
@@ -93,7 +98,7 @@ def ours_of(db: Database, source: str, movement: str, number: str) -> tuple[int,
                        "AND state = 'SUCCEEDED' AND reported_at IS NOT NULL AND begun_on IS NOT NULL", (number,))
     elif source == EBILL:
         bill = invoice(db, number.removeprefix(OUR_BILLS))
-        if bill is None or bill["state"] not in _LISTED[movement]:
+        if bill is None or bill["state"] not in _MADE[movement]:
             return None
         sign, at = (1, bill["bus_at"]) if movement == "INVOICE" else (-1, bill["write_off_at"])
         return sign * int(bill["amount_fen"]), hospital_day(at)
@@ -242,9 +247,11 @@ def note_finding(tx: Transaction, line: Line, finding: Finding) -> None:
 
 
 def sums(db: Database, day: date) -> list[Row]:
-    """The statement's sums, in order."""
-    return db.all("SELECT source, movement, state, line_count, ours_fen, theirs_fen FROM statement_sums "
-                  "WHERE day = %s ORDER BY source, movement, state", (day,))
+    """The statement's sums, in the order of ``MOVEMENTS``; what agrees comes first, what is not compared last."""
+    found = db.all("SELECT source, movement, state, line_count, ours_fen, theirs_fen FROM statement_sums "
+                   "WHERE day = %s", (day,))
+    return sorted(found, key=lambda one: (SOURCES.index(one["source"]),
+                                          (*MOVEMENTS[one["source"]], OTHER).index(one["movement"]), one["state"]))
 
 
 def open_count(db: Database, day: date) -> int:
