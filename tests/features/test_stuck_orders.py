@@ -38,7 +38,8 @@ def sweep(one: Registration, seconds: float = OVERDUE) -> int:
 
 
 def asleep(one: Registration) -> None:
-    """Nobody can be woken: arrows wait for the timer."""
+    """Nobody is at work, and nobody can be woken: arrows wait for the timer."""
+    one.control.settle()
     one.control.fault("cloud", "invoke", "error", times=-1)
 
 
