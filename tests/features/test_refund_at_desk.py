@@ -213,6 +213,40 @@ def test_a_patient_who_cancels_while_the_desk_gives_back_gets_the_fee_once(regis
     registered.agree()
 
 
+def test_a_fee_that_the_desk_gives_back_while_the_his_is_silent_about_our_cancel_goes_back_once(
+        registered: Registration) -> None:
+    registered.control.fault("his", "cancel_registration", "error", times=-1)
+    registered.cancel()
+    registered.control.settle()
+    assert registered.state == "CANCELLING"
+    number = desk_refund(registered)  # ends it in the HIS: the trade check now says CANCELLED, and not by us
+    registered.work(until=lambda: registered.state == "CANCELLED")
+    registered.control("DELETE", "/faults")
+    registered.work()
+    assert (registered.state, registered.shown()["reason"]) == ("CANCELLED", "REFUNDED_AT_DESK")
+    assert [one["amount_fen"] for one in registered.order()["refunds"]] == [2500]
+    assert ours(registered, number) == ("SUCCEEDED", "", 2500, True)
+    registered.agree()
+
+
+def test_a_fee_given_back_at_the_desk_before_we_heard_that_it_was_firm_goes_back_once(
+        control: Control, sql: Sql, mysql: str, database_name: str, new_session: Callable[..., Any]) -> None:
+    one = Registration(control, sql, new_session(), (mysql, database_name))
+    control.fault("his", "confirm_registration", "cut_after")
+    control.fault("his", "check_trade", "error", times=-1)
+    one.held_and_paid()
+    control.settle()
+    assert (one.state, one.his()["state"]) == ("CONFIRMING", "CONFIRMED")
+    number = desk_refund(one)
+    control("DELETE", "/faults")
+    one.work()
+    assert (one.state, one.shown()["reason"]) == ("CANCELLED", "REFUNDED_AT_DESK")
+    assert [refund["amount_fen"] for refund in one.order()["refunds"]] == [2500]
+    assert ours(one, number) == ("SUCCEEDED", "", 2500, True)
+    assert one.phone.inbox("挂号成功通知") == []
+    one.agree()
+
+
 def test_a_patient_who_gives_a_bill_back_while_the_desk_does_gets_the_money_once(care: Care) -> None:
     charge = care.one_paid()
     care.control.fault("his", "cancel_charge", "cut_before")
