@@ -41,7 +41,7 @@ WITHOUT: list[tuple[str, str, str, int]] = [
     ("billing/store.py", "SELECT * FROM charges WHERE id = %s{' FOR UPDATE' if lock else ''}",
      "SELECT * FROM charges WHERE id = %s", 1),
     ("billing/store.py", "ORDER BY bill_no{' FOR UPDATE' if lock else ''}", "ORDER BY bill_no", 1),
-    ("billing/jobs.py", "if payment is not None and not payments.stop(db, payment, now):", "if False:", 1),
+    ("billing/jobs.py", "if not payments.stop(db, payment, now):", "if False:", 1),
     ("billing/jobs.py", 'if payment is not None and payment.state != "CLOSED":', "if False:", 1),
     ("billing/jobs.py", 'elif order.state == "RELEASED":', "elif False:", 1),
     # money goes back only when its number is dead in the HIS

@@ -37,10 +37,11 @@ def expire(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     if order.expires_at > now:
         return outbox.Again(order.expires_at - now)
     payment = payment_store.of_subject(db, OUTPATIENT, order.id)
-    if payment is not None and not payments.stop(db, payment, now):
-        return None  # paid after all: outpatient.paid goes on from here
-    for charge in store.charges(db, order.id):  # first there, or a new order meets this one's locks
-        his_billing.unlock_charge(charge.trade_no)
+    if payment is not None:  # without one it may be being opened now: its numbers must not be killed before we look
+        if not payments.stop(db, payment, now):
+            return None  # paid after all: outpatient.paid goes on from here
+        for charge in store.charges(db, order.id):  # first there, or a new order meets this one's locks
+            his_billing.unlock_charge(charge.trade_no)
     with db.transaction() as tx:
         current = store.order(tx, order.id, lock=True)
         if current is None or current.state not in ("OPEN", "AWAITING_PAYMENT"):
