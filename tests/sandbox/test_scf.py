@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 import time
@@ -71,13 +72,13 @@ PLAIN = """#!/bin/bash
 exec /var/lang/python310/bin/python3.10 server.py 0.0.0.0:9000
 """
 PLAIN_SERVER = """
-import sys, time
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
-        if self.path == "/slow":
-            time.sleep(0.6)
+        if self.path.startswith("/slow?"):
+            open(self.path.partition("=")[2]).read()  # until who opened the other end closes it
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.end_headers()
@@ -232,12 +233,14 @@ def test_web_function_that_is_too_slow_is_cut_off_and_one_that_crashed_replaced(
     assert requests.get(f"{desk.api}/door/x", timeout=20).status_code == 201
 
 
-def test_web_function_with_its_own_bootstrap_and_reserved_concurrency(desk: Desk) -> None:
+def test_web_function_with_its_own_bootstrap_and_reserved_concurrency(desk: Desk, tmp_path: Path) -> None:
     assert requests.get(f"{desk.api}/plain/x", timeout=20).text == "ok"
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
     with ThreadPoolExecutor(2) as clients:
-        slow = clients.submit(requests.get, f"{desk.api}/plain/slow", timeout=20)
-        time.sleep(0.2)
-        refused = requests.get(f"{desk.api}/plain/x", timeout=20)
+        slow = clients.submit(requests.get, f"{desk.api}/plain/slow?gate={gate}", timeout=20)
+        with gate.open("w"):  # opens once the function has the other end
+            refused = requests.get(f"{desk.api}/plain/x", timeout=20)
         assert (refused.status_code, refused.json()["statusCode"]) == (429, 432)
         assert slow.result().status_code == 200
 
