@@ -2,16 +2,17 @@
 
 from hospital.billing import events
 from hospital.billing import jobs as billing
-from hospital.booking import checkin
 from hospital.booking import jobs as booking
+from hospital.checkin import service as checkin
 from hospital.database.connection import database
 from hospital.database.outbox import work_off
 from hospital.invoices import service as invoices
 from hospital.messages import service as messages
 from hospital.payment import jobs as payment
 from hospital.runtime.events import timer_function
+from hospital.schedules import sync as schedules
 
-HANDLERS = {**booking.WORKER, **checkin.WORKER, **billing.WORKER, **events.WORKER, **payment.WORKER,
+HANDLERS = {**schedules.WORKER, **booking.WORKER, **checkin.WORKER, **billing.WORKER, **events.WORKER, **payment.WORKER,
             **invoices.WORKER, **messages.WORKER}
 
 main_handler = timer_function(lambda: work_off(database(), HANDLERS, function="worker"))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from hospital.billing.api import api as billing
 from hospital.billing.events_api import api as his_events
 from hospital.booking.api import api as booking
-from hospital.booking.checkin_api import api as checkin
+from hospital.checkin.api import api as checkin
 from hospital.invoices.api import api as invoice
 from hospital.patients.api import api as account
 from hospital.payment.api import api as pay_callback

@@ -16,7 +16,8 @@ from tests.races.ground import Ground
 # Every protection that a race shows to be needed: file, what it says, what it says without it, how often.
 WITHOUT: list[tuple[str, str, str, int]] = [
     # a place is taken only while it is free
-    ("booking/store.py", "changed_at = %s WHERE id = %s AND booking_id IS NULL ", "changed_at = %s WHERE id = %s ", 1),
+    ("schedules/store.py", "changed_at = %s WHERE id = %s AND booking_id IS NULL ", "changed_at = %s WHERE id = %s ",
+     1),
     # one at a time for a registration, an order, an account, a person
     ("booking/store.py", "SELECT * FROM bookings WHERE id = %s{' FOR UPDATE' if lock else ''}",
      "SELECT * FROM bookings WHERE id = %s", 1),
@@ -45,11 +46,11 @@ WITHOUT: list[tuple[str, str, str, int]] = [
     ("billing/jobs.py", 'if payment is not None and payment.state != "CLOSED":', "if False:", 1),
     ("billing/jobs.py", 'elif order.state == "RELEASED":', "elif False:", 1),
     # money goes back only when its number is dead in the HIS
-    ("billing/jobs.py", "    try:\n        his_billing.unlock_charge(charge.trade_no)\n    except Rejected",
+    ("billing/jobs.py", "    try:\n        his_charges.unlock(charge.trade_no)\n    except Rejected",
      "    try:\n        assert charge.id\n    except Rejected", 1),
-    ("booking/checkin.py", 'if current.state == "CANCELLING":', "if False:", 1),
+    ("checkin/service.py", 'if current.state == "CANCELLING":', "if False:", 1),
     # one at a time for a check-in, a settlement, an e-bill
-    ("booking/checkin_store.py", "SELECT * FROM checkins WHERE id = %s{' FOR UPDATE' if lock else ''}",
+    ("checkin/store.py", "SELECT * FROM checkins WHERE id = %s{' FOR UPDATE' if lock else ''}",
      "SELECT * FROM checkins WHERE id = %s", 1),
     ("payment/settlement_store.py", "SELECT * FROM settlements WHERE {where}{' FOR UPDATE' if lock else ''}",
      "SELECT * FROM settlements WHERE {where}", 1),

@@ -12,8 +12,9 @@ import pytest
 from hospital.billing import model, rules
 from hospital.billing import store as billing_store
 from hospital.billing.model import Wanted
-from hospital.booking import checkin_store
-from hospital.gateways.his_billing import Bill
+from hospital.checkin import model as checkins
+from hospital.checkin import store as checkin_store
+from hospital.gateways.his.bills import Bill
 from hospital.messages.rules import fit
 from hospital.payment.model import DeskRefund, Item, Settlement
 from hospital.payment.rules import refusal_of_desk_refund
@@ -118,7 +119,7 @@ class Recorder:
 
 TABLES: list[tuple[Mapping[str, set[str]], Any]] = [
     (model.ORDER_MOVES, billing_store.move_order), (model.CHARGE_MOVES, billing_store.move_charge),
-    (checkin_store.MOVES, checkin_store.move)]
+    (checkins.MOVES, checkin_store.move)]
 
 
 @pytest.mark.parametrize(("moves", "move"), TABLES, ids=["orders", "charges", "check-ins"])
@@ -137,7 +138,7 @@ def test_states_move_along_their_table_and_nowhere_else(moves: Mapping[str, set[
 
 def test_every_state_can_be_reached_and_money_that_was_taken_is_never_forgotten() -> None:
     for moves, begin in ((model.ORDER_MOVES, {"OPEN"}), (model.CHARGE_MOVES, {"OPEN"}),
-                         (checkin_store.MOVES, {"AWAITING_PAYMENT"})):
+                         (checkins.MOVES, {"AWAITING_PAYMENT"})):
         reached = set(begin)
         while more := {new for old in reached for new in moves[old]} - reached:
             reached |= more

@@ -11,11 +11,13 @@ from typing import Any, cast
 import pytest
 from hospital.booking import model, rules
 from hospital.booking import store as bookings
+from hospital.checkin import rules as checkin_rules
 from hospital.database.policy import Policy
 from hospital.payment import model as money
 from hospital.payment import store as payments
 from hospital.runtime.clock import BEIJING, at_hospital, hospital_day
 from hospital.runtime.errors import IllegalMove
+from hospital.schedules import rules as schedule_rules
 
 MONDAY = date(2026, 11, 23)
 
@@ -30,13 +32,13 @@ def beijing(day: int, hour: int, minute: int = 0, second: int = 0) -> datetime:
     (beijing(23, 12), Policy(days_ahead=0), MONDAY), (beijing(23, 6), Policy(days_ahead=0), date(2026, 11, 22)),
     (beijing(23, 23, 59), Policy(release_time=time(20)), date(2026, 11, 30))])
 def test_a_day_more_opens_at_the_release_time(now: datetime, policy: Policy, last: date) -> None:
-    assert rules.last_open_day(now, policy) == last
-    assert rules.is_open_day(last, now, policy) is (last >= MONDAY)
-    assert not rules.is_open_day(last + timedelta(days=1), now, policy)
+    assert schedule_rules.last_open_day(now, policy) == last
+    assert schedule_rules.is_open_day(last, now, policy) is (last >= MONDAY)
+    assert not schedule_rules.is_open_day(last + timedelta(days=1), now, policy)
 
 
 def test_yesterday_is_not_open() -> None:
-    assert not rules.is_open_day(date(2026, 11, 22), beijing(23, 12), Policy())
+    assert not schedule_rules.is_open_day(date(2026, 11, 22), beijing(23, 12), Policy())
 
 
 def test_the_day_is_the_hospitals_not_utcs() -> None:
@@ -46,7 +48,7 @@ def test_the_day_is_the_hospitals_not_utcs() -> None:
 
 
 def test_places_close_some_minutes_before_they_start() -> None:
-    assert rules.earliest_start(beijing(23, 8), Policy(same_day_closes_minutes=10)) == beijing(23, 8, 10)
+    assert schedule_rules.earliest_start(beijing(23, 8), Policy(same_day_closes_minutes=10)) == beijing(23, 8, 10)
 
 
 START = beijing(25, 8, 30)
@@ -72,10 +74,10 @@ def test_paying_takes_as_long_as_the_hold_and_never_less_than_a_moment() -> None
 
 def test_a_place_is_sold_again_at_once_or_within_the_longest_delay() -> None:
     now = beijing(23, 8)
-    assert rules.on_sale_again(now, Policy(), 0.9) is None
+    assert schedule_rules.on_sale_again(now, Policy(), 0.9) is None
     policy = Policy(resale_delay_max_seconds=600)
-    assert rules.on_sale_again(now, policy, 0.0) == now
-    assert rules.on_sale_again(now, policy, 0.5) == now + timedelta(minutes=5)
+    assert schedule_rules.on_sale_again(now, policy, 0.0) == now
+    assert schedule_rules.on_sale_again(now, policy, 0.5) == now + timedelta(minutes=5)
 
 
 # -- states -----------------------------------------------------------------------------------------
@@ -136,18 +138,18 @@ def test_only_money_due_now_needs_payment() -> None:
     (beijing(25, 11, 29, 59), "checkin_too_early"), (beijing(25, 11, 30), None), (beijing(25, 16, 59, 59), None),
     (beijing(25, 17), "session_over"), (beijing(26, 0), "session_over"), (beijing(24, 14), "checkin_too_early")])
 def test_check_in_is_open_from_its_minute_until_the_session_ends(now: datetime, code: str | None) -> None:
-    opens, closes = rules.checkin_window(beijing(25, 13, 30), beijing(25, 17), Policy())
-    refusal = rules.checkin_refusal(now, opens, closes)
+    opens, closes = checkin_rules.checkin_window(beijing(25, 13, 30), beijing(25, 17), Policy())
+    refusal = checkin_rules.checkin_refusal(now, opens, closes)
     assert (refusal[0] if refusal else None) == code
 
 
 @pytest.mark.parametrize(("minutes", "opens"), [(0, beijing(25, 8)), (30, beijing(25, 7, 30)), (1440, beijing(24, 8))])
 def test_check_in_opens_some_minutes_before_the_session(minutes: int, opens: datetime) -> None:
-    assert rules.checkin_window(beijing(25, 8), beijing(25, 12), Policy(checkin_opens_minutes=minutes)) == (
+    assert checkin_rules.checkin_window(beijing(25, 8), beijing(25, 12), Policy(checkin_opens_minutes=minutes)) == (
         opens, beijing(25, 12))
 
 
 def test_who_is_too_early_hears_the_hospital_s_time() -> None:
     utc = datetime.fromisoformat("2026-11-24T22:00:00+00:00")
-    refusal = rules.checkin_refusal(utc - timedelta(seconds=1), utc, beijing(25, 12))
+    refusal = checkin_rules.checkin_refusal(utc - timedelta(seconds=1), utc, beijing(25, 12))
     assert refusal == ("checkin_too_early", "尚未到取号时间，请于11月25日06:00后取号。")

@@ -12,7 +12,8 @@ import pytest
 from hospital.booking.jobs import RETAKEN_HOLD
 from hospital.database import outbox
 from hospital.database.policy import Policy
-from hospital.gateways import his, wechat, wechatpay
+from hospital.gateways import wechat, wechatpay
+from hospital.gateways.his import wire as his_wire
 from hospital.payment.jobs import REFUND
 from hospital.payment.model import CHARGE, PREFIXES, REGISTRATION
 from hospital.reconciliation.stuck_store import WATCHED
@@ -34,9 +35,9 @@ def test_a_place_taken_again_is_locked_for_longer_than_the_outbox_tries() -> Non
 
 
 def test_a_lease_is_longer_than_the_calls_of_one_handler() -> None:
-    slowest = max(his.CONNECT_SECONDS + his.READ_SECONDS, sum(wechat.TIMEOUT), sum(wechatpay.TIMEOUT))
+    slowest = max(his_wire.CONNECT_SECONDS + his_wire.READ_SECONDS, sum(wechat.TIMEOUT), sum(wechatpay.TIMEOUT))
     assert timedelta(seconds=4 * slowest) < outbox.LEASE
-    assert timedelta(seconds=2 * (his.CONNECT_SECONDS + his.LIST_SECONDS)) < outbox.LEASE
+    assert timedelta(seconds=2 * (his_wire.CONNECT_SECONDS + his_wire.LIST_SECONDS)) < outbox.LEASE
 
 
 def test_every_topic_has_a_handler_in_the_function_that_claims_it() -> None:

@@ -10,9 +10,11 @@ from xml.etree import ElementTree
 import pytest
 from hospital.billing.model import CHARGE_MOVES, ORDER_MOVES
 from hospital.billing.views import CHARGE_STATES, ORDER_STATES
-from hospital.booking import checkin, checkin_store, jobs, service
+from hospital.booking import jobs, service
 from hospital.booking.model import LIVE, MOVES
 from hospital.booking.views import STATES
+from hospital.checkin import model as checkins
+from hospital.checkin import service as checkin
 from hospital.invoices import store as invoices
 from hospital.payment.model import DESK_MOVES, PAYMENT_MOVES, REFUND_MOVES
 
@@ -27,7 +29,7 @@ Moves = Mapping[str, set[str]]
 # Where a table is drawn: the picture, what its ids begin with, the table.
 PICTURES: list[tuple[str, str, Moves]] = [
     ("booking-states.svg", "", MOVES), ("charge-states.svg", "order-", ORDER_MOVES),
-    ("charge-states.svg", "charge-", CHARGE_MOVES), ("outpatient-states.svg", "checkin-", checkin_store.MOVES),
+    ("charge-states.svg", "charge-", CHARGE_MOVES), ("outpatient-states.svg", "checkin-", checkins.MOVES),
     ("outpatient-states.svg", "invoice-", invoices.MOVES), ("outpatient-states.svg", "desk-", DESK_MOVES)]
 
 
@@ -90,7 +92,7 @@ def test_the_pictures_show_what_the_database_counts_as_live() -> None:
 
     assert drawn("booking-states.svg", "") == LIVE
     assert drawn("charge-states.svg", "charge-") == live_in_schema("charges", set(CHARGE_MOVES))
-    assert drawn("outpatient-states.svg", "checkin-") == live_in_schema("checkins", set(checkin_store.MOVES))
+    assert drawn("outpatient-states.svg", "checkin-") == live_in_schema("checkins", set(checkins.MOVES))
     assert drawn("outpatient-states.svg", "invoice-") == live_in_schema("invoices", set(invoices.MOVES))
 
 
@@ -101,7 +103,7 @@ def test_every_state_that_a_patient_sees_has_a_name() -> None:
 
 
 @pytest.mark.parametrize(("title", "table"), [
-    ("Registrations", MOVES), ("Check-ins", checkin_store.MOVES), ("Orders", ORDER_MOVES), ("Charges", CHARGE_MOVES),
+    ("Registrations", MOVES), ("Check-ins", checkins.MOVES), ("Orders", ORDER_MOVES), ("Charges", CHARGE_MOVES),
     ("Desk refunds", DESK_MOVES), ("E-bills", invoices.MOVES), ("Payments", PAYMENT_MOVES), ("Refunds", REFUND_MOVES)])
 def test_the_text_explains_every_move_once_and_no_other(title: str, table: Moves) -> None:
     told = list(explained(section(title)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from hospital.database.connection import Database, Row, Transaction
-from hospital.gateways.his_billing import Bill, Event
+from hospital.gateways.his.bills import Bill
+from hospital.gateways.his.events import Event
 from hospital.runtime.ids import new_id
 from hospital.security import cipher
 

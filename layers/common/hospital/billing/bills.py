@@ -8,8 +8,9 @@ from datetime import datetime
 from hospital.billing import bill_store
 from hospital.database import policy
 from hospital.database.connection import Database
-from hospital.gateways import his_billing
-from hospital.gateways.his_billing import Bill
+from hospital.gateways.his import bills as his_bills
+from hospital.gateways.his import wire as his_wire
+from hospital.gateways.his.bills import Bill
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.patients import service as patients
 from hospital.patients import store as patient_store
@@ -36,7 +37,7 @@ def unpaid(db: Database, account_id: str, patient_id: str, now: datetime) -> Sho
     """What a patient has to pay. Raises NotFound, ConsentRequired, Unavailable (no answer, and nothing known)."""
     code = act_for(db, account_id, patient_id, now)
     try:
-        return Shown(his_billing.unpaid_bills(code), True, now)
+        return Shown(his_bills.unpaid_bills(code), True, now)
     except (Unanswered, Rejected) as problem:
         log.event("his.unanswered", operation="bills", reason=problem.reason)
         known = bill_store.known_unpaid(db, code, now)
@@ -49,7 +50,7 @@ def one(db: Database, account_id: str, patient_id: str, bill_no: str, now: datet
     """One bill of a patient. Raises NotFound (also of another's), ConsentRequired, Unavailable."""
     code = act_for(db, account_id, patient_id, now)
     try:
-        bill, live, as_of = his_billing.bill(bill_no), True, now
+        bill, live, as_of = his_bills.bill(bill_no), True, now
     except Unanswered as silence:
         log.event("his.unanswered", operation="bill", reason=silence.reason)
         known = bill_store.known(db, bill_no)
@@ -68,8 +69,8 @@ def scan(db: Database, account_id: str, text: str, now: datetime) -> tuple[str, 
     ConsentRequired, Unavailable.
     """
     try:
-        code = his_billing.read_code(text)
-    except his_billing.NotGenuine as problem:
+        code = his_bills.read_code(text)
+    except his_wire.NotGenuine as problem:
         log.event("code.refused", reason=problem.reason)
         raise Invalid("该二维码不是本院处方码，或已损坏，请核对后重新扫描。", code="code_invalid",
                       fields=["code"]) from None
@@ -80,7 +81,7 @@ def scan(db: Database, account_id: str, text: str, now: datetime) -> tuple[str, 
         raise NotFound("该处方不属于您绑定的就诊人，请先添加就诊人或核对处方。", code="code_of_another")
     act_for(db, account_id, patient_id, now)
     try:
-        bill = his_billing.bill(code.bill_no)
+        bill = his_bills.bill(code.bill_no)
     except Unanswered as silence:
         log.event("his.unanswered", operation="scan", reason=silence.reason)
         raise Unavailable("医院系统繁忙，暂时无法打开该处方，请稍后重试。", code="his_unavailable") from None

@@ -8,12 +8,13 @@ from hospital.billing import bill_store
 from hospital.billing.tell import tell_new_bill
 from hospital.database import outbox
 from hospital.database.connection import Database, Duplicate
-from hospital.gateways import his_billing
+from hospital.gateways.his import bills as his_bills
+from hospital.gateways.his import events as his_events
 from hospital.patients import store as patients
 from hospital.payment import desk_refunds
 
 
-def take(db: Database, event: his_billing.Event, now: datetime) -> None:
+def take(db: Database, event: his_events.Event, now: datetime) -> None:
     """Note an event; one that came before changes nothing."""
     with db.transaction() as tx:
         try:
@@ -34,7 +35,7 @@ def read_bill(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | No
     owners = patients.accounts_of_code(db, event["patient_code"])
     if not owners:
         return None  # nobody here may see it, so nothing of it is kept
-    bill = his_billing.bill(event["bill_no"])
+    bill = his_bills.bill(event["bill_no"])
     with db.transaction() as tx:
         if bill is None or bill.patient_code != event["patient_code"]:
             bill_store.forget(tx, event["bill_no"])

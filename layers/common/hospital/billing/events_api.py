@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hospital.billing import events
 from hospital.database.connection import database
-from hospital.gateways import his_billing
+from hospital.gateways.his import events as his_events
+from hospital.gateways.his import wire as his_wire
 from hospital.runtime import log
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import Unauthorized
@@ -17,8 +18,8 @@ api = Api("his_events")
 def event(call: Call) -> None:
     """Something happened at the hospital: noted, then answered 204."""
     try:
-        told = his_billing.open_event(call.request.headers, call.raw)
-    except his_billing.NotGenuine as problem:
+        told = his_events.open_event(call.request.headers, call.raw)
+    except his_wire.NotGenuine as problem:
         log.event("event.refused", reason=problem.reason)
         raise Unauthorized("签名验证失败", code="signature_invalid") from None
     log.event("his.event", event_id=told.event_id, type=told.type)

@@ -14,7 +14,8 @@ from hospital.billing.service import release
 from hospital.billing.tell import tell_order, tell_refused
 from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Transaction
-from hospital.gateways import his, his_billing
+from hospital.gateways.his import charges as his_charges
+from hospital.gateways.his import trades as his_trades
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.payment import refunds, settlement_store, settlements
 from hospital.payment import service as payments
@@ -41,7 +42,7 @@ def expire(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         if not payments.stop(db, payment, now):
             return None  # paid after all: outpatient.paid goes on from here
         for charge in store.charges(db, order.id):  # first there, or a new order meets this one's locks
-            his_billing.unlock_charge(charge.trade_no)
+            his_charges.unlock(charge.trade_no)
     with db.transaction() as tx:
         current = store.order(tx, order.id, lock=True)
         if current is None or current.state not in ("OPEN", "AWAITING_PAYMENT"):
@@ -61,7 +62,7 @@ def unlock(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         return None
     for charge in store.charges(db, order.id):
         try:
-            his_billing.unlock_charge(charge.trade_no)
+            his_charges.unlock(charge.trade_no)
         except Rejected as refusal:
             with db.transaction() as tx:
                 tasks.add(tx, kind="charge.unlock-refused", subject_id=charge.id, detail=refusal.code, now=now)
@@ -75,7 +76,7 @@ def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     assert order is not None
     if order.state == "RELEASED":
         for charge in store.charges(db, order.id):
-            his_billing.unlock_charge(charge.trade_no)  # the numbers must be dead before the money goes back
+            his_charges.unlock(charge.trade_no)  # the numbers must be dead before the money goes back
     with db.transaction() as tx:
         order = store.order(tx, job.subject_id, lock=True)
         assert order is not None
@@ -116,19 +117,19 @@ def settle(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     return None
 
 
-def _settle_in_his(charge: Charge, payment: Payment) -> his.Trade:
+def _settle_in_his(charge: Charge, payment: Payment) -> his_trades.Trade:
     assert payment.transaction_id is not None and payment.paid_at is not None  # it is paid
     try:
-        return his_billing.settle_charge(charge.trade_no, transaction_id=payment.transaction_id,
+        return his_charges.settle(charge.trade_no, transaction_id=payment.transaction_id,
                                          paid_fen=charge.amount_fen, paid_at=payment.paid_at)
     except Unanswered:
-        trade = his.check_trade(charge.trade_no)
+        trade = his_trades.check_trade(charge.trade_no)
         if trade is not None and trade.state == "SETTLED" and trade.transaction_id == payment.transaction_id:
             return trade
         raise
 
 
-def _record_settled(db: Database, charge: Charge, trade: his.Trade, now: datetime) -> None:
+def _record_settled(db: Database, charge: Charge, trade: his_trades.Trade, now: datetime) -> None:
     with db.transaction() as tx:
         order = store.order(tx, charge.order_id, lock=True)
         charges = store.charges(tx, charge.order_id, lock=True)  # before the payment, as cancel does
@@ -160,9 +161,9 @@ def _reject(db: Database, charge: Charge, payment: Payment, code: str, now: date
     Raises Unanswered.
     """
     try:
-        his_billing.unlock_charge(charge.trade_no)
+        his_charges.unlock(charge.trade_no)
     except Rejected as refusal:
-        trade = his.check_trade(charge.trade_no)
+        trade = his_trades.check_trade(charge.trade_no)
         if trade is None or refusal.code not in ("ALREADY_SETTLED", "ALREADY_CANCELLED"):
             raise
         if trade.settled_at is not None and trade.transaction_id == payment.transaction_id:
@@ -252,9 +253,9 @@ def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
 
 def _cancel_in_his(charge: Charge) -> None:
     try:
-        his_billing.cancel_charge(charge.trade_no, reason="患者申请退费", refund_fen=charge.amount_fen)
+        his_charges.cancel(charge.trade_no, reason="患者申请退费", refund_fen=charge.amount_fen)
     except Unanswered:
-        trade = his.check_trade(charge.trade_no)
+        trade = his_trades.check_trade(charge.trade_no)
         if trade is None or trade.state != "CANCELLED":
             raise
         if trade.refund_fen != charge.amount_fen:

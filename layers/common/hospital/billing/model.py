@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from hospital.gateways.his_billing import Bill
+from hospital.gateways.his.bills import Bill
 
 # Where an order may go from each state; whatever is not here raises IllegalMove.
 ORDER_MOVES: dict[str, set[str]] = {

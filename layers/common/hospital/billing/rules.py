@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hospital.billing.model import Wanted
 
 if TYPE_CHECKING:
-    from hospital.gateways.his_billing import Bill
+    from hospital.gateways.his.bills import Bill
 
 # Codes of the HIS, and what the patient is told: our code, sentence.
 REFUSALS: dict[str, tuple[str, str]] = {

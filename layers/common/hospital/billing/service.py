@@ -10,8 +10,9 @@ from hospital.billing import bills, rules, store
 from hospital.billing.model import Charge, NewOrder, Order
 from hospital.database import outbox, policy, repeats
 from hospital.database.connection import Database, Duplicate, Transaction
-from hospital.gateways import his_billing
-from hospital.gateways.his_billing import Bill
+from hospital.gateways.his import bills as his_bills
+from hospital.gateways.his import charges as his_charges
+from hospital.gateways.his.bills import Bill
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.invoices import service as invoices
 from hospital.patients import service as patients
@@ -79,11 +80,11 @@ def create_order(db: Database, order: NewOrder, *, account_id: str, key: str, no
 def _checked(patient_code: str, order: NewOrder) -> list[Bill]:
     """The bills as they are now, if they are as the patient saw them."""
     try:
-        unpaid = {bill.bill_no: bill for bill in his_billing.unpaid_bills(patient_code)}
+        unpaid = {bill.bill_no: bill for bill in his_bills.unpaid_bills(patient_code)}
         for wanted in order.bills:
             refusal = rules.refusal_to_pay(wanted, unpaid)
             if refusal == "MISSING":
-                one = his_billing.bill(wanted.bill_no)
+                one = his_bills.bill(wanted.bill_no)
                 if one is not None and one.patient_code != patient_code:
                     one = None
                 refusal = rules.refusal_of_missing(one) or "BILL_CHANGED"
@@ -158,7 +159,7 @@ def _not_payable(order: Order) -> Conflict:
 def _lock(db: Database, order: Order, until: datetime, now: datetime) -> None:
     for charge in store.charges(db, order.id):
         try:
-            his_billing.lock_charge(charge.trade_no, bill_no=charge.bill.bill_no, version=charge.bill.version,
+            his_charges.lock(charge.trade_no, bill_no=charge.bill.bill_no, version=charge.bill.version,
                                     amount_fen=charge.amount_fen, hold_until=until)
         except Rejected as refusal:
             log.event("his.refused", operation="lock", order_id=order.id, code=refusal.code)
@@ -217,7 +218,7 @@ def may_be_refunded(db: Database, charge_id: str, *, account_id: str) -> list[st
         return ["ALREADY_REFUNDED" if charge.state in ("CANCELLING", "CANCELLED") else "NOT_SETTLED"]
     settlement = settlement_store.of_trade(db, charge.trade_no)
     try:
-        told = his_billing.refundability(charge.trade_no)
+        told = his_charges.refundability(charge.trade_no)
         on_paper = settlement is not None and invoices.on_paper(db, settlement.id)
     except (Unanswered, Rejected) as problem:
         log.event("his.unanswered", operation="refundability", charge_id=charge.id, reason=problem.reason)

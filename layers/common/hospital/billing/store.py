@@ -7,7 +7,7 @@ from typing import Any
 
 from hospital.billing.model import CHARGE_MOVES, ORDER_MOVES, Charge, Order
 from hospital.database.connection import Database, Row, Transaction
-from hospital.gateways.his_billing import Bill
+from hospital.gateways.his.bills import Bill
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 from hospital.security import cipher

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from hospital.billing.model import Charge, Order
 from hospital.database.connection import Transaction
-from hospital.gateways.his_billing import Bill
+from hospital.gateways.his.bills import Bill
 from hospital.messages import service as messages
 from hospital.messages.rules import time_text, yuan_text
 from hospital.patients import store as patients

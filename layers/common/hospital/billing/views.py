@@ -9,7 +9,7 @@ from hospital.billing import store
 from hospital.billing.model import Charge, Order
 from hospital.database import policy
 from hospital.database.connection import Database
-from hospital.gateways.his_billing import Bill, BillItem
+from hospital.gateways.his.bills import Bill, BillItem
 from hospital.invoices import store as invoice_store
 from hospital.invoices.views import InvoiceView
 from hospital.invoices.views import view as invoice_view

@@ -8,17 +8,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 from werkzeug.wrappers import Response
 
-from hospital.booking import catalog_api, service, store, views
+from hospital.booking import service, store, views
 from hospital.booking.model import NewBooking
 from hospital.database import repeats
 from hospital.database.connection import database
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import NotFound
 from hospital.runtime.http import Api, Call, Id, Model, OptionalId
+from hospital.schedules import api as schedule_api
+from hospital.schedules.api import Doctors, TodayOnly, doctor_views
 from hospital.security.sessions import Caller, authenticate
+from hospital.site import store as site
 
 api = Api("booking", authenticate)
-catalog_api.register(api)
+schedule_api.register(api)
 
 PAGE = 20
 
@@ -139,6 +142,13 @@ def list_bookings(caller: Caller, query: Cursor) -> Bookings:
 def get_booking(caller: Caller, booking_id: str) -> BookingView:
     """One registration with its state."""
     return _one(caller, booking_id)
+
+
+@api.get("/doctors/seen")
+def doctors_seen(caller: Caller, query: TodayOnly) -> Doctors:
+    """Quick registration (快捷挂号): doctors my patients were registered with before."""
+    db = database()
+    return Doctors(doctors=doctor_views(db, site.doctors(db, store.doctors_seen(db, caller.account_id)), query.today))
 
 
 def _one(caller: Caller, booking_id: str) -> BookingView:

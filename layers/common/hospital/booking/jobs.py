@@ -10,13 +10,14 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from hospital.booking import rules, store, sync
+from hospital.booking import store
 from hospital.booking.model import Booking
 from hospital.booking.service import SOLD_ELSEWHERE, lock_in_his, too_many
 from hospital.booking.tell import tell
 from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
-from hospital.gateways import his
+from hospital.gateways.his import registrations as his_registrations
+from hospital.gateways.his import trades as his_trades
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
 from hospital.patients import store as patients
@@ -26,6 +27,8 @@ from hospital.payment import store as payment_store
 from hospital.payment.model import OF_DESK, REGISTRATION, Item, Payment
 from hospital.payment.tell import tell_refund
 from hospital.runtime import log
+from hospital.schedules import rules as schedule_rules
+from hospital.schedules import store as schedule_store
 from hospital.site import store as site
 
 RETAKEN_HOLD = timedelta(hours=4)  # longer than the outbox tries; from the moment of taking again
@@ -53,8 +56,8 @@ def expire(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
             # PAID: registration.paid goes on from here. OPEN: opened since we looked; come back for it.
             return None if payment.state == "PAID" else outbox.Again(outbox.BACK_OFF[0])
         store.move(tx, current, "RELEASED", now, reason="EXPIRED")
-        store.give_back(tx, current.id, sold_elsewhere=False, now=now,
-                        on_sale_at=rules.on_sale_again(now, policy.load(tx), random.random()))
+        schedule_store.give_back(tx, current.id, sold_elsewhere=False, now=now,
+                        on_sale_at=schedule_rules.on_sale_again(now, policy.load(tx), random.random()))
         outbox.publish(tx, "booking.unlock", current.id, due=now, now=now)
     return None
 
@@ -65,7 +68,7 @@ def unlock(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     if booking is None or booking.state != "RELEASED":
         return None
     try:
-        his.unlock_registration(booking.trade_no)
+        his_registrations.unlock(booking.trade_no)
     except Rejected as refusal:
         with db.transaction() as tx:
             tasks.add(tx, kind="booking.unlock-refused", subject_id=booking.id, detail=refusal.code, now=now)
@@ -94,14 +97,14 @@ def _retake(tx: Transaction, booking: Booking, now: datetime) -> bool:
     patients.lock_patient(tx, booking.patient_id)
     if too_many(tx, booking.patient_id, booking.visit_date, policy.load(tx), now):
         return False
-    if not store.take_slot(tx, booking.slot_id, booking.id, after=now, now=now):
+    if not schedule_store.take_slot(tx, booking.slot_id, booking.id, after=now, now=now):
         return False
     number = f"{booking.trade_no}-2"
     try:
         store.move(tx, booking, "CONFIRMING", now, reason="RETAKEN", trade_no=number, his_locked=0,
                    expires_at=now)
     except Duplicate:  # the patient has booked the same doctor again meanwhile
-        store.give_back(tx, booking.id, on_sale_at=None, sold_elsewhere=False, now=now)
+        schedule_store.give_back(tx, booking.id, on_sale_at=None, sold_elsewhere=False, now=now)
         return False
     return True
 
@@ -128,23 +131,24 @@ def confirm(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None
     return None
 
 
-def _confirm_in_his(db: Database, booking: Booking, payment: Payment | None) -> his.Trade:
+def _confirm_in_his(db: Database, booking: Booking, payment: Payment | None) -> his_trades.Trade:
     if not booking.his_locked:
         lock_in_his(db, booking, booking.expires_at + RETAKEN_HOLD)
         with db.transaction() as tx:
             store.mark_locked(tx, booking.id)
     try:
-        return his.confirm_registration(
+        return his_registrations.confirm(
             booking.trade_no, transaction_id=payment.transaction_id if payment else None,
             paid_fen=payment.paid_fen if payment else 0, paid_at=payment.paid_at if payment else None)
     except Unanswered:
-        trade = his.check_trade(booking.trade_no)
+        trade = his_trades.check_trade(booking.trade_no)
         if trade is not None and trade.state == "CONFIRMED":
             return trade
         raise
 
 
-def _record_confirmed(db: Database, booking: Booking, trade: his.Trade, now: datetime, *, told: bool = True) -> None:
+def _record_confirmed(db: Database, booking: Booking, trade: his_trades.Trade, now: datetime, *,
+                      told: bool = True) -> None:
     with db.transaction() as tx:
         current = store.booking(tx, booking.id, lock=True)
         if current is None or current.state != "CONFIRMING":
@@ -161,7 +165,7 @@ def _record_confirmed(db: Database, booking: Booking, trade: his.Trade, now: dat
 
 def settle_fee(tx: Transaction, booking: Booking, payment: Payment, settled_at: datetime, now: datetime) -> None:
     """The HIS has taken the fee into its books. ``payment`` is locked."""
-    room = store.rooms(tx, [booking.schedule_id])[booking.schedule_id]
+    room = schedule_store.rooms(tx, [booking.schedule_id])[booking.schedule_id]
     department = site.names_of_his(tx).get(room["his_department"], ("", ""))[1]
     fee = Item(1, "REGISTRATION", "REG", "门诊挂号费", "", "次", 1, booking.fee_fen, booking.fee_fen, department)
     settlements.record(tx, kind=REGISTRATION, subject_id=booking.id, trade_no=booking.trade_no, payment=payment,
@@ -201,7 +205,7 @@ def refuse(db: Database, booking_id: str, reason: str, now: datetime) -> str:
 def _refuse(db: Database, booking: Booking, reason: str, now: datetime) -> None:
     said = his_unlock(booking)
     if said != "UNLOCKED":
-        trade = his.check_trade(booking.trade_no)
+        trade = his_trades.check_trade(booking.trade_no)
         payment = payment_store.of_subject(db, REGISTRATION, booking.id)
         if said == "CONFIRMED" and (trade is None or trade.state != "CONFIRMED"):
             raise Unanswered("his: says confirmed, then does not")
@@ -221,7 +225,7 @@ def _refuse(db: Database, booking: Booking, reason: str, now: datetime) -> None:
 def his_unlock(booking: Booking) -> str:
     """Kill a trade number in the HIS: "UNLOCKED", or "CONFIRMED", "CANCELLED" when it is that. Raises Unanswered."""
     try:
-        his.unlock_registration(booking.trade_no)
+        his_registrations.unlock(booking.trade_no)
     except Rejected as refusal:
         if refusal.code == "ALREADY_CONFIRMED":
             return "CONFIRMED"
@@ -233,7 +237,7 @@ def his_unlock(booking: Booking) -> str:
 
 def _reject(tx: Transaction, booking: Booking, payment: Payment | None, reason: str, now: datetime) -> None:
     store.move(tx, booking, "REJECTED", now, reason=reason)
-    store.give_back(tx, booking.id, on_sale_at=None, sold_elsewhere=reason in SOLD_ELSEWHERE, now=now)
+    schedule_store.give_back(tx, booking.id, on_sale_at=None, sold_elsewhere=reason in SOLD_ELSEWHERE, now=now)
     _settle_tasks(tx, booking.id, "refunded", now)
     if payment is not None and payment.state == "PAID":
         refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose="rejected", reason="挂号未成功退费", now=now)
@@ -268,8 +272,8 @@ def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         if current is None or current.state != "CANCELLING":
             return None
         store.move(tx, current, "CANCELLED", now)
-        store.give_back(tx, current.id, sold_elsewhere=False, now=now,
-                        on_sale_at=rules.on_sale_again(now, policy.load(tx), random.random()))
+        schedule_store.give_back(tx, current.id, sold_elsewhere=False, now=now,
+                        on_sale_at=schedule_rules.on_sale_again(now, policy.load(tx), random.random()))
         payment = payment_store.of_subject(tx, REGISTRATION, booking.id, lock=True)
         if payment is not None and payment.state == "PAID":
             settlements.reverse_whole(tx, current.trade_no, payment.paid_fen, now)
@@ -282,13 +286,13 @@ def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
 
 def _cancel_in_his(booking: Booking, refund_fen: int) -> None:
     try:
-        his.cancel_registration(booking.trade_no, reason="患者取消", refund_fen=refund_fen)
+        his_registrations.cancel(booking.trade_no, reason="患者取消", refund_fen=refund_fen)
     except Rejected as refusal:
         # The HIS knows nothing firm under this number: killing the number is cancelling it.
         if refusal.code not in ("TRADE_UNKNOWN", "NOT_CONFIRMED") or his_unlock(booking) == "CONFIRMED":
             raise
     except Unanswered:
-        trade = his.check_trade(booking.trade_no)
+        trade = his_trades.check_trade(booking.trade_no)
         if trade is None or trade.state != "CANCELLED":
             raise
         if trade.refund_fen != refund_fen:
@@ -322,12 +326,23 @@ def reversed_at_desk(db: Database, job: outbox.Job, now: datetime) -> outbox.Aga
             return outbox.Again(outbox.BACK_OFF[0])
         if booking.state in ("CONFIRMED", "CHECKED_IN"):
             store.move(tx, booking, "CANCELLED", now, reason="REFUNDED_AT_DESK")
-            store.give_back(tx, booking.id, sold_elsewhere=False, now=now,
-                            on_sale_at=rules.on_sale_again(now, policy.load(tx), random.random()))
+            schedule_store.give_back(tx, booking.id, sold_elsewhere=False, now=now,
+                            on_sale_at=schedule_rules.on_sale_again(now, policy.load(tx), random.random()))
+    return None
+
+
+def session_ended(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """A session takes place no more: staff hear how many patients are registered in it."""
+    session = schedule_store.session(db, job.subject_id)
+    live = store.live_on_schedule(db, job.subject_id)
+    if session is not None and session.state != "OPEN" and live:
+        with db.transaction() as tx:
+            tasks.add(tx, kind="schedule.stopped", subject_id=session.id, now=now,
+                      detail=f"{session.state} with {live} live registrations")
     return None
 
 
 WORKER: dict[str, outbox.Handler] = {
     "booking.expire": expire, "booking.unlock": unlock, "booking.confirm": confirm, "booking.cancel": cancel,
     "registration.paid": paid, "registration.refund-accepted": refund_accepted,
-    "registration.reversed": reversed_at_desk, **sync.WORKER}
+    "registration.reversed": reversed_at_desk, "schedule.ended": session_ended}

@@ -32,20 +32,6 @@ class NewBooking:
 
 
 @dataclass(frozen=True)
-class Session:
-    """A session as booking needs it."""
-
-    id: str
-    his_code: str
-    his_department: str
-    doctor_id: str
-    visit_date: date
-    period: str
-    fee_fen: int
-    state: str
-
-
-@dataclass(frozen=True)
 class Booking:
     """A registration. ``trade_no`` is our number for it in the HIS; a re-taken one gets a new number."""
 

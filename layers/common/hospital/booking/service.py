@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from hospital.booking import rules, store
-from hospital.booking.model import Booking, NewBooking, Session
+from hospital.booking.model import Booking, NewBooking
 from hospital.database import outbox, policy, repeats
 from hospital.database.connection import Database, Duplicate, Transaction
-from hospital.gateways import his
+from hospital.gateways.his import registrations as his_registrations
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.patients import service as patients
 from hospital.patients import store as patient_store
@@ -23,6 +23,9 @@ from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import AppError, Conflict, NotFound, Unavailable
 from hospital.runtime.ids import new_id
+from hospital.schedules import rules as schedule_rules
+from hospital.schedules import store as schedule_store
+from hospital.schedules.model import Session
 
 LOOKS, TRIES = 4, 3  # how often free places are looked for, and how many are tried each time
 
@@ -47,7 +50,7 @@ def book_slot(db: Database, order: NewBooking, *, account_id: str, key: str, now
     already booked, limits), Invalid (key used for another request).
     """
     request = repeats.digest("book", json.dumps(asdict(order), sort_keys=True))
-    session = store.session(db, order.schedule_id)
+    session = schedule_store.session(db, order.schedule_id)
     if session is None:
         raise NotFound("未找到该出诊安排，请返回重试。", code="schedule_not_found")
     settings = policy.load(db)
@@ -68,7 +71,7 @@ def book_slot(db: Database, order: NewBooking, *, account_id: str, key: str, now
 
 def _take(db: Database, order: NewBooking, session: Session, settings: policy.Policy, *, account_id: str,
           key: str, request: bytes, now: datetime) -> str:
-    after = rules.earliest_start(now, settings)
+    after = schedule_rules.earliest_start(now, settings)
     booking_id = new_id()
     with db.transaction() as tx:
         patients.act_for(tx, account_id, order.patient_id, settings, now)
@@ -91,7 +94,7 @@ def _take(db: Database, order: NewBooking, session: Session, settings: policy.Po
 def _check_on_sale(session: Session, order: NewBooking, settings: policy.Policy, now: datetime) -> None:
     if session.state != "OPEN":
         raise Conflict("该医生本次出诊已停诊，请选择其他医生或日期。", code="session_stopped")
-    if not rules.is_open_day(session.visit_date, now, settings):
+    if not schedule_rules.is_open_day(session.visit_date, now, settings):
         raise Conflict(f"该日期尚未放号或已结束，放号时间为每日{settings.release_time:%H:%M}。", code="day_not_open")
     if order.fee_fen != session.fee_fen:
         raise Conflict("挂号费用已变更，请刷新后重新确认。", code="fee_changed")
@@ -111,16 +114,16 @@ def too_many(tx: Transaction, patient_id: str, day: date, settings: policy.Polic
 
 def _pick(tx: Transaction, order: NewBooking, booking_id: str, after: datetime, now: datetime) -> dict[str, Any]:
     if order.slot_id is not None:
-        slot = store.slot(tx, order.slot_id)
+        slot = schedule_store.slot(tx, order.slot_id)
         if slot is None or slot["schedule_id"] != order.schedule_id:
             raise NotFound("未找到该号源，请返回重试。", code="slot_not_found")
-        if store.take_slot(tx, slot["id"], booking_id, after=after, now=now):
+        if schedule_store.take_slot(tx, slot["id"], booking_id, after=after, now=now):
             return slot
         raise SlotGone
     for _ in range(LOOKS):  # in a rush, those seen free may all be gone while one waited for the first
-        free = store.some_free(tx, order.schedule_id, after=after, now=now, limit=TRIES)
+        free = schedule_store.some_free(tx, order.schedule_id, after=after, now=now, limit=TRIES)
         for slot in free:
-            if store.take_slot(tx, slot["id"], booking_id, after=after, now=now):
+            if schedule_store.take_slot(tx, slot["id"], booking_id, after=after, now=now):
                 return slot
         if not free:
             break
@@ -186,7 +189,7 @@ def _lock(db: Database, booking: Booking, until: datetime, now: datetime) -> Non
             current = store.booking(tx, booking.id, lock=True)
             if current is not None and current.state == "HELD":
                 store.move(tx, current, "RELEASED", now, reason=refusal.code)
-                store.give_back(tx, current.id, on_sale_at=None, sold_elsewhere=sold, now=now)
+                schedule_store.give_back(tx, current.id, on_sale_at=None, sold_elsewhere=sold, now=now)
                 outbox.publish(tx, "schedule.refresh", current.schedule_id, due=now, now=now)
                 outbox.publish(tx, "booking.unlock", current.id, due=now, now=now)
         raise REFUSALS.get(refusal.code, SlotGone if sold else _Refused)() from None
@@ -197,9 +200,9 @@ def _lock(db: Database, booking: Booking, until: datetime, now: datetime) -> Non
 
 def lock_in_his(db: Database, booking: Booking, until: datetime) -> None:
     """Take the place in the HIS under the registration's number; repeatable. Raises Rejected, Unanswered."""
-    slot = store.slot(db, booking.slot_id)
+    slot = schedule_store.slot(db, booking.slot_id)
     assert slot is not None
-    his.lock_registration(booking.trade_no, slot_code=slot["his_code"], fee_fen=booking.fee_fen, hold_until=until,
+    his_registrations.lock(booking.trade_no, slot_code=slot["his_code"], fee_fen=booking.fee_fen, hold_until=until,
                           patient_code=patient_store.his_code(db, booking.patient_id))
 
 
@@ -240,8 +243,8 @@ def cancel_booking(db: Database, booking_id: str, *, account_id: str, now: datet
         settings = policy.load(tx)
         if booking.state == "HELD":
             store.move(tx, booking, "RELEASED", now, reason="GIVEN_UP")
-            store.give_back(tx, booking.id, sold_elsewhere=False, now=now,
-                            on_sale_at=rules.on_sale_again(now, settings, random.random()))
+            schedule_store.give_back(tx, booking.id, sold_elsewhere=False, now=now,
+                            on_sale_at=schedule_rules.on_sale_again(now, settings, random.random()))
             outbox.publish(tx, "booking.unlock", booking.id, due=now, now=now)
             return "RELEASED"
         if booking.state == "AWAITING_PAYMENT":  # WeChat must be asked first: they may be paying now

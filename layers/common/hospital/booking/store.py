@@ -1,68 +1,18 @@
-"""SQL of registrations and the places they hold."""
+"""SQL of registrations."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any
 
-from hospital.booking.model import MOVES, Booking, Session
-from hospital.database.connection import Database, Row, Transaction
+from hospital.booking.model import MOVES, Booking
+from hospital.database.connection import Database, Transaction
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 
 Source = Database | Transaction
-NEAREST = 64  # of so many free places one is picked at random, when any will do
 
 
-# -- taking and giving back a place -----------------------------------------------------------------
-def session(source: Source, schedule_id: str) -> Session | None:
-    """One session."""
-    row = source.one("SELECT id, his_code, his_department, doctor_id, visit_date, period, fee_fen, state "
-                     "FROM schedules WHERE id = %s", (schedule_id,))
-    return Session(**row) if row else None
-
-
-def free_slots(source: Source, schedule_id: str, *, after: datetime, now: datetime, limit: int = 500) -> list[Row]:
-    """Places on sale in a session that start after a moment. Read without locks: taking one may still fail."""
-    return source.all(
-        "SELECT id, number, starts_at, ends_at, his_code FROM slots WHERE schedule_id = %s "
-        "AND booking_id IS NULL AND state = 'OPEN' AND (on_sale_at IS NULL OR on_sale_at <= %s) "
-        "AND starts_at > %s LIMIT %s", (schedule_id, now, after, limit))
-
-
-def some_free(source: Source, schedule_id: str, *, after: datetime, now: datetime, limit: int) -> list[Row]:
-    """Some of the next free places (id, starts_at), at random, so that a crowd does not queue for the same one.
-
-    Read without locks, from the index alone. The database draws: fetching all to draw here costs more than
-    everything else in a booking.
-    """
-    return source.all(
-        "SELECT id, starts_at FROM (SELECT id, starts_at FROM slots WHERE schedule_id = %s AND booking_id IS NULL "
-        "AND state = 'OPEN' AND (on_sale_at IS NULL OR on_sale_at <= %s) AND starts_at > %s LIMIT %s) nearest "
-        "ORDER BY RAND() LIMIT %s", (schedule_id, now, after, NEAREST, limit))
-
-
-def slot(source: Source, slot_id: str) -> Row | None:
-    """One place."""
-    return source.one("SELECT id, schedule_id, number, starts_at, ends_at, his_code FROM slots WHERE id = %s",
-                      (slot_id,))
-
-
-def take_slot(tx: Transaction, slot_id: str, booking_id: str, *, after: datetime, now: datetime) -> bool:
-    """Take one place. False when somebody else has it, or it is not on sale."""
-    return tx.run("UPDATE slots SET booking_id = %s, changed_at = %s WHERE id = %s AND booking_id IS NULL "
-                  "AND state = 'OPEN' AND (on_sale_at IS NULL OR on_sale_at <= %s) AND starts_at > %s",
-                  (booking_id, now, slot_id, now, after)) == 1
-
-
-def give_back(tx: Transaction, booking_id: str, *, on_sale_at: datetime | None, sold_elsewhere: bool,
-              now: datetime) -> None:
-    """The place of a registration is free again, or (sold_elsewhere) closed until the HIS says otherwise."""
-    tx.run("UPDATE slots SET booking_id = NULL, on_sale_at = %s, state = %s, changed_at = %s "
-           "WHERE booking_id = %s", (on_sale_at, "CLOSED" if sold_elsewhere else "OPEN", now, booking_id))
-
-
-# -- registrations ----------------------------------------------------------------------------------
 def insert(tx: Transaction, booking: Booking, now: datetime) -> None:
     """A new registration. Raises Duplicate("bookings_live") when the patient has one like it."""
     tx.insert("bookings", id=booking.id, account_id=booking.account_id, patient_id=booking.patient_id,
@@ -124,15 +74,6 @@ def live_on_schedule(source: Source, schedule_id: str) -> int:
     """How many live registrations a session has."""
     row = source.one("SELECT COUNT(*) AS live FROM bookings WHERE schedule_id = %s AND live_flag = 1", (schedule_id,))
     return int(row["live"]) if row else 0
-
-
-def rooms(source: Source, schedule_ids: list[str]) -> dict[str, Row]:
-    """Department and room of some sessions, by id."""
-    if not schedule_ids:
-        return {}
-    marks = ", ".join(["%s"] * len(schedule_ids))
-    return {row["id"]: row for row in source.all(
-        f"SELECT id, his_department, clinic_room FROM schedules WHERE id IN ({marks})", schedule_ids)}
 
 
 def doctors_seen(source: Source, account_id: str, limit: int = 20) -> list[str]:

@@ -9,6 +9,7 @@ from hospital.database.connection import Transaction
 from hospital.messages import service as messages
 from hospital.messages.rules import time_text, yuan_text
 from hospital.patients import store as patients
+from hospital.schedules import store as schedule_store
 from hospital.site import store as site
 
 
@@ -16,7 +17,7 @@ def tell(tx: Transaction, booking_id: str, kind: str, *, now: datetime, note: st
     """Queue one message of a kind about a registration; once, or once per ``key``."""
     booking = store.booking(tx, booking_id)
     assert booking is not None
-    session = store.session(tx, booking.schedule_id)
+    session = schedule_store.session(tx, booking.schedule_id)
     doctor = next(iter(site.doctors(tx, [booking.doctor_id], employed_only=False)), None)
     names = site.names_of_his(tx)
     number = booking.queue_number or booking.visit_number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from hospital.booking import rules, store
+from hospital.booking import rules
 from hospital.booking.model import Booking
 from hospital.database import policy
 from hospital.database.connection import Database
@@ -13,6 +13,7 @@ from hospital.patients import store as patients
 from hospital.patients.rules import mask_name
 from hospital.payment import store as payments
 from hospital.payment.model import REGISTRATION
+from hospital.schedules import store as schedule_store
 from hospital.site import store as site
 
 STATES = {
@@ -25,7 +26,7 @@ STATES = {
 def bookings(db: Database, page: list[Booking], now: datetime) -> list[dict[str, Any]]:
     """Registrations as the client shows them, in the same order."""
     settings, departments = policy.load(db), site.names_of_his(db)
-    sessions = store.rooms(db, [one.schedule_id for one in page])
+    sessions = schedule_store.rooms(db, [one.schedule_id for one in page])
     doctors = {one.id: one for one in site.doctors(db, [one.doctor_id for one in page], employed_only=False)}
     return [_view(db, one, settings, now, departments, sessions, doctors) for one in page]
 

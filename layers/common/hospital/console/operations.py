@@ -16,7 +16,6 @@ from hospital.billing import jobs as billing_jobs
 from hospital.billing import store as billing_store
 from hospital.booking import jobs as booking_jobs
 from hospital.booking import store as booking_store
-from hospital.booking import sync
 from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Transaction
 from hospital.gateways.outcome import Rejected, Unanswered
@@ -26,6 +25,7 @@ from hospital.reconciliation import stuck, views
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound
 from hospital.runtime.http import Id, OptionalId
+from hospital.schedules import sync
 from hospital.security import audit
 from hospital.site import service as site
 from hospital.site import store as site_store

@@ -8,7 +8,9 @@ from datetime import date, datetime
 
 from hospital.database import policy, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
-from hospital.gateways import his, wechat
+from hospital.gateways import wechat
+from hospital.gateways.his import persons as his_persons
+from hospital.gateways.his.persons import MatchedPatient
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
 from hospital.messages.rules import time_text
@@ -109,7 +111,7 @@ def add_patient(db: Database, account_id: str, new: NewPatient, now: datetime) -
     raise Conflict("建档失败，请到人工窗口办理。", code="patient_refused")
 
 
-def _bind(db: Database, account_id: str, new: NewPatient, record: his.MatchedPatient, now: datetime) -> BoundPatient:
+def _bind(db: Database, account_id: str, new: NewPatient, record: MatchedPatient, now: datetime) -> BoundPatient:
     with db.transaction() as tx:
         store.lock_account(tx, account_id)
         patient_id = store.patient_with(tx, new.identity, his_code=record.patient_code,
@@ -218,10 +220,10 @@ def _too_many_patients(settings: policy.Policy) -> Conflict:
     return Conflict(f"每个账号最多添加{settings.patients_per_account}位就诊人。", code="too_many_patients")
 
 
-def _match(new: NewPatient) -> his.MatchedPatient:
+def _match(new: NewPatient) -> MatchedPatient:
     identity = new.identity
     try:
-        return his.match_patient(
+        return his_persons.match_patient(
             id_type=identity.id_type, id_number=identity.id_number, name=identity.name, sex=identity.sex,
             birth_date=identity.birth_date, phone=new.phone,
             guardian=dict(new.guardian.__dict__) if new.guardian else None)

@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 
 from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
-from hospital.gateways import his_billing, wechatpay
+from hospital.gateways import wechatpay
+from hospital.gateways.his import desk_refunds as his_desk_refunds
+from hospital.gateways.his.desk_refunds import DeskRefund as Told
 from hospital.gateways.outcome import Rejected
 from hospital.payment import refunds, rules, settlements
 from hospital.payment import settlement_store as store
@@ -43,7 +45,7 @@ def look(db: Database, now: datetime) -> int:
     """
     count = 0
     for day in (hospital_day(now) - timedelta(days=back) for back in range(DAYS_BACK)):
-        numbers = [one.refund_no for one in his_billing.desk_refunds_of(day) if one.state == "REQUESTED"]
+        numbers = [one.refund_no for one in his_desk_refunds.desk_refunds_of(day) if one.state == "REQUESTED"]
         known = store.known_desk_refunds(db, numbers)
         for number in numbers:
             if number not in known:
@@ -57,7 +59,7 @@ def take(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     desk = store.desk_refund(db, job.subject_id)
     if desk is None or desk.state != "FOUND":
         return None
-    told = his_billing.desk_refund(desk.refund_no)
+    told = his_desk_refunds.desk_refund(desk.refund_no)
     if told is None and now - desk.found_at < NOT_YET_KNOWN:
         return outbox.Again(LOOK_AGAIN)
     if told is None or told.state != "REQUESTED":
@@ -75,7 +77,7 @@ def take(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     return None
 
 
-def _begin(db: Database, desk: DeskRefund, told: his_billing.DeskRefund, settlement: Settlement, now: datetime) -> str:
+def _begin(db: Database, desk: DeskRefund, told: Told, settlement: Settlement, now: datetime) -> str:
     """Order the refund; why not, or an empty text."""
     items = {one.item_no: one.amount_fen for one in told.items}
     with db.transaction() as tx:
@@ -96,13 +98,13 @@ def _begin(db: Database, desk: DeskRefund, told: his_billing.DeskRefund, settlem
     return ""
 
 
-def _describe(tx: Transaction, desk: DeskRefund, told: his_billing.DeskRefund, settlement_id: str | None) -> None:
+def _describe(tx: Transaction, desk: DeskRefund, told: Told, settlement_id: str | None) -> None:
     store.describe_desk_refund(
         tx, desk.id, trade_no=told.trade_no, settlement_id=settlement_id, amount_fen=told.amount_fen,
         items={one.item_no: one.amount_fen for one in told.items}, begun_on=hospital_day(told.created_at))
 
 
-def _fail(db: Database, desk: DeskRefund, code: str, told: his_billing.DeskRefund | None, now: datetime, *,
+def _fail(db: Database, desk: DeskRefund, code: str, told: Told | None, now: datetime, *,
           report: bool = True) -> None:
     """Nothing is refunded; the desk is told so, and staff, because the books may differ."""
     with db.transaction() as tx:
@@ -135,7 +137,7 @@ def report(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         return None
     conflict = ""
     try:
-        his_billing.report_desk_refund(desk.refund_no, out_refund_no=refund.out_refund_no if refund else desk.id,
+        his_desk_refunds.report_desk_refund(desk.refund_no, out_refund_no=refund.out_refund_no if refund else desk.id,
                                        code=desk.code if desk.state == "FAILED" else "")
     except Rejected as refusal:
         if refusal.code != CONFLICT:

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from hospital.database import outbox
 from hospital.database.connection import Database
-from hospital.gateways import ebill, his, wechatpay
+from hospital.gateways import ebill, wechatpay
+from hospital.gateways.his import trades as his_trades
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.payment import refunds
 from hospital.payment import service as payments
@@ -175,7 +176,7 @@ def _push_step(db: Database, one: Difference, now: datetime) -> Finding:
 
 
 def _ask_his(one: Difference, patience: Patience) -> Finding:
-    trade = patience.ask("his", lambda: his.check_trade(one.number))
+    trade = patience.ask("his", lambda: his_trades.check_trade(one.number))
     if one.movement == "SETTLEMENT":
         known = trade is not None and trade.settled_at is not None and trade.paid_fen == one.ours_fen
     else:

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from datetime import date, time
 
 from hospital.database.connection import Database
-from hospital.gateways import ebill, his_billing, wechatpay_bills
+from hospital.gateways import ebill, wechatpay_bills
+from hospital.gateways.his import desk_refunds as his_desk_refunds
+from hospital.gateways.his import trades as his_trades
 from hospital.reconciliation import rules, sorting, store
 from hospital.reconciliation.model import DESK, EBILL, FUND_FLOW, HIS, WECHAT, Tally
 from hospital.runtime.clock import at_hospital, hospital_day
@@ -62,7 +64,7 @@ def _fund_flow(day: date, others: Tally) -> Iterator[str]:
 
 
 def _his_trades(day: date, others: Tally) -> Iterator[str]:
-    for one in his_billing.money_trades(day):
+    for one in his_trades.money_trades(day):
         if one.paid_fen and one.settled_at and hospital_day(one.settled_at) == day:
             yield rules.line("SETTLEMENT", one.trade_no, one.paid_fen)
         if one.refund_fen and one.cancelled_at and hospital_day(one.cancelled_at) == day:
@@ -70,7 +72,7 @@ def _his_trades(day: date, others: Tally) -> Iterator[str]:
 
 
 def _desk_refunds(day: date, others: Tally) -> Iterator[str]:
-    for one in his_billing.desk_refunds_of(day):
+    for one in his_desk_refunds.desk_refunds_of(day):
         if one.state == "SUCCEEDED":
             yield rules.line("REVERSAL", one.refund_no, -one.amount_fen)
 

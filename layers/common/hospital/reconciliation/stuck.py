@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from hospital.database import outbox, tasks
 from hospital.database.connection import Database
-from hospital.gateways import his, wechatpay
+from hospital.gateways import wechatpay
+from hospital.gateways.his import trades as his_trades
 from hospital.gateways.outcome import Unanswered
 from hospital.reconciliation import stuck_store as store
 from hospital.runtime import log
@@ -71,7 +72,7 @@ def _wechat_says(out_trade_no: str) -> str:
 
 def _his_says(trade_no: str) -> str:
     try:
-        trade = his.check_trade(trade_no)
+        trade = his_trades.check_trade(trade_no)
     except Unanswered as silence:
         return silence.reason
     return trade.state if trade is not None else "unknown"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hospital.database.connection import Database
-from hospital.gateways import his
+from hospital.gateways.his import directory as his_directory
 from hospital.runtime.errors import Invalid
 from hospital.site import rules, store
 from hospital.site.model import Department
@@ -15,7 +15,7 @@ def sync_directory(db: Database) -> int:
     The hospital's tree is its own: only while it has none, the HIS's grouping stands in.
     Raises Unanswered.
     """
-    departments, doctors = his.departments(), his.doctors()
+    departments, doctors = his_directory.departments(), his_directory.doctors()
     with db.transaction() as tx:
         for department in departments:
             store.save_his_department(tx, department)
@@ -70,7 +70,7 @@ def _check_names(siblings: list[Department]) -> None:
         raise Invalid("科室名称不能为空或重复。", fields=["name"])
 
 
-def _grouping(departments: list[his.Department]) -> list[Department]:
+def _grouping(departments: list[his_directory.Department]) -> list[Department]:
     roots: dict[str, Department] = {}
     for one in departments:
         root = roots.setdefault(one.parent_code, Department("", one.parent_name, "", ""))
@@ -78,6 +78,6 @@ def _grouping(departments: list[his.Department]) -> list[Department]:
     return list(roots.values())
 
 
-def _same(row: dict[str, object], doctor: his.Doctor) -> bool:
+def _same(row: dict[str, object], doctor: his_directory.Doctor) -> bool:
     return all(row[name] == getattr(doctor, name) for name in ("name", "sex", "title", "introduction", "expertise")
                ) and bool(row["employed"]) == doctor.employed

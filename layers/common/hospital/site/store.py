@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hospital.database.connection import Database, Row, Transaction
-from hospital.gateways import his
+from hospital.gateways.his import directory as his_directory
 from hospital.runtime.ids import new_id
 from hospital.site.model import Department, Doctor
 
@@ -67,7 +67,7 @@ def _insert(tx: Transaction, one: Department, parent_id: str | None, position: i
         tx.insert("department_sources", department_id=one.id, his_code=code)
 
 
-def save_his_department(tx: Transaction, one: his.Department) -> None:
+def save_his_department(tx: Transaction, one: his_directory.Department) -> None:
     """What the HIS says of a department."""
     tx.run("REPLACE INTO his_departments (code, name, parent_code, parent_name, specialty_code, introduction, "
            "location) VALUES (%s, %s, %s, %s, %s, %s, %s)",
@@ -112,7 +112,7 @@ def doctor_ids(source: Source) -> dict[str, Row]:
         "SELECT id, his_code, name, sex, title, introduction, expertise, employed FROM doctors")}
 
 
-def save_doctor(tx: Transaction, one: his.Doctor, doctor_id: str | None, spelled: set[str]) -> str:
+def save_doctor(tx: Transaction, one: his_directory.Doctor, doctor_id: str | None, spelled: set[str]) -> str:
     """What the HIS says of a doctor; the id."""
     values = (one.name, one.sex, one.title, one.introduction, one.expertise, one.employed)
     if doctor_id is None:

@@ -7,13 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hospital.booking import catalog, rules, store
 from hospital.database import policy
 from hospital.database.connection import Database, Row, database
 from hospital.runtime.clock import hospital_day, utc_now
 from hospital.runtime.errors import NotFound
 from hospital.runtime.http import Api, Model, OptionalId
-from hospital.security.sessions import Caller
+from hospital.schedules import listing, rules, store
 from hospital.site import rules as spelling
 from hospital.site import store as site
 from hospital.site.model import Doctor
@@ -176,7 +175,6 @@ def register(api: Api) -> None:
     api.get("/sessions", public=True)(sessions)
     api.get("/sessions/<schedule_id>/slots", public=True)(slots)
     api.get("/doctors", public=True)(search_doctors)
-    api.get("/doctors/seen")(doctors_seen)
     api.get("/doctors/<doctor_id>", public=True)(doctor)
 
 
@@ -192,7 +190,7 @@ def days(query: DaysQuery) -> Days:
     db, now = database(), utc_now()
     settings = policy.load(db)
     first, last = hospital_day(now), rules.last_open_day(now, settings)
-    rows = catalog.days(db, first=first, last=last, now=now, after=rules.earliest_start(now, settings),
+    rows = listing.days(db, first=first, last=last, now=now, after=rules.earliest_start(now, settings),
                         departments=_his_codes(db, query.department_id),
                         doctors=[query.doctor_id] if query.doctor_id else None)
     return Days(today=first, last_open_day=last, days=[
@@ -205,7 +203,7 @@ def departments_on_day(day: str) -> Duty:
     settings = policy.load(db)
     wanted = _open_day(_day(day), now, settings)
     duty = {row["his_department"]: row for row in
-            catalog.departments_on(db, wanted, after=rules.earliest_start(now, settings), now=now)}
+            listing.departments_on(db, wanted, after=rules.earliest_start(now, settings), now=now)}
     found = []
     for root in site.tree(db):
         for one in root.children:
@@ -227,7 +225,7 @@ def sessions(query: SessionsQuery) -> Sessions:
     codes = _his_codes(db, query.department_id)
     if codes is None and not query.doctor_id and query.day is None:
         raise NotFound("请选择科室、医生或日期。", code="nothing_chosen")
-    rows = catalog.sessions(db, first=first, last=last, departments=codes, now=now,
+    rows = listing.sessions(db, first=first, last=last, departments=codes, now=now,
                             doctors=[query.doctor_id] if query.doctor_id else None,
                             after=rules.earliest_start(now, settings))
     return Sessions(sessions=_sessions(rows, db, shown_in=query.department_id))
@@ -250,13 +248,7 @@ def search_doctors(query: Search) -> Doctors:
     """Search doctors by characters, full pinyin or initials."""
     db = database()
     found = site.search(db, characters=query.q, spelling=spelling.search_text(query.q))
-    return Doctors(doctors=_doctors(db, found, query.today))
-
-
-def doctors_seen(caller: Caller, query: TodayOnly) -> Doctors:
-    """Quick registration (快捷挂号): doctors my patients were registered with before."""
-    db = database()
-    return Doctors(doctors=_doctors(db, site.doctors(db, store.doctors_seen(db, caller.account_id)), query.today))
+    return Doctors(doctors=doctor_views(db, found, query.today))
 
 
 def doctor(doctor_id: str) -> DoctorView:
@@ -265,14 +257,15 @@ def doctor(doctor_id: str) -> DoctorView:
     found = site.doctor(db, doctor_id)
     if found is None:
         raise NotFound("未找到该医生。", code="doctor_not_found")
-    return _doctors(db, [found], today=False)[0]
+    return doctor_views(db, [found], today=False)[0]
 
 
-def _doctors(db: Database, found: list[Doctor], today: bool) -> list[DoctorView]:
+def doctor_views(db: Database, found: list[Doctor], today: bool) -> list[DoctorView]:
+    """Doctors with their sessions on sale, in the order given."""
     now = utc_now()
     settings, names = policy.load(db), site.names_of_his(db)
     first = hospital_day(now)
-    rows = catalog.sessions(db, first=first, last=first if today else rules.last_open_day(now, settings),
+    rows = listing.sessions(db, first=first, last=first if today else rules.last_open_day(now, settings),
                             doctors=[one.id for one in found], after=rules.earliest_start(now, settings), now=now)
     views: dict[str, list[SessionView]] = {}
     for session in _sessions(rows, db):

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from hospital.database.connection import Database, Row, Transaction
-from hospital.gateways import his
+from hospital.gateways.his import schedules as his_schedules
 from hospital.runtime.ids import new_id
 
 
@@ -39,7 +39,7 @@ def update_schedule(tx: Transaction, schedule_id: str, values: Row) -> None:
            (*values.values(), schedule_id))
 
 
-def insert_slots(tx: Transaction, schedule_id: str, slots: list[his.Slot], now: datetime) -> None:
+def insert_slots(tx: Transaction, schedule_id: str, slots: list[his_schedules.Slot], now: datetime) -> None:
     """New slots."""
     tx.insert_many("slots", [
         {"id": new_id(), "schedule_id": schedule_id, "his_code": slot.code, "number": slot.number,
@@ -54,7 +54,7 @@ def update_slot(tx: Transaction, his_code: str, *, asked_at: datetime, **values:
                   (*values.values(), asked_at, his_code, asked_at))
 
 
-def state_of(slot: his.Slot) -> str:
+def state_of(slot: his_schedules.Slot) -> str:
     """Our state of a slot that nobody holds here."""
     return "OPEN" if slot.state == "FREE" else "CLOSED"
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from hospital.booking import checkin_store, store
-from hospital.booking.checkin_store import CheckIn
+from hospital.booking import store as bookings
 from hospital.booking.jobs import settle_fee
 from hospital.booking.model import Booking
-from hospital.booking.rules import checkin_refusal, checkin_window
 from hospital.booking.tell import tell
+from hospital.checkin import store
+from hospital.checkin.model import CheckIn
+from hospital.checkin.rules import checkin_refusal, checkin_window
 from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Transaction
-from hospital.gateways import his
+from hospital.gateways.his import registrations as his_registrations
+from hospital.gateways.his import trades as his_trades
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
 from hospital.patients import service as patients
@@ -29,6 +31,7 @@ from hospital.payment.tell import tell_refund
 from hospital.runtime import log
 from hospital.runtime.errors import Conflict, NotFound, Unavailable
 from hospital.runtime.ids import new_id
+from hospital.schedules import store as schedule_store
 
 FIRST_TRY = timedelta(seconds=15)  # the request itself tries at once; the worker, when that failed
 
@@ -53,20 +56,20 @@ def check_in(db: Database, booking_id: str, *, account_id: str, now: datetime) -
 
     Raises NotFound, Conflict (not the time, not confirmed), CheckInRefused, Unavailable.
     """
-    booking = store.of_account(db, account_id, booking_id)
+    booking = bookings.of_account(db, account_id, booking_id)
     if booking is None:
         raise NotFound("未找到该挂号记录。", code="booking_not_found")
     if booking.state == "CHECKED_IN":
         return None
     if booking.state != "CONFIRMED":
         raise Conflict("该挂号当前不能取号，请刷新后重试。", code="not_confirmed")
-    opens, closes = checkin_window(*checkin_store.hours(db, booking.schedule_id), policy.load(db))
-    session = store.session(db, booking.schedule_id)
+    opens, closes = checkin_window(*schedule_store.hours(db, booking.schedule_id), policy.load(db))
+    session = schedule_store.session(db, booking.schedule_id)
     stopped = REFUSALS["SCHEDULE_STOPPED"] if session is not None and session.state != "OPEN" else None
     refusal = stopped or checkin_refusal(now, opens, closes)
     if refusal is not None:
         raise Conflict(refusal[1], code=refusal[0])
-    checkin = checkin_store.live(db, booking_id) or _begin(db, booking, account_id, now)
+    checkin = store.live(db, booking_id) or _begin(db, booking, account_id, now)
     if checkin is None:
         return None
     if checkin.state == "AWAITING_PAYMENT":
@@ -80,7 +83,7 @@ def check_in(db: Database, booking_id: str, *, account_id: str, now: datetime) -
     except Unanswered as silence:  # the worker goes on
         log.event("his.unanswered", operation="check-in", booking_id=booking.id, reason=silence.reason)
         raise Unavailable("医院系统繁忙，正在为您取号，请稍后刷新查看。", code="his_unavailable") from None
-    checkin = checkin_store.by_id(db, checkin.id)
+    checkin = store.by_id(db, checkin.id)
     if checkin is not None and checkin.state == "REFUSED":
         code, sentence = REFUSALS.get(checkin.reason, (None, None))
         raise CheckInRefused(sentence, code=code)
@@ -90,7 +93,7 @@ def check_in(db: Database, booking_id: str, *, account_id: str, now: datetime) -
 def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> CheckIn | None:
     """A new attempt; None when the patient has checked in elsewhere already."""
     try:
-        trade = his.check_trade(booking.trade_no)
+        trade = his_trades.check_trade(booking.trade_no)
     except Unanswered as silence:
         log.event("his.unanswered", operation="check-in", booking_id=booking.id, reason=silence.reason)
         raise Unavailable("医院系统繁忙，请稍后重试。", code="his_unavailable") from None
@@ -102,13 +105,13 @@ def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> Ch
         return None
     due_fen = booking.fee_fen if booking.payment_policy == "AT_CHECKIN" and trade.transaction_id is None else 0
     with db.transaction() as tx:
-        current = store.booking(tx, booking.id, lock=True)
+        current = bookings.booking(tx, booking.id, lock=True)
         assert current is not None
         if current.state == "CHECKED_IN":  # on another phone, meanwhile
             return None
         if current.state != "CONFIRMED":
             raise Conflict("该挂号当前不能取号，请刷新后重试。", code="not_confirmed")
-        other = checkin_store.live(tx, booking.id)
+        other = store.live(tx, booking.id)
         if other is not None:
             return other
         settings = policy.load(tx)
@@ -116,7 +119,7 @@ def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> Ch
         until = now + timedelta(minutes=settings.order_pay_minutes)
         checkin = CheckIn(new_id(), booking.id, account_id, "AWAITING_PAYMENT" if due_fen else "CHECKING_IN", "",
                           until, now)
-        checkin_store.insert(tx, checkin)
+        store.insert(tx, checkin)
         if due_fen:
             payments.open_order(
                 tx, kind=CHECKIN, subject_id=checkin.id, account_id=account_id,
@@ -131,10 +134,10 @@ def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> Ch
 # -- what follows by itself -------------------------------------------------------------------------
 def carry_out(db: Database, checkin_id: str, now: datetime) -> outbox.Again | None:
     """Check in at the HIS. Raises Unanswered: it is tried again."""
-    checkin = checkin_store.by_id(db, checkin_id)
+    checkin = store.by_id(db, checkin_id)
     if checkin is None or checkin.state != "CHECKING_IN":
         return None
-    booking = store.booking(db, checkin.booking_id)
+    booking = bookings.booking(db, checkin.booking_id)
     assert booking is not None
     payment = payment_store.of_subject(db, CHECKIN, checkin.id)
     if payment is not None and payment.paid_fen != booking.fee_fen:
@@ -146,14 +149,14 @@ def carry_out(db: Database, checkin_id: str, now: datetime) -> outbox.Again | No
         _refuse(db, checkin.id, code, now)
         return None
     with db.transaction() as tx:
-        current = store.booking(tx, booking.id, lock=True)
-        locked = checkin_store.by_id(tx, checkin.id, lock=True)
+        current = bookings.booking(tx, booking.id, lock=True)
+        locked = store.by_id(tx, checkin.id, lock=True)
         assert current is not None and locked is not None
         if locked.state != "CHECKING_IN":
             return None
         if current.state == "CANCELLING":  # the HIS is about to refuse that
             return outbox.Again(outbox.BACK_OFF[0])
-        checkin_store.move(tx, locked, "DONE", now)
+        store.move(tx, locked, "DONE", now)
         if payment is not None:
             paid = payment_store.by_id(tx, payment.id, lock=True)
             assert paid is not None
@@ -163,15 +166,15 @@ def carry_out(db: Database, checkin_id: str, now: datetime) -> outbox.Again | No
     return None
 
 
-def _ask_his(booking: Booking, payment: Payment | None) -> tuple[his.Trade | None, str]:
+def _ask_his(booking: Booking, payment: Payment | None) -> tuple[his_trades.Trade | None, str]:
     """The queue's place, or None and why not. Raises Unanswered."""
     part = None
     if payment is not None and payment.transaction_id and payment.paid_at:
-        part = his.payment_part(payment.transaction_id, payment.paid_fen, payment.paid_at)
+        part = his_trades.payment_part(payment.transaction_id, payment.paid_fen, payment.paid_at)
     try:
-        return his.check_in(booking.trade_no, payment=part), ""
+        return his_registrations.check_in(booking.trade_no, payment=part), ""
     except (Rejected, Unanswered) as problem:
-        trade = his.check_trade(booking.trade_no)
+        trade = his_trades.check_trade(booking.trade_no)
         ours = payment is None or (trade is not None and trade.transaction_id == payment.transaction_id)
         if trade is not None and trade.checked_in and ours:
             return trade, ""
@@ -180,11 +183,11 @@ def _ask_his(booking: Booking, payment: Payment | None) -> tuple[his.Trade | Non
         return None, problem.code
 
 
-def _arrived(tx: Transaction, booking_id: str, trade: his.Trade, now: datetime) -> None:
-    booking = store.booking(tx, booking_id, lock=True)
+def _arrived(tx: Transaction, booking_id: str, trade: his_trades.Trade, now: datetime) -> None:
+    booking = bookings.booking(tx, booking_id, lock=True)
     if booking is None or booking.state != "CONFIRMED":
         return
-    store.move(tx, booking, "CHECKED_IN", now, checked_in_at=trade.checked_in_at or now,
+    bookings.move(tx, booking, "CHECKED_IN", now, checked_in_at=trade.checked_in_at or now,
                queue_number=(trade.queue_number or "")[:20], queue_place=(trade.queue_place or "")[:100],
                queue_ahead=trade.ahead, late=int(bool(trade.late)))
     ahead = f"，前面还有{trade.ahead}人" if trade.ahead else "，请到候诊区等候"
@@ -193,14 +196,14 @@ def _arrived(tx: Transaction, booking_id: str, trade: his.Trade, now: datetime) 
 
 def _refuse(db: Database, checkin_id: str, code: str, now: datetime) -> None:
     with db.transaction() as tx:
-        checkin = checkin_store.by_id(tx, checkin_id, lock=True)
+        checkin = store.by_id(tx, checkin_id, lock=True)
         if checkin is None or checkin.state not in ("CHECKING_IN", "EXPIRED"):
             return
-        checkin_store.move(tx, checkin, "REFUSED", now, reason=code)
+        store.move(tx, checkin, "REFUSED", now, reason=code)
         if code in ALARMING:
             tasks.add(tx, kind="checkin.his-refused", subject_id=checkin.id, detail=code, now=now)
         if code == "SCHEDULE_STOPPED":
-            booking = store.booking(tx, checkin.booking_id)
+            booking = bookings.booking(tx, checkin.booking_id)
             assert booking is not None
             outbox.publish(tx, "schedule.refresh", booking.schedule_id, due=now, now=now)
         tasks.settle(tx, kind=outbox.hanging("checkin.carry-out"), subject_id=checkin.id, note="refused", now=now)
@@ -219,10 +222,10 @@ def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     """The fee is there: check in, or give it back when it came too late."""
     late = False
     with db.transaction() as tx:
-        checkin = checkin_store.by_id(tx, job.subject_id, lock=True)
+        checkin = store.by_id(tx, job.subject_id, lock=True)
         assert checkin is not None
         if checkin.state == "AWAITING_PAYMENT":
-            checkin_store.move(tx, checkin, "CHECKING_IN", now)
+            store.move(tx, checkin, "CHECKING_IN", now)
         late = checkin.state == "EXPIRED"
     if late:
         _refuse(db, checkin.id, "PAID_TOO_LATE", now)
@@ -232,7 +235,7 @@ def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
 
 def expire(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     """Not paid in time: make sure that it can't be paid any more, so that the patient may begin anew."""
-    checkin = checkin_store.by_id(db, job.subject_id)
+    checkin = store.by_id(db, job.subject_id)
     if checkin is None or checkin.state != "AWAITING_PAYMENT":
         return None
     if checkin.expires_at > now:
@@ -241,9 +244,9 @@ def expire(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     if payment is not None and not payments.stop(db, payment, now):
         return None  # paid after all: checkin.paid goes on from here
     with db.transaction() as tx:
-        locked = checkin_store.by_id(tx, checkin.id, lock=True)
+        locked = store.by_id(tx, checkin.id, lock=True)
         if locked is not None and locked.state == "AWAITING_PAYMENT":
-            checkin_store.move(tx, locked, "EXPIRED", now)
+            store.move(tx, locked, "EXPIRED", now)
     return None
 
 
@@ -251,8 +254,8 @@ def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Agai
     """WeChat has taken a refund on: now the patient is told."""
     refund = payment_store.refund(db, job.subject_id)
     payment = payment_store.by_id(db, refund.payment_id) if refund is not None else None
-    checkin = checkin_store.by_id(db, payment.subject_id) if payment is not None else None
-    booking = store.booking(db, checkin.booking_id) if checkin is not None else None
+    checkin = store.by_id(db, payment.subject_id) if payment is not None else None
+    booking = bookings.booking(db, checkin.booking_id) if checkin is not None else None
     if refund is not None and payment is not None and booking is not None:
         with db.transaction() as tx:
             tell_refund(tx, refund, payment.account_id, booking.patient_id, now)

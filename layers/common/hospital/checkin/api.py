@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from hospital.booking import checkin, checkin_store, store
+from hospital.booking import store as bookings
 from hospital.booking.model import Booking
-from hospital.booking.rules import checkin_refusal, checkin_window
+from hospital.checkin import service, store
+from hospital.checkin.rules import checkin_refusal, checkin_window
 from hospital.database import policy
 from hospital.database.connection import Database, database
 from hospital.patients import store as patients
@@ -15,6 +16,7 @@ from hospital.patients.rules import mask_name
 from hospital.runtime.clock import hospital_day, utc_now
 from hospital.runtime.errors import NotFound
 from hospital.runtime.http import Api, Model
+from hospital.schedules import store as schedule_store
 from hospital.security.sessions import Caller, authenticate
 from hospital.site import store as site
 
@@ -63,15 +65,15 @@ class Outcome(Model):
 def today(caller: Caller) -> Arrivals:
     """My registrations of today, with when and whether they can be checked in (取号)."""
     db, now = database(), utc_now()
-    return Arrivals(bookings=_views(db, checkin_store.of_day(db, caller.account_id, hospital_day(now)), now))
+    return Arrivals(bookings=_views(db, store.of_day(db, caller.account_id, hospital_day(now)), now))
 
 
 @api.post("/bookings/<booking_id>/checkin")
 def check_in(caller: Caller, booking_id: str) -> Outcome:
     """Check in, or open the payment that comes before; may be repeated."""
     db, now = database(), utc_now()
-    payment = checkin.check_in(db, booking_id, account_id=caller.account_id, now=now)
-    booking = store.of_account(db, caller.account_id, booking_id)
+    payment = service.check_in(db, booking_id, account_id=caller.account_id, now=now)
+    booking = bookings.of_account(db, caller.account_id, booking_id)
     if booking is None:
         raise NotFound("未找到该挂号记录。", code="booking_not_found")
     return Outcome(booking=_views(db, [booking], now)[0], payment=payment)
@@ -79,11 +81,11 @@ def check_in(caller: Caller, booking_id: str) -> Outcome:
 
 def _views(db: Database, bookings: list[Booking], now: datetime) -> list[Arrival]:
     settings, departments = policy.load(db), site.names_of_his(db)
-    rooms = store.rooms(db, [one.schedule_id for one in bookings])
+    rooms = schedule_store.rooms(db, [one.schedule_id for one in bookings])
     doctors = {one.id: one for one in site.doctors(db, [one.doctor_id for one in bookings], employed_only=False)}
     shown = []
     for one in bookings:
-        opens, closes = checkin_window(*checkin_store.hours(db, one.schedule_id), settings)
+        opens, closes = checkin_window(*schedule_store.hours(db, one.schedule_id), settings)
         refusal = checkin_refusal(now, opens, closes)
         room: dict[str, Any] = rooms[one.schedule_id]
         unpaid = one.payment_policy == "AT_CHECKIN" and one.state == "CONFIRMED"

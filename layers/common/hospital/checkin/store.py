@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from hospital.booking.model import Booking
+from hospital.checkin.model import MOVES, CheckIn
 from hospital.database.connection import Database, Row, Transaction
 from hospital.runtime.errors import IllegalMove
 
 Source = Database | Transaction
 
-# EXPIRED: not paid in time; money that comes after all is refunded, and the check-in is REFUSED.
-MOVES: dict[str, set[str]] = {
-    "AWAITING_PAYMENT": {"CHECKING_IN", "EXPIRED"},
-    "CHECKING_IN": {"DONE", "REFUSED"},
-    "EXPIRED": {"REFUSED"},
-    "DONE": set(),
-    "REFUSED": set(),
-}
-
-
-@dataclass(frozen=True)
-class CheckIn:
-    """One attempt of a registered patient to check in."""
-
-    id: str
-    booking_id: str
-    account_id: str
-    state: str
-    reason: str
-    expires_at: datetime
-    created_at: datetime
-
-    @classmethod
-    def of(cls, row: dict[str, Any]) -> CheckIn:
-        """From a row of the table."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
 def insert(tx: Transaction, checkin: CheckIn) -> None:
@@ -65,13 +38,6 @@ def move(tx: Transaction, checkin: CheckIn, state: str, now: datetime, *, reason
         raise IllegalMove(f"check-in {checkin.id}: {checkin.state} to {state}")
     tx.run("UPDATE checkins SET state = %s, reason = %s, changed_at = %s WHERE id = %s",
            (state, reason[:48], now, checkin.id))
-
-
-def hours(source: Source, schedule_id: str) -> tuple[datetime, datetime]:
-    """When a session starts and ends."""
-    row = source.one("SELECT starts_at, ends_at FROM schedules WHERE id = %s", (schedule_id,))
-    assert row is not None
-    return row["starts_at"], row["ends_at"]
 
 
 def of_day(source: Source, account_id: str, day: date) -> list[Booking]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from hospital.booking import schedule_store as schedules
-from hospital.booking import store
 from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Row, Transaction
-from hospital.gateways import his
+from hospital.gateways.his import schedules as his_schedules
+from hospital.gateways.his.schedules import Schedule
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day, utc_now
+from hospital.schedules import store
+from hospital.schedules import sync_store as schedules
 from hospital.site import store as site
 
 BATCH = 50  # sessions taken over in one transaction
@@ -28,7 +29,7 @@ def sync_schedules(db: Database, now: datetime, *, only: str = "") -> int:
     first = hospital_day(now)
     last = first + timedelta(days=policy.load(db).days_ahead + 1)
     started = utc_now()
-    return _take_over(db, his.schedules(first, last, schedule=only), first, last, started, only=only)
+    return _take_over(db, his_schedules.schedules(first, last, schedule=only), first, last, started, only=only)
 
 
 def refresh(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
@@ -36,11 +37,12 @@ def refresh(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None
     session = store.session(db, job.subject_id)
     if session is not None:
         day = session.visit_date
-        _take_over(db, his.schedules(day, day, schedule=session.his_code), day, day, now, only=session.his_code)
+        given = his_schedules.schedules(day, day, schedule=session.his_code)
+        _take_over(db, given, day, day, now, only=session.his_code)
     return None
 
 
-def _take_over(db: Database, given: list[his.Schedule], first: date, last: date, asked_at: datetime,
+def _take_over(db: Database, given: list[Schedule], first: date, last: date, asked_at: datetime,
                only: str = "") -> int:
     doctors = {code: row["id"] for code, row in site.doctor_ids(db).items()}
     known, slots = schedules.known_schedules(db, first, last, only), schedules.known_slots(db, first, last, only)
@@ -58,12 +60,12 @@ def _take_over(db: Database, given: list[his.Schedule], first: date, last: date,
         if old["state"] != "GONE":
             with db.transaction() as tx:
                 schedules.update_schedule(tx, old["id"], {"state": "GONE"})
-                _tell_staff(tx, old["id"], "GONE", asked_at)
+                _tell_ended(tx, old["id"], asked_at)
             changed += 1
     return changed
 
 
-def _save(tx: Transaction, schedule: his.Schedule, doctor_id: str, old: Row | None, now: datetime
+def _save(tx: Transaction, schedule: Schedule, doctor_id: str, old: Row | None, now: datetime
           ) -> tuple[str, int]:
     values: dict[str, Any] = {
         "his_department": schedule.department_code, "doctor_id": doctor_id, "visit_date": schedule.date,
@@ -76,11 +78,11 @@ def _save(tx: Transaction, schedule: his.Schedule, doctor_id: str, old: Row | No
         return old["id"], 0
     schedules.update_schedule(tx, old["id"], values)
     if schedule.state == "STOPPED" and old["state"] == "OPEN":
-        _tell_staff(tx, old["id"], "STOPPED", now)
+        _tell_ended(tx, old["id"], now)
     return old["id"], 1
 
 
-def _save_slots(tx: Transaction, schedule: his.Schedule, schedule_id: str, old: dict[str, Row],
+def _save_slots(tx: Transaction, schedule: Schedule, schedule_id: str, old: dict[str, Row],
                 asked_at: datetime) -> int:
     changed, new = 0, []
     for slot in schedule.slots:
@@ -103,11 +105,9 @@ def _save_slots(tx: Transaction, schedule: his.Schedule, schedule_id: str, old: 
     return changed + len(new)
 
 
-def _tell_staff(tx: Transaction, schedule_id: str, state: str, now: datetime) -> None:
-    live = store.live_on_schedule(tx, schedule_id)
-    if live:
-        tasks.add(tx, kind="schedule.stopped", subject_id=schedule_id, now=now,
-                  detail=f"{state} with {live} live registrations")
+def _tell_ended(tx: Transaction, schedule_id: str, now: datetime) -> None:
+    """Whoever has sold places of this session hears that it takes place no more."""
+    outbox.publish(tx, "schedule.ended", schedule_id, due=now, now=now)
 
 
 def _tell_about_slot(tx: Transaction, slot: Row, what: str, now: datetime) -> None:

@@ -1,0 +1,34 @@
+"""A check-in and its states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+# EXPIRED: not paid in time; money that comes after all is refunded, and the check-in is REFUSED.
+MOVES: dict[str, set[str]] = {
+    "AWAITING_PAYMENT": {"CHECKING_IN", "EXPIRED"},
+    "CHECKING_IN": {"DONE", "REFUSED"},
+    "EXPIRED": {"REFUSED"},
+    "DONE": set(),
+    "REFUSED": set(),
+}
+
+
+@dataclass(frozen=True)
+class CheckIn:
+    """One attempt of a registered patient to check in."""
+
+    id: str
+    booking_id: str
+    account_id: str
+    state: str
+    reason: str
+    expires_at: datetime
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> CheckIn:
+        """From a row of the table."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})

@@ -1,0 +1,107 @@
+"""Outpatient bills, and the codes that lead to them on paper."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from datetime import datetime, timezone
+from typing import Literal
+from urllib.parse import quote
+
+from hospital.gateways.his.wire import BILLS_SECONDS, Answer, NotGenuine, get
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.runtime.cloud import secret
+from hospital.runtime.config import config
+
+QR_MAC_BYTES = 16
+
+BillState = Literal["UNPAID", "PAID", "CANCELLED", "REFUNDED", "PARTLY_REFUNDED"]
+
+
+class BillItem(Answer):
+    """One thing that a doctor ordered. ``amount_fen`` = quantity × unit price."""
+
+    item_no: int
+    code: str
+    name: str
+    specification: str = ""
+    unit: str
+    quantity: int
+    unit_price_fen: int
+    amount_fen: int
+    executing_department_name: str = ""
+    executing_place: str = ""
+    insurance_class: str = ""
+    executed: bool = False
+
+
+class Bill(Answer):
+    """A bill as it is now; ``version`` rises with every change of its items."""
+
+    bill_no: str
+    patient_code: str
+    kind: Literal["PRESCRIPTION", "EXAMINATION", "LABORATORY", "TREATMENT"]
+    department_name: str
+    doctor_name: str
+    created_at: datetime
+    pay_before: datetime
+    version: int
+    total_fen: int
+    state: BillState
+    paid_by: Literal["WECHAT", "DESK"] | None = None
+    locked_by_trade: str | None = None
+    items: list[BillItem]
+
+
+class ScannedCode(Answer):
+    """A genuine code of a prescription."""
+
+    bill_no: str
+    patient_code: str
+    expires_at: datetime
+
+
+class _Bills(Answer):
+    bills: list[Bill]
+
+
+def unpaid_bills(patient_code: str) -> list[Bill]:
+    """Every bill the patient has to pay, complete and as of this moment. Raises Rejected, Unanswered."""
+    path = f"/patients/{quote(patient_code, safe='')}/bills?state=UNPAID"
+    return get(path, _Bills, BILLS_SECONDS).bills
+
+
+def bill(bill_no: str) -> Bill | None:
+    """One bill; None when it does not exist. Raises Unanswered."""
+    try:
+        return get(f"/bills/{quote(bill_no, safe='')}", Bill, BILLS_SECONDS)
+    except Rejected as refusal:
+        if refusal.code == "BILL_UNKNOWN":
+            return None
+        raise Unanswered(f"his bill: {refusal.code}") from None
+
+
+def read_code(text: str) -> ScannedCode:
+    """What the code on a prescription says, once its signature holds. Expiry is the caller's to judge.
+
+    Raises NotGenuine.
+    """
+    match = re.fullmatch(r"(HQ1\.([0-9A-Za-z_-]{1,400}))\.([0-9A-Za-z_-]{1,64})", text)
+    if match is None:
+        raise NotGenuine("another form")
+    mac = hmac.new(secret(config().his_qr_key_secret).encode(), match[1].encode(), hashlib.sha256).digest()
+    if not hmac.compare_digest(_unpadded(mac[:QR_MAC_BYTES]), match[3]):
+        raise NotGenuine("signature does not verify")
+    try:
+        content = json.loads(base64.urlsafe_b64decode(match[2] + "=" * (-len(match[2]) % 4)))
+        return ScannedCode(bill_no=str(content["b"]), patient_code=str(content["p"]),
+                           expires_at=datetime.fromtimestamp(int(content["e"]), timezone.utc))
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
+        raise NotGenuine("unreadable") from None
+
+
+def _unpadded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")

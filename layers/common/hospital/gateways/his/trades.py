@@ -1,0 +1,83 @@
+"""Trade numbers, a registration's or a bill's: what became of one, and the day's list of money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any, Literal
+from urllib.parse import quote
+
+from hospital.gateways.his.wire import Answer, day_query, get, moment_text
+from hospital.gateways.outcome import Rejected, Unanswered
+
+TradeState = Literal["LOCKED", "EXPIRED", "UNLOCKED", "CONFIRMED", "SETTLED", "CANCELLED"]
+
+
+class Trade(Answer):
+    """What became of a trade number: a registration's or a bill's."""
+
+    trade_no: str
+    state: TradeState
+    registration_code: str | None = None  # none for a number that was killed before it was used
+    paid_fen: int | None = None
+    transaction_id: str | None = None
+    settled_at: datetime | None = None
+    refund_fen: int = 0
+    cancelled_at: datetime | None = None
+    # a registration's
+    visit_number: int | str | None = None
+    location: str | None = None
+    clinic_room: str | None = None
+    checked_in: bool = False
+    checked_in_at: datetime | None = None
+    queue_number: str | None = None
+    queue_place: str | None = None
+    ahead: int | None = None
+    late: bool | None = None
+    # a bill's
+    settlement_no: str | None = None
+    pharmacy_window: str | None = None
+
+
+class MoneyTrade(Answer):
+    """A trade as the day's list of money has it."""
+
+    trade_no: str
+    kind: Literal["REGISTRATION", "CHARGE"]
+    state: str
+    paid_fen: int
+    refund_fen: int
+    settled_at: datetime | None
+    cancelled_at: datetime | None
+
+
+class _Trades(Answer):
+    trades: list[MoneyTrade]
+    next_cursor: str | None = None
+
+
+def payment_part(transaction_id: str, paid_fen: int, paid_at: datetime) -> dict[str, Any]:
+    """The part of a WeChat payment that pays for one trade."""
+    return {"channel": "WECHAT", "transaction_id": transaction_id, "paid_fen": paid_fen,
+            "paid_at": moment_text(paid_at)}
+
+
+def check_trade(trade_no: str) -> Trade | None:
+    """What became of a trade number; None when the HIS has never seen it. Raises Unanswered."""
+    try:
+        return get(f"/trades/{quote(trade_no, safe='')}", Trade)
+    except Rejected as refusal:
+        if refusal.code == "TRADE_UNKNOWN":
+            return None
+        raise Unanswered(f"trade check: {refusal.code}") from None
+
+
+def money_trades(day: date) -> Iterator[MoneyTrade]:
+    """Every trade that the HIS wrote into its books, or took out, on a hospital day. Raises Unanswered."""
+    cursor = ""
+    while True:
+        page = get(f"/trades?by=MONEY&{day_query(day, cursor)}", _Trades)
+        yield from page.trades
+        if page.next_cursor is None:
+            return
+        cursor = page.next_cursor

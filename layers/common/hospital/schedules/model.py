@@ -1,0 +1,20 @@
+"""Types of what is on sale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session (出诊) of a doctor on a hospital day."""
+
+    id: str
+    his_code: str
+    his_department: str
+    doctor_id: str
+    visit_date: date
+    period: str
+    fee_fen: int
+    state: str

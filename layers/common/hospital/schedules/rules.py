@@ -1,0 +1,32 @@
+"""Pure decisions about what is on sale when."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from hospital.database.policy import Policy
+from hospital.runtime.clock import BEIJING, hospital_day
+
+
+def last_open_day(now: datetime, policy: Policy) -> date:
+    """The furthest hospital day on sale: a new one opens each day at the release time."""
+    local = now.astimezone(BEIJING)
+    days = policy.days_ahead if local.time() >= policy.release_time else policy.days_ahead - 1
+    return local.date() + timedelta(days=days)
+
+
+def is_open_day(day: date, now: datetime, policy: Policy) -> bool:
+    """Whether a day is on sale."""
+    return hospital_day(now) <= day <= last_open_day(now, policy)
+
+
+def earliest_start(now: datetime, policy: Policy) -> datetime:
+    """Places that start before this are no longer sold."""
+    return now + timedelta(minutes=policy.same_day_closes_minutes)
+
+
+def on_sale_again(now: datetime, policy: Policy, chance: float) -> datetime | None:
+    """When a place given back is sold again; ``chance`` in [0, 1) is random, against scalpers."""
+    if policy.resale_delay_max_seconds == 0:
+        return None
+    return now + timedelta(seconds=policy.resale_delay_max_seconds * chance)
