@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timezone
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 TAKEN = (200, 204)
 ANSWER_WITHIN_SECONDS = 5.0
-_WORKERS = 4
+_STORM_WORKERS = 32
 Stamp = Callable[[str, bytes], dict[str, str]]
 
 
@@ -59,11 +59,12 @@ class _Delivery:
 
 class Deliveries:
     """All messages of one system. ``stamp(url, body)`` gives a delivery's headers; ``retry_seconds`` are
-    the pauses from one delivery to the next; ``operation`` names the deliveries in the journal.
+    the pauses from one delivery to the next; ``operation`` names the deliveries in the journal; ``workers``
+    send at once.
     """
 
     def __init__(self, world: World, system: str, operation: str, *, stamp: Stamp,
-                 retry_seconds: tuple[int, ...]) -> None:
+                 retry_seconds: tuple[int, ...], workers: int = 4) -> None:
         self._clock = world.clock
         self._journal = world.journal
         self._names = system, operation
@@ -76,7 +77,7 @@ class Deliveries:
         self._numbers = count()
         self._in_flight = 0
         self._mode = {"hold": False, "reorder": False, "drop": False, "duplicate": False}
-        self._pool = ThreadPoolExecutor(_WORKERS, f"{system}-{operation}")
+        self._pool = ThreadPoolExecutor(workers, f"{system}-{operation}")
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -101,15 +102,26 @@ class Deliveries:
             self.run_due()
 
     # -- what the system says -------------------------------------------------------------------
-    def send(self, number: str, url: str, body: bytes, facts: dict[str, Any]) -> Message:
-        """Push a message now, and again on the schedule until it is taken."""
-        message = Message(number, url, body, facts, self._clock.timestamp())
+    def send(self, number: str, url: str, body: bytes, facts: dict[str, Any], *, due: float | None = None,
+             lost: bool = False, copies: int = 1) -> Message:
+        """Push a message (at ``due``, sandbox seconds; else now), and again on the schedule until it is taken.
+
+        ``copies`` beyond the first are duplicates that are not repeated; a ``lost`` one is never delivered.
+        """
+        message = Message(number, url, body, facts, self._clock.timestamp() if due is None else due, lost)
         with self._lock:
             self._messages[number] = message
-            self._push(message, message.due, 0)
-            if self._mode["duplicate"]:
-                self._push(message, message.due, None)
+            if not lost:
+                self._push(message, message.due, 0)
+                for _ in range(copies - 1 + self._mode["duplicate"]):
+                    self._push(message, message.due, None)
         self.run_due()
+        return message
+
+    def keep(self, number: str, url: str, body: bytes, facts: dict[str, Any]) -> Message:
+        """Remember a message that goes out only when it is ordered (``storm``)."""
+        with self._lock:
+            message = self._messages[number] = Message(number, url, body, facts, self._clock.timestamp())
         return message
 
     def run_due(self) -> None:
@@ -165,9 +177,29 @@ class Deliveries:
             time.sleep(0.01)
 
     def listing(self) -> list[dict[str, Any]]:
-        """Every message, oldest first."""
+        """Every message whose time has come, oldest first."""
         with self._lock:
-            return [message.view() for message in self._messages.values()]
+            return [message.view() for message in self._come()]
+
+    def get(self, number: str) -> Message | None:
+        """The message with this id."""
+        with self._lock:
+            return self._messages.get(number)
+
+    def about(self, **facts: Any) -> list[Message]:
+        """Every message with these facts whose time has come, oldest first."""
+        with self._lock:
+            return [message for message in self._come() if facts.items() <= message.facts.items()]
+
+    def storm(self, messages: Sequence[Message], *, parallel: bool) -> list[int | None]:
+        """Deliver these now, whatever the mode, all at once or one by one; the answers' statuses."""
+        workers = min(len(messages), _STORM_WORKERS) if parallel else 1
+        with ThreadPoolExecutor(max(workers, 1), "-".join((*self._names, "storm"))) as pool:
+            return list(pool.map(self._deliver, messages))
+
+    def _come(self) -> list[Message]:
+        now = self._clock.timestamp()
+        return [message for message in self._messages.values() if message.due <= now]
 
     # -- sending --------------------------------------------------------------------------------
     def _push(self, message: Message, due: float, attempt: int | None) -> None:
@@ -194,9 +226,9 @@ class Deliveries:
                     self._push(message, delivery.due + self._retry_seconds[attempt], attempt + 1)
         self.run_due()
 
-    def _deliver(self, message: Message) -> None:
+    def _deliver(self, message: Message) -> int | None:
         started, at = time.perf_counter(), self._clock.now()
-        status = self._post(message.url, message.body)
+        status = post(message.url, message.body, self._stamp(message.url, message.body))
         with self._lock:
             message.deliveries.append({"at": at.astimezone(timezone.utc).isoformat(), "status": status})
             message.done = message.done or status in TAKEN
@@ -206,12 +238,15 @@ class Deliveries:
             "path": urlsplit(message.url).path, "status": status, "fault": None,
             "ms": round((time.perf_counter() - started) * 1000, 1), **message.facts,
         })
+        return status
 
-    def _post(self, url: str, body: bytes) -> int | None:
-        with requests.Session() as session:
-            session.trust_env = False
-            try:
-                return session.post(url, data=body, headers=self._stamp(url, body),
-                                    timeout=ANSWER_WITHIN_SECONDS, allow_redirects=False).status_code
-            except requests.RequestException:
-                return None  # no answer in time: recorded as such, and repeated on the schedule
+
+def post(url: str, body: bytes, headers: dict[str, str]) -> int | None:
+    """The status that an address answers; None when no answer came in time."""
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            return session.post(url, data=body, headers=headers, timeout=ANSWER_WITHIN_SECONDS,
+                                allow_redirects=False).status_code
+        except requests.RequestException:
+            return None  # recorded as such, and repeated on the schedule

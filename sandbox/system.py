@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -77,7 +78,7 @@ class System:
     # -- the call -------------------------------------------------------------------------------
     def _before(self) -> Response | None:
         g.started = time.perf_counter()
-        g.fault = fault = self.world.faults.take(self.name, self.operation())
+        g.fault = fault = self.world.faults.take(self.name, self.operation(), self._said)
         if fault is None or fault.kind == "cut_after":
             return None
         if fault.kind == "delay":
@@ -109,7 +110,26 @@ class System:
             return self._garbage(fault)
         if fault and fault.kind in ("cut_before", "error"):
             return response
-        return self.seal(response)
+        headers = self._override(response)
+        response = self.seal(response)
+        response.headers.update(headers)
+        return response
+
+    def _override(self, response: Response) -> dict[str, str]:
+        """Let a successful JSON answer say what was ordered; the headers that go on top of its signature."""
+        faults = self.world.faults
+        if response.status_code >= 300 or not response.is_json or not faults.overriding(self.name, self.operation()):
+            return {}
+        before = json.loads(response.get_data())
+        after, headers = faults.overridden(self.name, self.operation(), self._said, before)
+        if after != before:
+            response.set_data(json.dumps(after, ensure_ascii=False))
+        # A header is bytes on the wire: beyond ASCII they are UTF-8, which the server is handed as Latin-1.
+        return {name: str(value).encode().decode("latin-1") for name, value in headers.items()}
+
+    @staticmethod
+    def _said() -> str:
+        return f"{request.environ.get('RAW_URI', request.path)}\n{request.get_data(as_text=True)}"
 
     @staticmethod
     def _cut() -> Response:

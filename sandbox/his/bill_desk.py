@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -160,6 +161,15 @@ def _add_events(his: His) -> None:
     @control.get("/events", endpoint="all_events")
     def all_events() -> Response:
         return jsonify(his.events.deliveries.listing())
+
+    @control.post("/events/send", endpoint="send_event")
+    def send_event() -> Response:
+        body = _body()
+        Fields(body, ("event", "text"))
+        if not his.events.url:
+            raise Refused("NO_ADDRESS", "没有事件接收地址")
+        text = body["text"] if isinstance(body.get("text"), str) else json.dumps(body.get("event"), ensure_ascii=False)
+        return jsonify(status=his.events.say(text))
 
     @control.delete("/events", endpoint="forget_events")
     def forget_events() -> tuple[str, int]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urljoin
 
 from flask import Response, jsonify
 from pydantic import Field
 
+from sandbox import overrides
 from sandbox.wechat.control_json import ControlBody, Impossible, answer_errors, body_as
 from sandbox.wechatpay.book import Order
 from sandbox.wechatpay.refunds import Policy
@@ -64,12 +67,32 @@ class Replay(ControlBody):
     shuffle: bool = True
 
 
+class Saying(ControlBody):
+    """A notice of any content, rightly sealed and signed, sent once and at once.
+
+    ``like`` names an order or a refund: its content, event type and address are taken where others are not given.
+    ``set``, ``remove`` and ``add`` change the content, ``envelope`` (with the same three) what is around it;
+    ``text`` is sealed as it is. ``url`` may be relative to the address that it would have gone to.
+    """
+
+    like: str = ""
+    url: str = ""
+    event_type: str = ""
+    content: Any = None
+    text: str | None = None
+    set: dict[str, Any] = {}
+    remove: list[str] = []
+    add: dict[str, Any] = {}
+    envelope: dict[str, Any] = {}
+
+
 class Mode(ControlBody):
     """What is left out stays as it is."""
 
     hold: bool | None = None
     reorder: bool | None = None
     drop: bool | None = None
+    duplicate: bool | None = None
 
 
 class Probe(ControlBody):
@@ -107,6 +130,7 @@ class Control:
         control.get("/notices")(self._notices)
         control.post("/notices/<number>/redeliver")(self._redeliver)
         control.post("/notices/replay")(self._replay)
+        control.post("/notices/send")(self._say)
         control.post("/notices/mode")(self._mode)
         control.post("/probes")(self._probe)
         control.post("/refunds/policy")(self._policy)
@@ -163,27 +187,56 @@ class Control:
         return jsonify(self._pay.notices.settle(body_as(Settle).timeout))
 
     def _notices(self) -> Response:
-        return jsonify(self._pay.notices.listing())
+        return jsonify(self._pay.notices.deliveries.listing())
 
     def _redeliver(self, number: str) -> Response:
         wish = body_as(Redelivery)
-        notice = self._pay.notices.get(number)
+        notice = self._pay.notices.deliveries.get(number)
         if notice is None:
             raise Impossible("no such notice", 404)
         return jsonify({"deliveries": self._pay.notices.storm([notice] * wish.copies, wish.parallel)})
 
     def _replay(self) -> Response:
         wish = body_as(Replay)
-        notices = self._pay.notices.of_order(wish.out_trade_no) * wish.copies
+        notices = self._pay.notices.deliveries.about(out_trade_no=wish.out_trade_no) * wish.copies
         if not notices:
             raise Impossible("no notice about this order", 404)
         if wish.shuffle:
             random.shuffle(notices)
         return jsonify({"deliveries": self._pay.notices.storm(notices, parallel=True)})
 
+    def _say(self) -> Response:
+        wish = body_as(Saying)
+        with self._pay.lock:
+            url, event_type, content, about = self._true_notice(wish.like) if wish.like else ("", "", None, "")
+        changes = wish.model_dump(include={"set", "remove", "add"})
+        try:
+            if any(changes.values()):
+                overrides.check(changes)
+            content, _ = overrides.applied(content if wish.content is None else wish.content, changes)
+            plain = json.dumps(content, ensure_ascii=False) if wish.text is None else wish.text
+            url, event_type = urljoin(url, wish.url), wish.event_type or event_type
+            if not url.startswith("http") or not event_type:
+                raise Impossible("url and event_type are needed where like names nothing")
+            number, status = self._pay.notices.say(url, event_type, plain, about, wish.envelope)
+        except ValueError as error:
+            raise Impossible(str(error)) from None
+        return jsonify(id=number, status=status)
+
+    def _true_notice(self, number: str) -> tuple[str, str, dict[str, Any], str]:
+        """Address, event type, content and order of the notice about a payment or a refund."""
+        pay = self._pay
+        refund = pay.book.refunds.get(number)
+        if refund is not None:
+            return (refund.notify_url or "", f"REFUND.{refund.outcome}", refund.notice(pay.merchant_id),
+                    refund.order.out_trade_no)
+        order = self._order(number)
+        return (order.notify_url, "TRANSACTION.SUCCESS",
+                order.answer(pay.app_id, pay.merchant_id, pay.clock.now()), number)
+
     def _mode(self) -> Response:
         wish = body_as(Mode)
-        return jsonify(self._pay.notices.set_mode(wish.hold, wish.reorder, wish.drop))
+        return jsonify(self._pay.notices.deliveries.set_mode(**wish.model_dump(exclude_none=True)))
 
     def _probe(self) -> Response:
         return jsonify({"status": self._pay.notices.probe(body_as(Probe).notify_url)})

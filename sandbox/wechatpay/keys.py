@@ -57,11 +57,14 @@ class Keys:
             "Wechatpay-Serial": self.public_key_id, "Wechatpay-Signature-Type": SCHEME,
         }
 
-    def seal(self, content: dict[str, Any], kind: str) -> dict[str, str]:
+    def seal(self, content: Any, kind: str) -> dict[str, str]:
         """A notice's ``resource``: ``content`` under the APIv3 key. ``kind``: transaction or refund."""
+        return self.seal_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), kind)
+
+    def seal_text(self, text: str, kind: str) -> dict[str, str]:
+        """As ``seal``, whatever the text is."""
         nonce = secrets.token_hex(6)
-        plain = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-        cipher = self._aes.encrypt(nonce.encode(), plain, kind.encode())
+        cipher = self._aes.encrypt(nonce.encode(), text.encode(), kind.encode())
         return {"algorithm": "AEAD_AES_256_GCM", "ciphertext": base64.b64encode(cipher).decode(),
                 "nonce": nonce, "associated_data": kind, "original_type": kind}
 

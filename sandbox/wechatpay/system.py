@@ -42,7 +42,7 @@ class WeChatPay(System):
             public_key_id=public_key_id, api_v3_key=api_v3_key,
         )
         self.book = Book()
-        self.notices = Notices(world, self.lock, self.keys)
+        self.notices = Notices(world, self.keys)
         self._guard = Guard(self.keys, merchant_id, merchant_serial)
         self.app.before_request(self._authenticate)
         self.app.register_error_handler(Refused, self._refused)
@@ -98,9 +98,9 @@ class WeChatPay(System):
     # -- life -----------------------------------------------------------------------------------
     def serve(self, port: int = 0) -> str:
         """Start serving and delivering notices; returns the base address."""
-        self.notices.start()
+        self.notices.deliveries.start()
         return super().serve(port)
 
     def stop(self) -> None:
         """No more notices go out."""
-        self.notices.stop()
+        self.notices.deliveries.stop()
