@@ -12,7 +12,7 @@ from flask import Response, jsonify, request
 
 from sandbox.his.desk_refunds import wire_refund
 from sandbox.his.model import Department, Doctor, Refused
-from sandbox.his.money import BILL_KINDS, Bill, BillItem, Charge
+from sandbox.his.money import BILL_KINDS, ODD_KINDS, Bill, BillItem, Charge
 from sandbox.his.qr import picture_of, token_of
 from sandbox.his.wire import CODE, MAX_FEN, TRADE_NO, Fields, json_object, show, wrong
 
@@ -23,7 +23,8 @@ MOST_ITEMS = 100
 MOST_MINUTES = 30 * 24 * 60
 _TEXT = r"(?s).{1,100}"
 _URL = r"https?://[^\s#]{1,500}|"
-_ITEM_FIELDS = ("code", "name", "specification", "unit", "quantity", "unit_price_fen", "insurance_class")
+_ITEM_FIELDS = ("code", "name", "specification", "unit", "quantity", "unit_price_fen", "insurance_class",
+                "amount_fen")
 _MODES = ("drop", "duplicate", "hold", "reorder")
 
 
@@ -213,8 +214,9 @@ def _raw(his: His, bill: Bill) -> dict[str, Any]:
 
 def _create(his: His, body: dict[str, Any]) -> Bill:
     fields = Fields(body, ("patient_code", "trade_no", "kind", "items", "count", "doctor_code",
-                           "department_code"))
-    kind = fields.choice("kind", BILL_KINDS)
+                           "department_code", "bill_no"))
+    kind = fields.choice("kind", (*BILL_KINDS, *ODD_KINDS))
+    bill_no = fields.text("bill_no", CODE) if fields.has("bill_no") else None
     if fields.has("patient_code") == fields.has("trade_no"):
         raise wrong("patient_code", "与 trade_no 二者必居其一")
     if fields.has("items") and fields.has("count"):
@@ -231,9 +233,9 @@ def _create(his: His, body: dict[str, Any]) -> Bill:
             raise Refused("NOT_CHECKED_IN", "患者尚未报到")
         session = visit.slot.schedule
         return his.bills.create(visit.patient_code, kind, session.department, session.doctor, items,
-                                visit.trade_no)
+                                visit.trade_no, bill_no)
     department, doctor = _who(his, fields, rng.choice(list(his.sessions.doctors.values())))
-    return his.bills.create(fields.text("patient_code", CODE), kind, department, doctor, items, None)
+    return his.bills.create(fields.text("patient_code", CODE), kind, department, doctor, items, None, bill_no)
 
 
 def _who(his: His, fields: Fields, someone: Doctor) -> tuple[Department, Doctor]:
@@ -274,14 +276,18 @@ def _item(his: His, kind: str, given: object, number: int) -> BillItem:
         usual = catalogue.usual(kind)
         known = replace(usual, code=fields.text("code", CODE) if fields.has("code") else f"X{number:04d}",
                         name=fields.text("name", _TEXT), specification="", insurance_class="C",
-                        unit_price_fen=fields.fen("unit_price_fen"))
+                        unit_price_fen=fields.decimal("unit_price_fen", MAX_FEN))
     changes: dict[str, Any] = {name: fields.text(name, _TEXT) for name in ("name", "specification", "unit")
                                if fields.has(name)}
     if fields.has("unit_price_fen"):
-        changes["unit_price_fen"] = fields.fen("unit_price_fen")
+        changes["unit_price_fen"] = fields.decimal("unit_price_fen", MAX_FEN)
+    if fields.has("amount_fen"):
+        changes["fixed_fen"] = fields.fen("amount_fen")
     if fields.has("insurance_class"):
         changes["insurance_class"] = fields.choice("insurance_class", "ABC")
-    quantity = fields.number("quantity", 1, 1000) if fields.has("quantity") else 1
+    quantity = fields.decimal("quantity", 1000) if fields.has("quantity") else 1
+    if not quantity:
+        raise wrong(f"{where}quantity", "应大于零")
     return replace(known, item_no=number, quantity=quantity, **changes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
@@ -57,7 +58,7 @@ class Bills:
         for item in bill.items:
             windows = PHARMACIES.get(item.executing_department_code)
             if windows:
-                return f"{item.executing_department_name}{int(bill.bill_no[-6:]) % windows + 1}号窗口"
+                return f"{item.executing_department_name}{zlib.crc32(bill.bill_no.encode()) % windows + 1}号窗口"
         return None
 
     # -- for the doctor and the desk ------------------------------------------------------------
@@ -65,17 +66,26 @@ class Bills:
         """Every bill, oldest first."""
         return self._bills.values()
 
+    def hand_over(self, patient_code: str, to: str) -> None:
+        """A merged record's bills are another one's."""
+        moved = self._of_patient.pop(patient_code, [])
+        for bill in moved:
+            bill.patient_code = to
+        self._of_patient.setdefault(to, []).extend(moved)
+
     def rng(self) -> Random:
         """The chance that decides the next bill: the same in each sandbox of one seed."""
         return Random(f"bill {self._seed} {len(self._bills)}")
 
     def create(self, patient_code: str, kind: str, department: Department, doctor: Doctor,
-               items: list[BillItem], visit_trade_no: str | None) -> Bill:
-        """The doctor has ordered. Raises Refused PATIENT_UNKNOWN."""
+               items: list[BillItem], visit_trade_no: str | None, bill_no: str | None = None) -> Bill:
+        """The doctor has ordered. Raises Refused PATIENT_UNKNOWN, BILL_EXISTS."""
         if not self._patients.knows(patient_code):
             raise Refused("PATIENT_UNKNOWN", "患者不存在", 404)
         now = self._clock.now()
-        number = f"B{now.astimezone(BEIJING):%Y%m%d}{len(self._bills) + 1:06d}"
+        number = bill_no or f"B{now.astimezone(BEIJING):%Y%m%d}{len(self._bills) + 1:06d}"
+        if number in self._bills:
+            raise Refused("BILL_EXISTS", "费用单号已存在")
         valid = timedelta(days=_VALID_DAYS.get(kind, _VALID_DAYS_ELSE))
         bill = Bill(bill_no=number, patient_code=patient_code, visit_trade_no=visit_trade_no, kind=kind,
                     department=department, doctor=doctor, created_at=now, pay_before=now + valid, items=items)
@@ -152,4 +162,4 @@ def _make_sum(items: list[BillItem], total_fen: int) -> list[BillItem]:
             break
         kept.append(item)
         left -= item.amount_fen
-    return [*kept, replace(items[len(kept)], quantity=1, unit_price_fen=left)]
+    return [*kept, replace(items[len(kept)], quantity=1, unit_price_fen=left, fixed_fen=None)]

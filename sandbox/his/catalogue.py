@@ -139,11 +139,14 @@ class Catalogue:
 
     def usual(self, kind: str) -> BillItem:
         """What stands for a made-up item of this kind: where it is done, and its class."""
-        return self._rows[kind][0][0]
+        return self._table(kind)[0][0]
+
+    def _table(self, kind: str) -> list[tuple[BillItem, int]]:
+        return self._rows.get(kind, self._rows["TREATMENT"])  # odd kinds have no list of their own
 
     def order(self, kind: str, count: int | None, rng: Random) -> list[BillItem]:
         """A believable order of ``count`` items (a usual number by default), each with its quantity."""
-        rows = self._rows[kind]
+        rows = self._table(kind)
         count = count or rng.randint(1, 4)
         chosen = rng.sample(rows, count) if count <= len(rows) else rng.choices(rows, k=count)
         return [replace(item, item_no=at, quantity=rng.randint(1, most))

@@ -14,7 +14,7 @@ from sandbox.his.bills import Bills
 from sandbox.his.model import Refused
 from sandbox.his.money import Bill, Charge
 from sandbox.his.payments import Payment
-from sandbox.his.trades import LONGEST_HOLD, Trades
+from sandbox.his.trades import LONGEST_HOLD, Trades, owner_of_bills
 from sandbox.his.wire import CODE, TRADE_NO, Fields, show, wrong
 
 _MESSAGES = {
@@ -82,7 +82,7 @@ class Charges:
             if known.transaction_id != payment.transaction_id:
                 raise Refused("PAYMENT_CONFLICT", "该费用已由另一笔支付结算")
             return _settled(known)
-        owner = f"bills of {bill.patient_code}"  # one payment may settle several bills of one patient
+        owner = owner_of_bills(bill.patient_code)
         self._trades.check_payment(payment, owner)
         _check_still_ours(known, bill, now)
         known.stored, known.changed = "SETTLED", now

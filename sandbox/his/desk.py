@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, jsonify, request
 
-from sandbox.his.model import KINDS, PERIODS, Department, Doctor, Refused, Schedule, Slot
+from sandbox.his.model import KINDS, PERIODS, Department, Doctor, Refused, Schedule
 from sandbox.his.patients import NAME
 from sandbox.his.staff import ASSOCIATE
 from sandbox.his.wire import CODE, Fields, json_object
@@ -58,14 +58,14 @@ def add_desk(his: His) -> None:
     @control.post("/schedules/<code>/stop", endpoint="stop_schedule")
     def stop_schedule(code: str) -> Response:
         with his.lock:
-            session = _session(his, code)
+            session = his.sessions.known(code)
             session.state = "STOPPED"
             return jsonify(session.wire(his.clock.now()))
 
     @control.post("/schedules/<code>/reopen", endpoint="reopen_schedule")
     def reopen_schedule(code: str) -> Response:
         with his.lock:
-            session = _session(his, code)
+            session = his.sessions.known(code)
             session.state = "OPEN"
             return jsonify(session.wire(his.clock.now()))
 
@@ -73,14 +73,14 @@ def add_desk(his: His) -> None:
     def change_fee(code: str) -> Response:
         fields = Fields(json_object(request.get_data()), ("fee_fen",))
         with his.lock:
-            session = _session(his, code)
+            session = his.sessions.known(code)
             session.fee_fen = fields.fen("fee_fen")
             return jsonify(session.wire(his.clock.now()))
 
     @control.post("/slots/<code>/take", endpoint="take_slot")
     def take_slot(code: str) -> Response:
         with his.lock:
-            slot = _slot(his, code)
+            slot = his.sessions.known_slot(code)
             if not slot.is_free(his.clock.now()):
                 raise Refused("SLOT_TAKEN", "号源已被占用")
             slot.sold = True
@@ -89,7 +89,7 @@ def add_desk(his: His) -> None:
     @control.post("/slots/<code>/free", endpoint="free_slot")
     def free_slot(code: str) -> Response:
         with his.lock:
-            slot = _slot(his, code)
+            slot = his.sessions.known_slot(code)
             if slot.held_by(his.clock.now()):
                 raise Refused("SLOT_HELD", "号源由一个有效挂号占用，请用解锁或退号")
             slot.sold = False
@@ -103,20 +103,6 @@ def add_desk(his: His) -> None:
             return jsonify(his.check_ins.arrive(trade_no, fields))
 
 
-def _session(his: His, code: str) -> Schedule:
-    session = his.sessions.schedule(code)
-    if session is None:
-        raise Refused("SCHEDULE_UNKNOWN", "班次不存在", 404)
-    return session
-
-
-def _slot(his: His, code: str) -> Slot:
-    slot = his.sessions.slot(code)
-    if slot is None:
-        raise Refused("SLOT_UNKNOWN", "号源不存在", 404)
-    return slot
-
-
 def _open(his: His) -> Schedule:
     body = json_object(request.get_data())
     fields = Fields(body, _SESSION_FIELDS)
@@ -124,8 +110,8 @@ def _open(his: His) -> Schedule:
     kind, fee_fen = fields.choice("kind", KINDS), fields.fen("fee_fen")
     number = fields.number("slots", 1, MOST_SLOTS)
     minutes = fields.number("minutes", 1, 30) if fields.has("minutes") else None
-    homes = [_department(his, code) for code in _department_codes(fields, body)]
-    department = _department(his, fields.text("department_code", CODE)) if fields.has("department_code") \
+    homes = [his.sessions.known_department(code) for code in _department_codes(fields, body)]
+    department = his.sessions.known_department(fields.text("department_code", CODE)) if fields.has("department_code") \
         else homes[0]
     if not his.sessions.in_horizon(day):
         raise Refused("DAY_OUT_OF_RANGE", "日期不在排班范围内", 422, "date")
@@ -144,19 +130,9 @@ def _department_codes(fields: Fields, body: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(codes))
 
 
-def _department(his: His, code: str) -> Department:
-    department = his.sessions.departments.get(code)
-    if department is None:
-        raise Refused("DEPARTMENT_UNKNOWN", "科室不存在", 404)
-    return department
-
-
 def _doctor(his: His, fields: Fields, homes: list[Department]) -> Doctor:
     if fields.has("doctor_code"):
-        doctor = his.sessions.doctors.get(fields.text("doctor_code", CODE))
-        if doctor is None:
-            raise Refused("DOCTOR_UNKNOWN", "医生不存在", 404)
-        return doctor
+        return his.sessions.known_doctor(fields.text("doctor_code", CODE))
     fields.choice("doctor", ("new",))
     name = fields.text("doctor_name", NAME) if fields.has("doctor_name") else "曾试诊"
     title = fields.text("title", NAME) if fields.has("title") else ASSOCIATE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, ClassVar
 
 from sandbox.his.model import Department, Doctor, Trade
@@ -11,30 +12,35 @@ from sandbox.his.trades import common
 from sandbox.his.wire import show
 
 BILL_KINDS = ("PRESCRIPTION", "EXAMINATION", "LABORATORY", "TREATMENT")
+ODD_KINDS = ("MATERIAL",)  # which the contract does not name, and a HIS sends all the same
 BILL_STATES = ("UNPAID", "PAID", "CANCELLED", "REFUNDED", "PARTLY_REFUNDED")
 
 
 @dataclass(frozen=True)
 class BillItem:
-    """One line of a bill; amounts in fen."""
+    """One line of a bill; amounts in fen, quantity and price perhaps with a fraction."""
 
     item_no: int  # 1, 2, … within its bill
     code: str
     name: str
     specification: str
     unit: str
-    quantity: int
-    unit_price_fen: int
+    quantity: float
+    unit_price_fen: float
     executing_department_code: str
     executing_department_name: str
     executing_place: str
     insurance_class: str  # A 甲类, B 乙类, C 丙类（自费）
     executed: bool = False
+    fixed_fen: int | None = None  # when it isn't quantity times unit price
 
     @property
     def amount_fen(self) -> int:
-        """Quantity times unit price."""
-        return self.quantity * self.unit_price_fen
+        """Quantity times unit price, a half fen rounded up, unless it was fixed."""
+        if self.fixed_fen is not None:
+            return self.fixed_fen
+        exact = Decimal(str(self.quantity)) * Decimal(str(self.unit_price_fen))
+        return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
     def wire(self) -> dict[str, Any]:
         """The item as the interface shows it."""

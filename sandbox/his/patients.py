@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
 from typing import Any
@@ -59,6 +59,7 @@ class Patients:
     def __init__(self, seed: int) -> None:
         self._by_document: dict[tuple[str, str], Patient] = {}
         self._codes: set[str] = set()
+        self._made = 0
         self._seed_people(Random(f"patients {seed}"))
 
     def knows(self, code: str) -> bool:
@@ -96,12 +97,41 @@ class Patients:
             {"patient_code": p.code, "card_number": p.card_number, "id_type": p.id_type,
              "id_number": p.id_number, "name": p.name, "sex": p.sex, "phone": p.phone,
              "birth_date": p.birth_date.isoformat(), "seeded": p.seeded}
-            for p in self._by_document.values()
+            for p in dict.fromkeys(self._by_document.values())
         ]
+
+    def merge(self, code: str, into: str | None) -> Patient:
+        """End a record: its documents lead to another one (None: to a new one of the same person).
+
+        Raises Refused PATIENT_UNKNOWN.
+        """
+        old = self._known(code)
+        documents = [document for document, patient in self._by_document.items() if patient is old]
+        kept = self._known(into) if into is not None else None
+        self._codes.remove(code)
+        if kept is None:
+            kept = self._add(old.id_type, old.id_number, old.name, old.sex, old.birth_date, old.phone, old.guardian_id,
+                             seeded=old.seeded)
+        self._by_document.update(dict.fromkeys(documents, kept))
+        return kept
+
+    def correct(self, code: str, **changes: Any) -> Patient:
+        """Other personal data on the same record. Raises Refused PATIENT_UNKNOWN."""
+        old = self._known(code)
+        new = replace(old, **changes)
+        self._by_document.update({document: new for document, one in self._by_document.items() if one is old})
+        return new
+
+    def _known(self, code: str) -> Patient:
+        for patient in self._by_document.values():
+            if patient.code == code:
+                return patient
+        raise Refused("PATIENT_UNKNOWN", "患者不存在", 404)
 
     def _add(self, id_type: str, id_number: str, name: str, sex: str, birth: date, phone: str,
              guardian: tuple[str, str] | None, *, seeded: bool = False) -> Patient:
-        serial = 10_000_001 + len(self._by_document)
+        self._made += 1
+        serial = 10_000_000 + self._made
         patient = Patient(f"P{serial}", f"88{serial}", id_type, id_number, name, sex, birth, phone,
                           guardian, seeded)
         self._by_document[id_type, id_number] = patient

@@ -126,6 +126,24 @@ class Registrations:
         return {"trade_no": trade_no, "state": "CANCELLED"}
 
     # -- for the control side -------------------------------------------------------------------
+    def end(self, trade_no: str, reason: str) -> Registration:
+        """The window ends it (退号), whatever was paid: a hold is given back, a firm one cancelled.
+
+        Raises Refused TRADE_UNKNOWN, TRADE_CONFLICT, TRADE_CLOSED.
+        """
+        known, now = self.known(trade_no), self._clock.now()
+        if known.stored not in LIVE:
+            raise Refused("TRADE_CLOSED", "该挂号已结束")
+        if known.stored == "CONFIRMED":
+            known.cancelled_at, known.reason = now, reason
+        known.stored, known.changed = "UNLOCKED" if known.stored == "LOCKED" else "CANCELLED", now
+        return known
+
+    def hand_over(self, patient_code: str, to: str) -> None:
+        """A merged record's seats are another one's."""
+        self._seats = {(to if seat[0] == patient_code else seat[0], *seat[1:]): one
+                       for seat, one in self._seats.items()}
+
     def books(self) -> Iterator[dict[str, Any]]:
         """Every registration there ever was; bare marks of unused trade numbers are none."""
         now = self._clock.now()
@@ -171,7 +189,9 @@ class Registrations:
 
     def _seat_taken(self, seat: _Seat, now: datetime) -> bool:
         last = self._seats.get(seat)
-        return last is not None and last.state_at(now) in LIVE
+        if last is None or last.slot is None or last.state_at(now) not in LIVE:
+            return False
+        return _seat(last.slot, str(last.patient_code)) == seat  # else its session has moved since
 
     def _can_return(self, expired: Registration, slot: Slot, now: datetime) -> bool:
         """Whether an expired lock may still be confirmed: slot and patient are free, its time to come."""

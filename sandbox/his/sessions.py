@@ -32,6 +32,7 @@ class Sessions:
         self.doctors = {doctor.code: doctor for doctor in staff.doctors}
         self._days: dict[date, dict[str, Schedule]] = {}
         self._slots: dict[str, Slot] = {}
+        self._moved: dict[str, Schedule] = {}  # sessions whose code no longer tells their day
 
     def today(self) -> date:
         """The hospital day of the present moment."""
@@ -46,17 +47,17 @@ class Sessions:
         """The sessions on show from ``first`` to ``last``, both included, in the order of their codes."""
         today = self.today()
         wanted = [today + timedelta(days=ahead) for ahead in range(HORIZON_DAYS)]
-        return [
-            session
-            for day in wanted if first <= day <= last and self.in_horizon(day)
-            for _, session in sorted(self._day(day).items())
-        ]
+        found = [session for day in wanted if first <= day <= last and self.in_horizon(day)
+                 for session in self._day(day).values()]
+        return sorted(found, key=lambda session: session.code)
 
     def schedule(self, code: str) -> Schedule | None:
         """The session of this code: on show now, or shown before."""
         form = _SCHEDULE_CODE.fullmatch(code)
         if not form:
             return None
+        if code in self._moved:
+            return self._moved[code]
         try:
             day = datetime.strptime(form[1], "%Y%m%d").date()
         except ValueError:
@@ -68,6 +69,32 @@ class Sessions:
         """The slot of this code, under the same rule as ``schedule``."""
         form = _SLOT_CODE.fullmatch(code)
         return self._slots.get(code) if form and self.schedule(form[1]) else None
+
+    def known(self, code: str) -> Schedule:
+        """The session of this code. Raises Refused SCHEDULE_UNKNOWN."""
+        session = self.schedule(code)
+        if session is None:
+            raise Refused("SCHEDULE_UNKNOWN", "班次不存在", 404)
+        return session
+
+    def known_slot(self, code: str) -> Slot:
+        """The slot of this code. Raises Refused SLOT_UNKNOWN."""
+        slot = self.slot(code)
+        if slot is None:
+            raise Refused("SLOT_UNKNOWN", "号源不存在", 404)
+        return slot
+
+    def known_doctor(self, code: str) -> Doctor:
+        """The doctor of this code. Raises Refused DOCTOR_UNKNOWN."""
+        if code not in self.doctors:
+            raise Refused("DOCTOR_UNKNOWN", "医生不存在", 404)
+        return self.doctors[code]
+
+    def known_department(self, code: str) -> Department:
+        """The department of this code. Raises Refused DEPARTMENT_UNKNOWN."""
+        if code not in self.departments:
+            raise Refused("DEPARTMENT_UNKNOWN", "科室不存在", 404)
+        return self.departments[code]
 
     def _day(self, day: date) -> dict[str, Schedule]:
         if day not in self._days:
@@ -89,6 +116,32 @@ class Sessions:
             slot.sold = rng.random() < _TAKEN_ELSEWHERE
             self._slots[slot.code] = slot
         return session
+
+    # -- moved by the office --------------------------------------------------------------------
+    def move(self, session: Schedule, day: date, period: str, starts_at: datetime) -> None:
+        """Put a session off to another day (on show or not) or time; it and its slots keep their codes."""
+        by = starts_at - session.starts_at
+        if day != session.day:
+            self._day(session.day).pop(session.code)
+            self._day(day)[session.code] = self._moved[session.code] = session
+        session.day, session.period = day, period
+        session.starts_at, session.ends_at = starts_at, session.ends_at + by
+        for slot in session.slots:
+            slot.starts_at, slot.ends_at = slot.starts_at + by, slot.ends_at + by
+
+    def move_slot(self, slot: Slot, session: Schedule) -> None:
+        """Make the slot the last one of another session, at that session's end; it keeps its code."""
+        if slot.schedule is session:
+            return
+        slot.schedule.slots.remove(slot)
+        length = slot.ends_at - slot.starts_at
+        last = session.slots[-1] if session.slots else None
+        slot.number = last.number + 1 if last else 1
+        slot.starts_at = last.ends_at if last else session.starts_at
+        slot.ends_at = slot.starts_at + length
+        session.ends_at = max(session.ends_at, slot.ends_at)
+        session.slots.append(slot)
+        slot.schedule = session
 
     # -- made for a test ------------------------------------------------------------------------
     def hire(self, departments: list[Department], name: str, title: str) -> Doctor:

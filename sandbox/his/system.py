@@ -19,6 +19,7 @@ from sandbox.his.desk_refunds import DeskRefunds, wire_refund
 from sandbox.his.events import Events
 from sandbox.his.model import Refused, Registration, Schedule, Trade
 from sandbox.his.money import BILL_STATES, Charge
+from sandbox.his.office import add_office
 from sandbox.his.patients import Patients
 from sandbox.his.registrations import Registrations, wire_registration
 from sandbox.his.sessions import Sessions
@@ -69,6 +70,7 @@ class His(System):
         self._add_operations()
         add_desk(self)
         add_bill_desk(self)
+        add_office(self)
 
     def serve(self, port: int = 0) -> str:
         """Start serving and telling events; returns the base address."""

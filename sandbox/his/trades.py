@@ -48,6 +48,14 @@ class Trades:
         """Every trade of one kind, oldest first."""
         return (one for one in self._all.values() if isinstance(one, kind))
 
+    def hand_over(self, patient_code: str, to: str) -> None:
+        """A merged record's trades, and what its payments may pay for, are another one's."""
+        for one in self._all.values():
+            if one.patient_code == patient_code:
+                one.patient_code = to
+        old, new = owner_of_bills(patient_code), owner_of_bills(to)
+        self._paid_by = {number: new if owner == old else owner for number, owner in self._paid_by.items()}
+
     # -- payments -------------------------------------------------------------------------------
     def check_payment(self, payment: Payment, owner: str) -> None:
         """Raise Refused PAYMENT_CONFLICT when the payment is another owner's.
@@ -83,6 +91,11 @@ def _moments(one: Trade, by: str, now: datetime) -> list[datetime]:
     if one.settled_at is None:
         return []
     return [one.settled_at] if one.cancelled_at is None else [one.settled_at, one.cancelled_at]
+
+
+def owner_of_bills(patient_code: str) -> str:
+    """What one payment may settle: several bills, of one patient."""
+    return f"bills of {patient_code}"
 
 
 def common(one: Trade, now: datetime) -> dict[str, Any]:

@@ -73,6 +73,13 @@ class Fields:
             raise wrong(self._path + name, "必填" if value is None else f"应为 {low} 到 {high} 的整数")
         return value
 
+    def decimal(self, name: str, high: int) -> float:
+        """A number from 0 to ``high``, perhaps with a fraction."""
+        value = self._values.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high:
+            raise wrong(self._path + name, "必填" if value is None else f"应为 0 到 {high} 的数")
+        return value
+
     def fen(self, name: str) -> int:
         """An amount in fen, 0 or more."""
         return self.number(name, 0, MAX_FEN)
