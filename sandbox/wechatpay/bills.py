@@ -16,7 +16,7 @@ from sandbox.wechat.control_json import ControlBody, Impossible, body_as
 from sandbox.wechatpay.book import Refund
 from sandbox.wechatpay.guard import Refused
 from sandbox.wechatpay.models import BEIJING, moment, param_error
-from sandbox.wechatpay.statements import TRADE_HEADERS, Amendment, Entry, Form, Statement, Synthetic
+from sandbox.wechatpay.statements import COLUMNS, TOTALS, TRADE_HEADERS, Amendment, Entry, Form, Statement, Synthetic
 
 if TYPE_CHECKING:
     from sandbox.wechatpay.system import WeChatPay
@@ -29,8 +29,15 @@ _STATUS = {"SUCCESS": "SUCCESS", "PROCESSING": "PROCESSING", "ABNORMAL": "FAIL",
 _NUMBER = r"^[0-9A-Za-z_\-|*@]{1,64}$"
 
 
+Columns = dict[str, str]
+
+
 class Added(ControlBody):
-    """A line that WeChat never had: a payment, or a refund when ``out_refund_no`` is given."""
+    """A line that WeChat never had: a payment, or a refund when ``out_refund_no`` is given.
+
+    ``closed``: the money of a refund that came back (退款关闭; the fund flow alone has such lines). ``columns`` says,
+    by the file's own column names, what the line has instead, as it is.
+    """
 
     out_trade_no: str = Field(pattern=_NUMBER)
     amount_fen: int = Field(ge=1)
@@ -39,6 +46,8 @@ class Added(ControlBody):
     refund_id: str | None = Field(default=None, pattern=r"^[0-9]{1,32}$")
     openid: str = Field(default="oUnknown", pattern=r"^[0-9A-Za-z_-]{1,128}$")
     at: str | None = None
+    closed: bool = False
+    columns: Columns = {}
 
 
 class Changed(ControlBody):
@@ -50,14 +59,21 @@ class Changed(ControlBody):
     transaction_id: str | None = Field(default=None, pattern=r"^[0-9]{1,32}$")
     refund_status: Literal["SUCCESS", "FAIL", "PROCESSING"] | None = None
     at: str | None = None
+    columns: Columns = {}
 
 
 class Amend(ControlBody):
-    """``remove`` names payments by out_trade_no and refunds by out_refund_no."""
+    """``remove`` names payments by out_trade_no and refunds by out_refund_no; ``totals`` are said instead of sums.
+
+    ``layout`` is the trade bill's; with ``decimal_counts`` the fund flow counts its lines ``3.0``.
+    """
 
     remove: list[str] = []
     add: list[Added] = []
     change: list[Changed] = []
+    totals: dict[str, str] = {}
+    layout: Literal["present", "early"] | None = None
+    decimal_counts: bool | None = None
     bills: list[Literal["trade", "fundflow"]] = ["trade", "fundflow"]
 
 
@@ -98,8 +114,7 @@ class Bills:
         self._synthetic: dict[date, Synthetic] = {}
         self._read: dict[tuple[date, str, str], Statement] = {}  # of synthetic days: reading them again is slow
         self._changes = 0  # how often the control interface changed anything
-        self._on_success = True
-        self._bom = True
+        self._mode = {"refunds_on": "success", "bom": True}
         pay.app.get("/v3/bill/tradebill", endpoint="trade_bill")(self._trade_bill)
         pay.app.get("/v3/bill/fundflowbill", endpoint="fund_flow_bill")(self._flow_bill)
         pay.app.get(DOWNLOAD, endpoint="download_bill")(self._download)
@@ -175,16 +190,17 @@ class Bills:
     def _lines(self, day: date, kind: str, bill_type: str) -> Callable[[], Iterator[str]]:
         """What begins the file; it reads nothing that may still change."""
         pay = self._pay
-        form = Form(pay.app_id, pay.merchant_id, bill_type, self._bom)
-        amendment = self._amendments.get((day, kind), Amendment())
-        frozen = Amendment(set(amendment.removed), dict(amendment.changed), list(amendment.added))
+        mode, frozen = self._mode, self._amendments.get((day, kind), Amendment()).copy()
+        form = Form(pay.app_id, pay.merchant_id, bill_type, bom=bool(mode["bom"]), early=frozen.early,
+                    decimal_counts=frozen.decimal_counts, totals=frozen.totals)
         synthetic = self._synthetic.get(day)
         true = [] if synthetic else self._true_entries(day, kind)
         opening = 0 if kind == TRADE else self._opening_fen(day)
 
         def entries() -> Iterator[Entry]:
             every = frozen.apply(synthetic.entries() if synthetic else true)
-            return (one for one in every if bill_type == "ALL" or bool(one.out_refund_no) is (bill_type == "REFUND"))
+            return (one for one in every if bill_type == "ALL" or bool(one.out_refund_no) is (bill_type == "REFUND")
+                    if kind == FLOW or not one.closed)
 
         if kind == TRADE:
             return lambda: form.trade_lines(entries())
@@ -210,7 +226,7 @@ class Bills:
 
     def _stands_at(self, refund: Refund, kind: str) -> datetime | None:
         """When a refund stands in the bills; None when it does not (yet)."""
-        if self._on_success:
+        if self._mode["refunds_on"] == "success":
             return refund.settles_at if refund.status(self._pay.clock.now()) == "SUCCESS" else None
         if kind == FLOW and refund.status(self._pay.clock.now()) == "CLOSED":
             return None
@@ -239,6 +255,10 @@ class Bills:
         on = _control_day(day)
         changes = dict(_change(one) for one in wish.change)
         added = [_added(one, on) for one in wish.add]
+        columns = [one.columns for one in wish.add] + [one.columns for one in wish.change]
+        for said, known in ((wish.totals, TOTALS), *((one, COLUMNS) for one in columns)):
+            if said.keys() - known:
+                raise Impossible(f"no such column: {', '.join(sorted(said.keys() - known))}")
         with self._pay.lock:
             for number in [*wish.remove, *changes]:
                 if not any(self._has(on, kind, number) for kind in wish.bills):
@@ -250,6 +270,10 @@ class Bills:
                 for number, values in changes.items():
                     amendment.changed[number] = {**amendment.changed.get(number, {}), **values}
                 amendment.added += added
+                amendment.totals |= wish.totals
+                amendment.early = amendment.early if wish.layout is None else wish.layout == "early"
+                amendment.decimal_counts = (amendment.decimal_counts if wish.decimal_counts is None
+                                            else wish.decimal_counts)
             self._drop_read(on)
         return self._summary(on)
 
@@ -277,11 +301,10 @@ class Bills:
     def _set_mode(self) -> Response:
         wish = body_as(BillMode)
         with self._pay.lock:
-            self._on_success = self._on_success if wish.refunds_on is None else wish.refunds_on == "success"
-            self._bom = self._bom if wish.bom is None else wish.bom
+            self._mode |= wish.model_dump(exclude_none=True)
             self._read.clear()
             self._changes += 1
-            return jsonify(refunds_on="success" if self._on_success else "acceptance", bom=self._bom)
+            return jsonify(self._mode)
 
     def _forget(self, day: date) -> None:
         self._synthetic.pop(day, None)
@@ -351,12 +374,14 @@ def _at(text: str) -> str:
 def _added(wish: Added, day: date) -> Entry:
     at = _at(wish.at) if wish.at else f"{day} 12:00:00"
     paid = Entry(at, wish.transaction_id or f"42000{day:%Y%m%d}{secrets.randbelow(10**15):015d}", wish.out_trade_no,
-                 wish.openid, wish.amount_fen)
+                 wish.openid, wish.amount_fen, columns=tuple(wish.columns.items()))
     if wish.out_refund_no is None:
+        if wish.closed:
+            raise Impossible("closed: only a refund can be")
         return paid
     refund_id = wish.refund_id or f"503{day:%Y%m%d}{secrets.randbelow(10**17):017d}"
     return paid._replace(refund_id=refund_id, out_refund_no=wish.out_refund_no, refund_status="SUCCESS",
-                         asked_at=at, succeeded_at=at)
+                         asked_at=at, succeeded_at=at, closed=wish.closed)
 
 
 def _change(wish: Changed) -> tuple[str, dict[str, Any]]:
@@ -365,6 +390,9 @@ def _change(wish: Changed) -> tuple[str, dict[str, Any]]:
     if len(named) != 1:
         raise Impossible("change: name one line, by out_trade_no or out_refund_no")
     values = wish.model_dump(exclude={"out_trade_no", "out_refund_no"}, exclude_none=True)
+    values["columns"] = tuple(values["columns"].items())
+    if not values["columns"]:
+        del values["columns"]
     if not values:
         raise Impossible("change: nothing to change")
     if "at" in values:

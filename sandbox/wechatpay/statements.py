@@ -7,8 +7,8 @@ import heapq
 import random
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import islice
 from typing import Any, NamedTuple
@@ -27,6 +27,13 @@ TRADE_HEADERS = {
     "SUCCESS": f"{_COMMON}{_TAIL}费率备注",
     "REFUND": f"{_COMMON}退款申请时间,退款成功时间,{_REFUND}{_TAIL}申请退款金额,费率备注",
 }
+COLUMNS = frozenset(f"{FLOW_HEADER},{TRADE_HEADERS['ALL']},{TRADE_HEADERS['REFUND']}".split(","))
+TOTALS = frozenset(f"{FLOW_SUMMARY},{TRADE_SUMMARY}".split(","))
+# The layout before vouchers: fewer columns, some under other names.
+_EARLY = {"应结订单金额": "总金额", "代金券金额": "代金券或立减优惠金额", "充值券退款金额": "代金券或立减优惠退款金额"}
+_LATER = ("订单金额", "申请退款金额", "费率备注")
+_EARLY_SUMMARY = {"总交易单数": "总交易单数", "应结订单总金额": "总交易额", "退款总金额": "总退款金额",
+                  "充值券退款总金额": "总代金券或立减优惠退款金额", "手续费总金额": "手续费总金额"}
 _BOM = "\ufeff"
 _CHUNK_LINES = 400
 _SYNTHETIC = re.compile(r"SYN([RT])(\d{8})(\d{6})(\d{7})")
@@ -46,6 +53,8 @@ class Entry(NamedTuple):
     refund_status: str = ""
     asked_at: str = ""  # of a refund: when it was accepted
     succeeded_at: str = ""
+    closed: bool = False  # a refund's money that came back to the merchant; in the fund flow only
+    columns: tuple[tuple[str, str], ...] = ()  # what the file says instead, whatever is true
 
     @property
     def number(self) -> str:
@@ -60,6 +69,14 @@ class Amendment:
     removed: set[str] = field(default_factory=set)
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
     added: list[Entry] = field(default_factory=list)
+    totals: dict[str, str] = field(default_factory=dict)  # by column, instead of the sums
+    early: bool = False  # the trade bill's layout of before
+    decimal_counts: bool = False  # the fund flow counts its lines as in WeChat Pay's sample, 3.0
+
+    def copy(self) -> Amendment:
+        """As it is now."""
+        return replace(self, removed=set(self.removed), changed=dict(self.changed), added=list(self.added),
+                       totals=dict(self.totals))
 
     def apply(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """The amended lines, in order of time."""
@@ -111,16 +128,25 @@ def yuan(fen: int) -> str:
 
 @dataclass(frozen=True)
 class Form:
-    """How one kind of bill is written: for whom, and with or without a byte order mark."""
+    """How one kind of bill is written: for whom, and with or without a byte order mark.
+
+    ``early``: the trade bill's layout of before; ``decimal_counts``: the fund flow's numbers of lines as in WeChat
+    Pay's sample, ``3.0``; ``totals`` are said instead of the sums.
+    """
 
     app_id: str
     merchant_id: str
     bill_type: str = "ALL"
     bom: bool = True
+    early: bool = False
+    decimal_counts: bool = False
+    totals: Mapping[str, str] = field(default_factory=dict)
 
     def trade_lines(self, entries: Iterable[Entry]) -> Iterator[str]:
         """The trade bill, with header and totals."""
-        yield (_BOM if self.bom else "") + TRADE_HEADERS[self.bill_type]
+        header = TRADE_HEADERS[self.bill_type]
+        names = _of_early(header) if self.early else header.split(",")
+        yield (_BOM if self.bom else "") + ",".join(_EARLY.get(name, name) if self.early else name for name in names)
         count = paid = returned = 0
         for entry in entries:
             count += 1
@@ -128,27 +154,40 @@ class Form:
                 returned += entry.amount_fen
             else:
                 paid += entry.amount_fen
-            yield self._trade_line(entry)
-        yield TRADE_SUMMARY
-        yield f"`{count},`{yuan(paid)},`{yuan(returned)},`0.00,`0.00000,`{yuan(paid)},`{yuan(returned)}"
+            line = self._trade_line(entry)
+            yield _rewritten(line, header, entry.columns, names) if entry.columns or self.early else line
+        sums = f"`{count},`{yuan(paid)},`{yuan(returned)},`0.00,`0.00000,`{yuan(paid)},`{yuan(returned)}"
+        said = tuple(self.totals.items())
+        yield ",".join(_EARLY_SUMMARY.values()) if self.early else TRADE_SUMMARY
+        yield _rewritten(sums, TRADE_SUMMARY, said, [*_EARLY_SUMMARY] if self.early else TRADE_SUMMARY.split(","))
 
     def flow_lines(self, entries: Iterable[Entry], opening_fen: int) -> Iterator[str]:
         """The fund-flow bill of the basic account, which begins the day with ``opening_fen``."""
         yield (_BOM if self.bom else "") + FLOW_HEADER
+        names = FLOW_HEADER.split(",")
         balance, incomes, income, expenses, expense = opening_fen, 0, 0, 0, 0
         for place, entry in enumerate(entries):
-            amount = yuan(entry.amount_fen)
-            flow = f"{self.merchant_id}{entry.at[:4]}{entry.at[5:7]}{entry.at[8:10]}{place:010d}"
-            if entry.out_refund_no:
+            if entry.out_refund_no and not entry.closed:
                 balance, expenses, expense = balance - entry.amount_fen, expenses + 1, expense + entry.amount_fen
-                yield (f"`{entry.at},`{entry.refund_id},`{flow},`退款,`退款,`支出,`{amount},`{yuan(balance)},"
-                       f"`{self.merchant_id}API,`退款总金额{amount}元;含手续费0.00元,`{entry.out_refund_no}")
             else:
                 balance, incomes, income = balance + entry.amount_fen, incomes + 1, income + entry.amount_fen
-                yield (f"`{entry.at},`{entry.transaction_id},`{flow},`交易,`交易,`收入,`{amount},`{yuan(balance)},"
-                       f"`system,`结算总金额{amount}元;含手续费0.00元,`{entry.out_trade_no}")
+            line = self._flow_line(entry, place, balance)
+            yield _rewritten(line, FLOW_HEADER, entry.columns, names) if entry.columns else line
+        every, some, others = (f"{number}.0" if self.decimal_counts else str(number)
+                               for number in (incomes + expenses, incomes, expenses))
+        sums = f"`{every},`{some},`{yuan(income)},`{others},`{yuan(expense)}"
         yield FLOW_SUMMARY
-        yield f"`{incomes + expenses},`{incomes},`{yuan(income)},`{expenses},`{yuan(expense)}"
+        yield _rewritten(sums, FLOW_SUMMARY, tuple(self.totals.items()), FLOW_SUMMARY.split(","))
+
+    def _flow_line(self, entry: Entry, place: int, balance: int) -> str:
+        amount = yuan(entry.amount_fen)
+        flow = f"{self.merchant_id}{entry.at[:4]}{entry.at[5:7]}{entry.at[8:10]}{place:010d}"
+        if not entry.out_refund_no:
+            return (f"`{entry.at},`{entry.transaction_id},`{flow},`交易,`交易,`收入,`{amount},`{yuan(balance)},"
+                    f"`system,`结算总金额{amount}元;含手续费0.00元,`{entry.out_trade_no}")
+        business, way = ("退款关闭", "收入") if entry.closed else ("退款", "支出")
+        return (f"`{entry.at},`{entry.refund_id},`{flow},`{business},`{business},`{way},`{amount},`{yuan(balance)},"
+                f"`{self.merchant_id}API,`退款总金额{amount}元;含手续费0.00元,`{entry.out_refund_no}")
 
     def _trade_line(self, entry: Entry) -> str:
         amount, refund = yuan(entry.amount_fen), bool(entry.out_refund_no)
@@ -164,6 +203,18 @@ class Form:
             line += f"`{entry.asked_at},`{entry.succeeded_at},"
         return (f"{line}`{entry.refund_id},`{entry.out_refund_no},`{amount},`0.00,`ORIGINAL,`{entry.refund_status},"
                 f"{tail}`{amount},`")
+
+
+def _of_early(header: str) -> list[str]:
+    """The present names of the columns that the early layout has."""
+    return [name for name in header.split(",") if name not in _LATER]
+
+
+def _rewritten(line: str, header: str, said: tuple[tuple[str, str], ...], names: list[str]) -> str:
+    """The cells of ``names`` in their order, with what is said instead, as it is."""
+    cells = dict(zip(header.split(","), line.split(","), strict=True))
+    cells |= {name: f"`{value}" for name, value in said if name in cells}
+    return ",".join(cells[name] for name in names)
 
 
 @dataclass(frozen=True)
