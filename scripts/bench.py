@@ -29,42 +29,44 @@ def main() -> int:
         print(f"bench: no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() and len(wanted) < len(NAMES) else {}
+    print(f"{'':<16}{'value':>12}{'floor':>12}{'ratio':>8}  unit, aim")
     with town.running() as place:
-        for name, report in _reports(place, wanted):
+        for name, report in reports(place, wanted):
             results[name] = {**report, "machine_ms": machine.speed_ms()}
             RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-            print(_line(name, results[name]), flush=True)
+            print(line(name, results[name]), flush=True)
     print("\nall of it: build/bench.json")
     return 0
 
 
-def _reports(place: town.Place, wanted: list[str]) -> Iterable[tuple[str, machine.Report]]:
-    print(f"{'':<16}{'value':>12}{'floor':>12}{'ratio':>8}  unit, aim")
+def reports(place: town.Place, wanted: list[str]) -> Iterable[tuple[str, machine.Report]]:
+    """Measure these of ``NAMES``, one after the other."""
     chosen = [name for name in BOOKING if name in wanted]
     if chosen:
         yield from booking.measure(place, chosen).items()
     others: dict[str, Callable[[], machine.Report]] = {
         "payment_callback": partial(callback.measure, place), "bills_query": partial(bills.measure, place),
         "cold_start": partial(cold_start.measure, place), "listing": partial(listing.measure, place),
-        "door": partial(door.measure, place), "package": package.measure,
+        "door": partial(door.measure, place), "package": partial(package.measure, place),
         "reconcile": partial(reconcile.measure, place)}
     for name in wanted:
         if name in others:
             yield name, others[name]()
 
 
-def _line(name: str, report: machine.Report) -> str:
-    line = (f"{name:<16}{report['value']:>12,}{report['floor']:>12,}{report['ratio']:>8}  {report['unit']}; aim "
+def line(name: str, report: machine.Report) -> str:
+    """One benchmark's lines of the table."""
+    text = (f"{name:<16}{report['value']:>12,}{report['floor']:>12,}{report['ratio']:>8}  {report['unit']}; aim "
             f"{report['aim']}{'' if report['met'] else ': MISSED'}")
     for who in ("service", "quiet", "thin", "floor_detail"):
         if who in report:
-            line += f"\n{'':<8}{who.removesuffix('_detail'):<8}" + "  ".join(
+            text += f"\n{'':<8}{who.removesuffix('_detail'):<8}" + "  ".join(
                 f"{key} {value:g}" for key, value in report[who].items())
     for key in ("ratio_to_thin", "bare_model", "functions", "best_ms", "p50_ms", "added_by_the_door", "zips",
                 "machine_ms"):
         if key in report:
-            line += f"\n{'':<8}{key}: {json.dumps(report[key])}"
-    return line
+            text += f"\n{'':<8}{key}: {json.dumps(report[key])}"
+    return text
 
 
 if __name__ == "__main__":

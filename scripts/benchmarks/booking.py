@@ -47,7 +47,9 @@ class Contender:
 
 def measure(place: Place, names: list[str]) -> dict[str, machine.Report]:
     """The reports of ``booking_spread``, ``booking_hot`` or both."""
-    hospital.fill(place.sql, patients=PATIENTS, hot_slots=HOT_SLOTS, spread=SCHEDULES, spread_slots=SPREAD_SLOTS)
+    patients = place.effort.of(PATIENTS, 600)
+    hospital.fill(place.sql, patients=patients, hot_slots=place.effort.of(HOT_SLOTS, patients), spread=SCHEDULES,
+                  spread_slots=place.effort.of(SPREAD_SLOTS, 20))
     schedules = {"booking_hot": [hospital.identifier("S", 0)],
                  "booking_spread": [hospital.identifier("S", number) for number in range(1, SCHEDULES + 1)]}
     with _thin(place) as thin:
@@ -62,7 +64,7 @@ def measure(place: Place, names: list[str]) -> dict[str, machine.Report]:
             ]
 
         statements = _prove_same_sql(place, contenders(), hospital.jobs(3, schedules["booking_spread"]))
-        return {name: _compare(place, contenders(), hospital.jobs(PATIENTS, schedules[name]), statements, name)
+        return {name: _compare(place, contenders(), hospital.jobs(patients, schedules[name]), statements, name)
                 for name in names}
 
 
@@ -96,14 +98,15 @@ def _prove_same_sql(place: Place, contenders: list[Contender], jobs: list[hospit
 
 def _compare(place: Place, contenders: list[Contender], jobs: list[hospital.Job], statements: list[str], name: str
              ) -> machine.Report:
-    for number in range(ROUNDS + 1):
+    seconds, warm_up = place.effort.of(SECONDS, 0.1), place.effort.of(WARM_UP, 0.1)
+    for number in range(place.effort.of(ROUNDS, 1) + 1):
         for contender in contenders:
             hospital.reset(place.sql)
             place.keep_alive()
             work = contender.jobs(jobs)
             before = machine.cpu_ms(contender.group) if contender.group else 0.0
             database = machine.cpu_ms(place.database_pid)
-            done = clients.drive(contender.client, work, SECONDS if number else WARM_UP)
+            done = clients.drive(contender.client, work, seconds if number else warm_up)
             if set(done.outcomes) != {"ok"}:
                 raise RuntimeError(f"{name}, {contender.name}: {done.outcomes}")
             if number:  # the first warms up

@@ -118,9 +118,7 @@ def _fill(sql: Connection) -> None:
 def _reset(sql: Connection) -> None:
     """Nothing is paid: every round starts from the same state."""
     with sql.cursor() as cursor:
-        cursor.execute("SET SESSION foreign_key_checks = 0")
-        for table in ("ledger", "outbox", "payments"):
-            cursor.execute(f"TRUNCATE TABLE {table}")
+        hospital.empty(cursor, "ledger", "outbox", "payments")
         cursor.execute("INSERT INTO payments SELECT * FROM bench_payments")
         cursor.execute("ANALYZE TABLE payments, ledger, outbox")
         cursor.fetchall()

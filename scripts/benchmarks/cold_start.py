@@ -28,10 +28,12 @@ RUNTIME = servers.ROOT / "sandbox" / "scf" / "runtime.py"
 def measure(place: Place) -> machine.Report:
     """Every function beside the floor; the value is the slowest function's median."""
     folder = place.folder / "cold"
-    layer = package.unpack(folder)
+    layer = package.unpack(place, folder)
     functions = manifest.load(servers.ROOT / "serverless.yml").functions
-    took: dict[str, list[float]] = {name: [] for name in (*BARE, *functions)}
-    for number in range(RUNS + 1):
+    one_of_each = {one.type: name for name, one in functions.items()}
+    timed = functions if place.effort.whole else one_of_each.values()
+    took: dict[str, list[float]] = {name: [] for name in (*BARE, *timed)}
+    for number in range(place.effort.of(RUNS, 1) + 1):
         for name, milliseconds_taken in took.items():
             if name in BARE:
                 milliseconds = _bare(BARE[name], layer)

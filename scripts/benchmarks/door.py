@@ -43,11 +43,11 @@ def measure(place: Place) -> machine.Report:
     rates: dict[str, list[float]] = {"door": [], "bare": []}
     with servers.serving(DOOR, folder / "door", env) as door, \
             servers.serving(BARE, folder / "bare", servers.environment(folder / "bare", servers.PACKAGES)) as bare:
-        for number in range(ROUNDS + 1):
+        for number in range(place.effort.of(ROUNDS, 1) + 1):
             for name, server in (("bare", bare), ("door", door)):
                 before = machine.cpu_ms(server.pid)
-                done = clients.drive(partial(clients.http_client, server.port), [REQUEST] * 20_000, SECONDS,
-                                     processes=1, threads=CLIENTS)
+                done = clients.drive(partial(clients.http_client, server.port), [REQUEST] * 20_000,
+                                     place.effort.of(SECONDS, 0.2), processes=1, threads=CLIENTS)
                 if number:  # the first warms up
                     used[name].append((machine.cpu_ms(server.pid) - before) * 1000 / done.done)
                     rates[name].append(done.rate)

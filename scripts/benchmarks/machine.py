@@ -6,12 +6,25 @@ import os
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 _TICK = 1000.0 / os.sysconf("SC_CLK_TCK")  # ms
 
 Report = dict[str, Any]
+Amount = TypeVar("Amount", int, float)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is done: all that a figure needs, or just enough to see that the benchmark works."""
+
+    whole: bool = True
+
+    def of(self, many: Amount, few: Amount) -> Amount:
+        """``many`` for a figure, else ``few``: rounds, seconds, rows."""
+        return many if self.whole else few
 
 
 def cpu_ms(group: int) -> float:

@@ -21,7 +21,6 @@ from scripts.benchmarks import hospital, machine, servers
 from scripts.benchmarks.town import Place
 
 PAYMENTS = int(os.environ.get("RECONCILE_PAYMENTS", "100000"))
-REFUNDS = PAYMENTS // 20
 ROUNDS = 5
 MOST_MB = 200
 AT_ONCE = 5000
@@ -73,8 +72,10 @@ tell(began, cpu, done=done)
 def measure(place: Place) -> machine.Report:
     """Seconds of the whole statement; the floor is the bare comparison. Both also in MB at the most."""
     day = datetime.now(hospital.BEIJING).date() - timedelta(days=2)  # whose bill is ready at any hour
-    synthetic = Synthetic(day, PAYMENTS, REFUNDS, seed=1)
-    place.control("POST", "/wechatpay/bills/synthetic", date=str(day), payments=PAYMENTS, refunds=REFUNDS, seed=1)
+    payments = place.effort.of(PAYMENTS, 500)
+    refunds = payments // 20
+    synthetic = Synthetic(day, payments, refunds, seed=1)
+    place.control("POST", "/wechatpay/bills/synthetic", date=str(day), payments=payments, refunds=refunds, seed=1)
     database = f"{place.database}_reconcile"
     _fill(place, database, synthetic)
     folder = place.folder / "reconcile"
@@ -82,19 +83,19 @@ def measure(place: Place) -> machine.Report:
     env = {**place.environment("reconcile"), **servers.environment(servers.ROOT / "layers" / "common",
                                                                    servers.PACKAGES), "MYSQL_DATABASE": database}
     rounds: dict[str, list[dict[str, Any]]] = {"bare": [], "ours": []}
-    for number in range(ROUNDS + 1):
+    for number in range(place.effort.of(ROUNDS, 1) + 1):
         for name, program in (("bare", BARE), ("ours", OURS)):
             told = _run(program, folder, env, day)
             if number:  # the first warms up
                 rounds[name].append(told)
-    _check(place, database)
+    _check(place, database, payments + refunds)
     middle = {name: {what: machine.median([one[what] for one in some]) for what in ("seconds", "cpu", "mb")}
               for name, some in rounds.items()}
     ours, bare = middle["ours"], middle["bare"]
     return machine.report(
         ours["seconds"], bare["seconds"], "s", aim=f"<= 3 x bare, <= {MOST_MB} MB",
         met=ours["seconds"] <= 3 * bare["seconds"] and ours["mb"] <= MOST_MB, service=ours, floor_detail=bare,
-        payments=PAYMENTS, refunds=REFUNDS)
+        payments=payments, refunds=refunds)
 
 
 def _fill(place: Place, database: str, synthetic: Synthetic) -> None:
@@ -140,9 +141,9 @@ def _run(program: str, folder: Path, env: dict[str, str], day: date) -> dict[str
     return told
 
 
-def _check(place: Place, database: str) -> None:
+def _check(place: Place, database: str, lines: int) -> None:
     """Raise unless every line was found to agree: a comparison of nothing would be fast."""
     with local_db.connect(place.host, place.port, database) as sql, sql.cursor() as cursor:
         cursor.execute("SELECT state, SUM(line_count) FROM statement_sums GROUP BY state")
-        if cursor.fetchall() != (("AGREED", 2 * (PAYMENTS + REFUNDS)),):
+        if cursor.fetchall() != (("AGREED", 2 * lines),):
             raise RuntimeError("reconcile: the statement does not say what the bills say")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,9 +16,10 @@ import requests
 from sandbox.phone import Control
 from scripts import local_db
 from scripts import town as sandbox_town
-from scripts.benchmarks import servers
+from scripts.benchmarks import machine, servers
 
 if TYPE_CHECKING:
+    from scripts import package
     from scripts.benchmarks import hospital
 
 DATABASE = "hospital_bench"
@@ -35,6 +37,8 @@ class Place:
     database_pid: int
     sql: hospital.Connection
     folder: Path
+    effort: machine.Effort
+    packages: list[package.Package] = field(default_factory=list)  # once built
 
     def function(self, name: str) -> servers.Server:
         """A Web function's own process, started if it was not."""
@@ -55,13 +59,13 @@ class Place:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Place]:
-    """A fresh world in ``build/bench-db`` and ``build/bench``."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    process, port = local_db.start(servers.ROOT / "build" / "bench-db")
+def running(folder: Path = FOLDER, effort: machine.Effort = machine.Effort()) -> Iterator[Place]:
+    """A fresh world in ``folder``, its database beside it. Always a MariaDB of our own: its process is measured."""
+    shutil.rmtree(folder, ignore_errors=True)
+    process, port = local_db.start(folder.with_name(f"{folder.name}-db"))
     try:
-        with sandbox_town.running(f"127.0.0.1:{port}", DATABASE, FOLDER / "town", "--real-time", "--manual-timers"
+        with sandbox_town.running(f"127.0.0.1:{port}", DATABASE, folder / "town", "--real-time", "--manual-timers"
                                   ) as control, local_db.connect("127.0.0.1", port, DATABASE) as sql:
-            yield Place(control, "127.0.0.1", port, DATABASE, process.pid, sql, FOLDER)
+            yield Place(control, "127.0.0.1", port, DATABASE, process.pid, sql, folder, effort)
     finally:
         local_db.stop(process)

@@ -18,12 +18,13 @@ def take(place: Place, contenders: Sequence[Contender], jobs: Sequence[bytes], *
 
     Raises RuntimeError when a job was answered otherwise than expected.
     """
-    for number in range(ROUNDS + 1):
+    seconds, warm_up = place.effort.of(SECONDS, 0.1), place.effort.of(WARM_UP, 0.1)
+    for number in range(place.effort.of(ROUNDS, 1) + 1):
         for one in contenders:
             assert one.group is not None
             reset()
             before, database = machine.cpu_ms(one.group), machine.cpu_ms(place.database_pid)
-            done = clients.drive(one.client, jobs, SECONDS if number else WARM_UP, processes=processes,
+            done = clients.drive(one.client, jobs, seconds if number else warm_up, processes=processes,
                                  threads=threads)
             if set(done.outcomes) != {"ok"}:
                 raise RuntimeError(f"{one.name}: {list(done.outcomes)[:2]}")
