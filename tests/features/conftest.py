@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,11 +16,12 @@ from tests.features.closing import Day
 
 Visit = Callable[..., str]
 _GIVEN = "舟砚岑湄筠棠榆沅珩翎"
+_given = itertools.product(_GIVEN, repeat=4)
 
 
 def unheard_name(surname: str = "欧阳") -> str:
-    """A doctor's name that nobody else in the hospital has."""
-    return surname + "".join(random.sample(_GIVEN, 3))
+    """A doctor's name that nobody else in the hospital has, whatever the surname."""
+    return surname + "".join(next(_given))
 
 
 def open_ward(control: Control, *, date: str = "2026-11-25", period: str = "MORNING", slots: int = 48,
@@ -64,6 +65,14 @@ def ward(world: Control) -> dict[str, Any]:
 def guest(control: Control) -> Phone:
     """A WeChat user, signed in, who has allowed no message."""
     return Phone(control).sign_in()
+
+
+@pytest.fixture
+def stranger(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> dict[str, Any]:
+    """Somebody whom the HIS knows and nobody has bound yet."""
+    ours = {code for (code,) in sql("SELECT his_code FROM patients")}
+    known: list[dict[str, Any]] = control("GET", "/his/patients")["patients"]
+    return next(one for one in known if one["seeded"] and one["patient_code"] not in ours)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
@@ -90,7 +89,7 @@ def test_a_new_version_binds_from_its_day_on_and_needs_new_consent(
 
 
 def test_for_a_child_the_guardians_consent_is_needed_too(guest: Phone, ward: dict[str, Any]) -> None:
-    little = {**person(), "id_number": id_number(date(2019, 5, 5), False, random.Random())}
+    little = {**person(), "id_number": id_number(date(2019, 5, 5), False)}
     child = guest.add_patient({**little, "relation": "CHILD", "guardian": person()})
     guest.call("POST", "account/consents/withdrawal", {"patient_id": child["id"], "purpose": "CHILD_GUARDIAN"})
     assert refused(lambda: guest.book(child["id"], ward)) == (403, "consent_required", ["CHILD_GUARDIAN"])

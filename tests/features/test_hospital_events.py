@@ -156,13 +156,13 @@ def test_events_in_any_order_lead_to_what_is_true(control: Control, guest: Phone
 
 
 def test_of_a_patient_whom_nobody_has_bound_nothing_is_kept(control: Control, guest: Phone, ill: dict[str, Any],
-                                                            ordered: Ordered, sql: Ask) -> None:
+                                                            ordered: Ordered, sql: Ask,
+                                                            stranger: dict[str, Any]) -> None:
     guest.call("DELETE", f"account/patients/{ill['id']}")
     [bill] = ordered(ill, "PRESCRIPTION")
-    [stranger] = [control("POST", "/his/bills", patient_code=one["patient_code"], kind="TREATMENT")
-                  for one in control("GET", "/his/patients")["patients"][:1]]
+    another = control("POST", "/his/bills", patient_code=stranger["patient_code"], kind="TREATMENT")
     control.settle()
-    numbers = (bill["bill_no"], stranger["bill_no"])
+    numbers = (bill["bill_no"], another["bill_no"])
     assert sql("SELECT bill_no FROM known_bills WHERE bill_no IN (%s, %s)", numbers) == []
     assert sql("SELECT o.state FROM outbox o JOIN his_events e ON e.id = o.subject_id WHERE e.bill_no IN (%s, %s)",
                numbers) == [("DONE",)] * 2
