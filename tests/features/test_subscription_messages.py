@@ -200,3 +200,53 @@ def test_a_message_that_wechat_was_too_busy_for_is_sent_later(
     control.work("worker")
     assert [one[1] for one in states(reader)] == ["SENT"]
     assert len(reader.inbox()) == 1
+
+
+@pytest.fixture
+def told_twice(control: Control, reader: Phone) -> Callable[[], None]:
+    """``told_twice()``: two messages to one account at the same moment, bound and then unbound."""
+    def act() -> None:
+        reader.call("DELETE", f"account/patients/{reader.add_patient(person())['id']}")
+        control.settle()
+
+    return act
+
+
+def test_an_accounts_messages_arrive_in_the_order_they_were_queued_though_the_first_is_slow(
+        control: Control, reader: Phone, told_twice: Callable[[], None]) -> None:
+    control.fault("wechat", "send_message", "delay", seconds=1.5)
+    told_twice()
+    assert [one["template_name"] for one in reader.inbox()] == [BOUND, UNBOUND]
+
+
+def test_a_message_waits_for_the_one_before_it_that_wechat_was_too_busy_for(
+        control: Control, reader: Phone, told_twice: Callable[[], None],
+        states: Callable[[Phone], list[tuple[Any, ...]]]) -> None:
+    control.fault("wechat", "send_message", "refuse", code="-1")
+    told_twice()
+    assert [one[1] for one in states(reader)] == ["QUEUED", "QUEUED"]
+    control.advance(10)
+    control.work("worker")
+    assert [one["template_name"] for one in reader.inbox()] == [BOUND, UNBOUND]
+    assert [one[1] for one in states(reader)] == ["SENT", "SENT"]
+
+
+@pytest.mark.parametrize("fault", ["cut_after", "refuse"])
+def test_a_message_that_ended_otherwise_holds_up_no_other(
+        control: Control, reader: Phone, told_twice: Callable[[], None],
+        states: Callable[[Phone], list[tuple[Any, ...]]], fault: str) -> None:
+    control.fault("wechat", "send_message", fault, code="43101")
+    told_twice()
+    assert [one[1] for one in states(reader)] == [{"cut_after": "UNCERTAIN", "refuse": "REFUSED"}[fault], "SENT"]
+
+
+def test_a_message_that_staff_gave_up_holds_up_no_other(
+        control: Control, reader: Phone, told_twice: Callable[[], None], sql: Ask,
+        states: Callable[[Phone], list[tuple[Any, ...]]]) -> None:
+    control.fault("wechat", "send_message", "refuse", code="-1")
+    told_twice()
+    sql("UPDATE outbox o JOIN messages m ON m.id = o.subject_id JOIN accounts a ON a.id = m.account_id "
+        "SET o.state = 'GIVEN_UP' WHERE a.openid = %s AND m.kind = 'patient_bound'", (reader.openid,))
+    control.advance(61)
+    control.work("worker")
+    assert [one[1] for one in states(reader)] == ["QUEUED", "SENT"]

@@ -68,6 +68,12 @@ def bring_forward(tx: Transaction, topic: str, subject_id: str, now: datetime) -
     tx.after_commit[f"wake {function}"] = functools.partial(cloud.wake, function)
 
 
+def holds(tx: Transaction, job: Job) -> bool:
+    """Is a row still ours: not taken over or brought forward since it was claimed. Locks it."""
+    return tx.one("SELECT id FROM outbox WHERE id = %s AND state = 'PENDING' AND due_at = %s FOR UPDATE",
+                  (job.id, job.lease)) is not None
+
+
 def function_of(topic: str) -> str:
     """The function that works a topic off."""
     return "refund" if topic.startswith(REFUND_TOPICS) else "worker"

@@ -3,14 +3,17 @@
 WeChat has no key and no query for subscription messages. So a message whose sending got no answer is
 not sent again: two of the same frighten a patient more than one that must be looked up in the app.
 It ends as UNCERTAIN. What certainly never reached WeChat is tried again.
+
+An account's messages are sent one after the other, in the order they were queued: who reads "cancelled"
+before "confirmed" believes the wrong one.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hospital.database import outbox, policy, tasks
-from hospital.database.connection import Database, Duplicate, Transaction
+from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.gateways import wechat
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import rules, store
@@ -27,6 +30,9 @@ REFUNDED = "refunded"
 PATIENT_BOUND = "patient_bound"
 PATIENT_UNBOUND = "patient_unbound"
 
+TOPIC = "message.send"
+TURN = timedelta(minutes=1)  # until a waiting message looks again by itself; the one before it calls it at once
+
 # What the client asks consent for in one tap (WeChat allows three).
 SCENES = {"booking": [BOOKING_CONFIRMED, BOOKING_CANCELLED, BOOKING_FAILED],
           "checkin": [CHECKED_IN, REFUNDED],
@@ -41,44 +47,57 @@ def queue(tx: Transaction, *, account_id: str, kind: str, key: str, data: dict[s
         message_id = store.insert(tx, account_id=account_id, kind=kind, key=key, data=data, now=now)
     except Duplicate:
         return
-    outbox.publish(tx, "message.send", message_id, due=now, now=now)
+    outbox.publish(tx, TOPIC, message_id, due=now, now=now)
 
 
 def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
-    """Send a queued message. Raises Unanswered only when it certainly was not sent."""
+    """Send a queued message when it is its turn. Raises Unanswered only when it certainly was not sent."""
     with db.transaction() as tx:
         row = store.locked(tx, job.subject_id)
-        if row is None or row["state"] != "QUEUED":
-            if row is not None and row["state"] == "SENDING":  # a worker died while sending
-                store.set_state(tx, row["id"], "UNCERTAIN", "interrupted")
+        if row is None or row["state"] not in ("QUEUED", "SENDING"):
             return None
+        if row["state"] == "SENDING":  # a worker died while sending
+            _end(tx, row, "UNCERTAIN", "interrupted", now)
+            return None
+        if store.next_unsent(tx, row["account_id"], TOPIC) != row["id"] or not outbox.holds(tx, job):
+            return outbox.Again(TURN)  # another's turn, or this one's came meanwhile and who was called has it
         template = policy.load(tx).message_templates.get(row["kind"])
         unknown = set(template.keywords) - set(row["data"]) if template else set()
         if template is None or unknown:
-            store.set_state(tx, row["id"], "NO_TEMPLATE", "unknown-value" if unknown else "")
+            _end(tx, row, "NO_TEMPLATE", "unknown-value" if unknown else "", now)
             tasks.add(tx, kind="message.template", subject_id=row["kind"], now=now,
                       detail=f"asks for {', '.join(sorted(unknown))}" if unknown else "no template is set")
             return None
-        store.set_state(tx, row["id"], "SENDING")
+        store.set_state(tx, row["id"], "SENDING", "")
     data = {keyword: rules.fit(keyword, row["data"][name]) for name, keyword in template.keywords.items()}
     try:
         wechat.send_message(row["openid"], template.template_id, data, template.page)
     except Rejected as refusal:
-        _finish(db, row["id"], "REFUSED", refusal.code, now)
+        _finish(db, row, "REFUSED", refusal.code, now)
         return None
     except Unanswered as silence:
         if not silence.sent:
-            _finish(db, row["id"], "QUEUED", "not-sent", now)
+            _finish(db, row, "QUEUED", "not-sent", now)
             raise
-        _finish(db, row["id"], "UNCERTAIN", "unanswered", now)
+        _finish(db, row, "UNCERTAIN", "unanswered", now)
         return None
-    _finish(db, row["id"], "SENT", "", now)
+    _finish(db, row, "SENT", "", now)
     return None
 
 
-def _finish(db: Database, message_id: str, state: str, code: str, now: datetime) -> None:
-    store.finish(db, message_id, state, code, now)
-    log.event("message", message_id=message_id, state=state, code=code)
+def _finish(db: Database, row: Row, state: str, code: str, now: datetime) -> None:
+    with db.transaction() as tx:
+        if store.is_sending(tx, row["id"]):
+            _end(tx, row, state, code, now)
 
 
-WORKER: dict[str, outbox.Handler] = {"message.send": send}
+def _end(tx: Transaction, row: Row, state: str, code: str, now: datetime) -> None:
+    """How it ended, for now; the account's next one is called when it is that one's turn."""
+    store.set_state(tx, row["id"], state, code, sent_at=now if state == "SENT" else None)
+    waiting = store.next_unsent(tx, row["account_id"], TOPIC)
+    if waiting not in (None, row["id"]):
+        outbox.bring_forward(tx, TOPIC, str(waiting), now)
+    log.event("message", message_id=row["id"], state=state, code=code)
+
+
+WORKER: dict[str, outbox.Handler] = {TOPIC: send}

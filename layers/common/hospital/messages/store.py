@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from hospital.database.connection import Database, Row, Transaction
+from hospital.database.connection import Row, Transaction
 from hospital.runtime.ids import new_id
 from hospital.security import cipher
 
@@ -21,20 +21,26 @@ def insert(tx: Transaction, *, account_id: str, kind: str, key: str, data: dict[
 
 def locked(tx: Transaction, message_id: str) -> Row | None:
     """A message with its receiver's openid and its opened ``data``, locked."""
-    row = tx.one("SELECT m.id, m.kind, m.state, m.data_enc, a.openid FROM messages m "
+    row = tx.one("SELECT m.id, m.account_id, m.kind, m.state, m.data_enc, a.openid FROM messages m "
                  "JOIN accounts a ON a.id = m.account_id WHERE m.id = %s FOR UPDATE", (message_id,))
     if row is not None:
         row["data"] = json.loads(cipher.unseal(row["data_enc"], f"messages.data:{message_id}"))
     return row
 
 
-def set_state(source: Transaction, message_id: str, state: str, code: str = "") -> None:
-    """Where a message stands, and why."""
-    source.run("UPDATE messages SET state = %s, code = %s WHERE id = %s", (state, code, message_id))
+def is_sending(tx: Transaction, message_id: str) -> bool:
+    """Is it still under way, and not given up for lost meanwhile; locked."""
+    return tx.one("SELECT id FROM messages WHERE id = %s AND state = 'SENDING' FOR UPDATE", (message_id,)) is not None
 
 
-def finish(db: Database, message_id: str, state: str, code: str, now: datetime) -> None:
-    """How sending ended."""
-    with db.transaction() as tx:
-        tx.run("UPDATE messages SET state = %s, code = %s, sent_at = %s WHERE id = %s AND state = 'SENDING'",
-               (state, code, now if state == "SENT" else None, message_id))
+def next_unsent(tx: Transaction, account_id: str, topic: str) -> str | None:
+    """The oldest message that an account is still to be sent, or is being sent; not one that staff gave up."""
+    row = tx.one("SELECT m.id FROM messages m JOIN outbox o ON o.subject_id = m.id AND o.topic = %s "
+                 "AND o.state = 'PENDING' WHERE m.account_id = %s AND m.state IN ('QUEUED', 'SENDING') "
+                 "ORDER BY m.created_at, m.id LIMIT 1", (topic, account_id))
+    return str(row["id"]) if row else None
+
+
+def set_state(tx: Transaction, message_id: str, state: str, code: str, sent_at: datetime | None = None) -> None:
+    """Where a message stands, why, and since when it is sent."""
+    tx.run("UPDATE messages SET state = %s, code = %s, sent_at = %s WHERE id = %s", (state, code, sent_at, message_id))
