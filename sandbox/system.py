@@ -11,21 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.exceptions import HTTPException
 
+from sandbox import serving
 from sandbox.clock import Clock
 from sandbox.faults import Fault, Faults
-
-
-class _Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"  # keep-alive, like the real ones
-
-    def log_request(self, *args: Any, **kwargs: Any) -> None:
-        """Quiet: the journal is the log."""
-
-    def setup(self) -> None:
-        super().setup()
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 @dataclass
@@ -46,6 +36,7 @@ class System:
     """
 
     name = "system"
+    max_body_bytes = 2 * 1024 * 1024  # a longer body is refused before it is read
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -55,6 +46,7 @@ class System:
         self.control = Blueprint(self.name, f"sandbox.{self.name}.control")
         self.app.before_request(self._before)
         self.app.after_request(self._after)
+        self.app.register_error_handler(413, self.too_large)
         self.address = ""
 
     # -- for subclasses -------------------------------------------------------------------------
@@ -62,6 +54,16 @@ class System:
         """A definite refusal in this system's own form."""
         return Response(self.app.json.dumps({"code": code, "message": message}), status=status,
                         content_type="application/json")
+
+    def too_large(self, error: HTTPException) -> Response:
+        """The refusal of a body longer than ``max_body_bytes``."""
+        response = self.refusal("REQUEST_TOO_LARGE", error.name, 413)
+        response.status_code = 413  # whatever status the system's own refusals have
+        return response
+
+    def malformed(self, status: int, phrase: str) -> dict[str, Any]:
+        """What is answered to something that is no HTTP request."""
+        return {"code": "MALFORMED", "message": phrase}
 
     def seal(self, response: Response) -> Response:
         """Sign an answer the way the real system does. The default signs nothing."""
@@ -146,9 +148,8 @@ class System:
     # -- serving --------------------------------------------------------------------------------
     def serve(self, port: int = 0) -> str:
         """Start serving on 127.0.0.1 in a thread; returns the base address."""
-        server = make_server("127.0.0.1", port, self.app, threaded=True, request_handler=_Handler)
-        threading.Thread(target=server.serve_forever, name=f"sandbox-{self.name}", daemon=True).start()
-        self.address = f"http://127.0.0.1:{server.server_port}"
+        self.address = serving.serve(self.app, port, name=f"sandbox-{self.name}", limit=self.max_body_bytes,
+                                     malformed=self.malformed)
         return self.address
 
     def stop(self) -> None:

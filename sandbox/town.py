@@ -15,8 +15,8 @@ from typing import Any
 
 from flask import Blueprint, Flask, jsonify, request
 from flask.typing import ResponseReturnValue
-from werkzeug.serving import make_server
 
+from sandbox import serving
 from sandbox.clock import Clock
 from sandbox.cloud_api import CloudApi
 from sandbox.cos import Cos
@@ -35,6 +35,7 @@ MERCHANT = "1900000001"
 PUBLIC_KEY_ID = "PUB_KEY_ID_TEST_0000000001"
 PLACE_CODE = "001"
 BUCKET = "hospital-1250000000"
+_CONTROL_BYTES = 16 * 1024 * 1024  # of a body: an event for a function may have 6 MB
 EVENTS_PATH = "/api/his_events/events"
 
 
@@ -231,12 +232,8 @@ def _serve_control(town: Town, port: int) -> str:
     app.register_blueprint(_general(town))
     for name, system in town.systems.items():
         app.register_blueprint(system.control, url_prefix=f"/{name}")
-    server = make_server("127.0.0.1", port, app, threaded=True)
-    import logging
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    threading.Thread(target=server.serve_forever, name="sandbox-control", daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}"
+    return serving.serve(app, port, name="sandbox-control", limit=_CONTROL_BYTES,
+                         malformed=lambda _, phrase: {"error": phrase})
 
 
 def _general(town: Town) -> Blueprint:

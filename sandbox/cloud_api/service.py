@@ -39,6 +39,7 @@ class CloudApi(System):
     """
 
     name = "cloud"
+    max_body_bytes = 16 * 1024 * 1024  # Invoke checks its event by itself
 
     def __init__(self, world: World, *, scf: Scf, secrets: Mapping[str, str],
                  credentials: Mapping[str, str]) -> None:

@@ -28,6 +28,7 @@ class Cos(System):
     """Path style, one bucket a client: ``http://127.0.0.1:PORT/<bucket>-<app id>/<key>``."""
 
     name = "cos"
+    max_body_bytes = 64 * 1024 * 1024  # the store is in memory; larger objects come in parts
 
     def __init__(self, world: World, *, secret_id: str, secret_key: str, app_id: str = "1250000000",
                  token: str = "", buckets: Iterable[str] = ()) -> None:

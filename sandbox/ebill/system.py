@@ -19,7 +19,6 @@ from sandbox.ebill.wire import Issue, Listing, Period, States, TurnPaper, WriteO
 from sandbox.system import System, World
 
 BASE = "/api/medical"
-MAX_BODY_BYTES = 4 * 1024 * 1024  # an itemised list is long
 _DOWN = b"\x00<html>503 Service Unavailable \xff{"
 
 
@@ -32,6 +31,7 @@ class EBill(System):
     """
 
     name = "ebill"
+    max_body_bytes = 4 * 1024 * 1024  # an itemised list is long
 
     def __init__(self, world: World, *, app_id: str, key: str, place_code: str = "001",
                  hospital: str = "示范市第一人民医院", province: str = "浙江省", region: str = "33") -> None:
@@ -42,7 +42,6 @@ class EBill(System):
         self.paused = False
         self.book = Book(region, place_code)
         self.gate = Gate(app_id, key)
-        self.app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self.app.before_request(self._down)
         self.app.register_error_handler(Refused, self._refused)
         self.app.register_error_handler(HTTPException, self._not_served)
@@ -65,6 +64,10 @@ class EBill(System):
 
     def _not_served(self, error: HTTPException) -> Response:
         return Response(f"{error.code} {error.name}", status=error.code or 500, content_type="text/plain")
+
+    def too_large(self, error: HTTPException) -> Response:
+        """As every other error of HTTP."""
+        return self._not_served(error)
 
     def _down(self) -> Response | None:
         return Response(_DOWN, status=503, content_type="text/html") if self.paused else None

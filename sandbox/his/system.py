@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from sandbox.his.bill_desk import add_bill_desk
 from sandbox.his.bills import Bills
@@ -29,7 +29,6 @@ from sandbox.his.wire import cursor_of, json_object, read_cursor, read_day, read
 from sandbox.system import System, World
 
 BASE = "/his/v1"
-MAX_BODY_BYTES = 64 * 1024
 PAGE, LONGEST_PAGE = 100, 200
 
 
@@ -43,6 +42,7 @@ class His(System):
     """
 
     name = "his"
+    max_body_bytes = 64 * 1024
 
     def __init__(self, world: World, *, client_id: str, key: str, seed: int = 20181,
                  start: date | None = None, events_url: str = "", qr_key: str = "",
@@ -61,7 +61,6 @@ class His(System):
         self.charges = Charges(self.clock, self.bills, self.trades)
         self.desk_refunds = DeskRefunds(self.clock, self.trades, self.check_ins)
         self.events = Events(world, key, events_url)
-        self.app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         provider = cast(DefaultJSONProvider, self.app.json)
         provider.sort_keys, provider.ensure_ascii = False, False
         self.app.before_request(self._admit)
@@ -107,9 +106,11 @@ class His(System):
                 {"code": error.code, "message": error.message, "field": error.field}))
         return response
 
+    def too_large(self, error: HTTPException) -> Response:
+        """In the contract's form."""
+        return self._refused(Refused("BODY_TOO_LARGE", "请求体超过 64 KB", 413))
+
     def _not_served(self, error: HTTPException) -> Response:
-        if isinstance(error, RequestEntityTooLarge):
-            return self._refused(Refused("BODY_TOO_LARGE", "请求体超过 64 KB", 413))
         if isinstance(error, NotFound):
             return self._refused(Refused("PATH_UNKNOWN", "没有这个接口", 404))
         if isinstance(error, MethodNotAllowed):

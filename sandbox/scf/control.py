@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, jsonify, request
 
 from sandbox.scf.errors import InvokeError
+from sandbox.scf.http_events import FORMS, EventForm
 from sandbox.scf.manifest import Function
 from sandbox.scf.pool import Pool
 from sandbox.scf.timers import timer_event
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from sandbox.scf.service import Scf
 
 Answer = tuple[Response, int]
-FORMS = ("url", "gateway")
 
 
 def _refused(message: str, status: int = 400) -> Answer:
@@ -110,14 +111,16 @@ def add_routes(scf: Scf) -> None:
     @control.put("/event-form/<function>")
     def event_form(function: str) -> Answer:
         target = scf.function(function)
-        form = _fields().get("form")
-        if form not in FORMS:
-            return _refused(f"form must be one of {', '.join(FORMS)}")
+        given = _fields()
+        for name, value in given.items():
+            if value not in FORMS.get(name, ()):
+                return _refused(f"{name} must be one of {', '.join(FORMS[name])}" if name in FORMS
+                                else f"there is no {name}")
         if target.type != "event":
             return _refused(f"function {function} is a web function: it gets plain HTTP")
         with scf.lock:
-            scf.event_forms[function] = form
-        return jsonify(function=function, form=form), 200
+            scf.event_forms[function] = form = EventForm(**given)
+        return jsonify(function=function, **asdict(form)), 200
 
     @control.get("/env/<function>")
     def environment(function: str) -> Answer:

@@ -26,25 +26,39 @@ class HttpCall:
     request_id: str
 
 
-def url_event(call: HttpCall) -> dict[str, Any]:
-    """The event of a Function URL: few keys, header names in lower case.
+@dataclass(frozen=True)
+class EventForm:
+    """How requests become a function's events; platforms and their versions differ.
 
-    A query key that comes more than once has a list [?]; a body that is not UTF-8 comes in base64, marked.
+    A query key that comes more than once has a list [?]. With ``query`` "raw" its names and values stay as they came,
+    percent signs and plus signs too; with ``flags`` "text" ``isBase64Encoded`` is always there, as a word.
     """
-    event: dict[str, Any] = {
-        "headers": {name.lower(): value for name, value in call.headers},
-        "httpMethod": call.method,
-        "path": call.path,
-        "queryString": _query(call.query),
-    }
-    event.update(_body(call.body))
-    if not event["isBase64Encoded"]:
-        del event["isBase64Encoded"]
-    return event
+
+    form: str = "url"  # of a Function URL; "gateway": of an API Gateway shaped trigger
+    query: str = "decoded"
+    flags: str = "boolean"
+
+    def event(self, call: HttpCall) -> dict[str, Any]:
+        """The event that the function is given."""
+        query = _query(call.query, raw=self.query == "raw")
+        content = _body(call.body)
+        if self.flags == "text":
+            content["isBase64Encoded"] = "true" if content["isBase64Encoded"] else "false"
+        return _gateway_event(call, query, content) if self.form == "gateway" else _url_event(call, query, content)
 
 
-def gateway_event(call: HttpCall) -> dict[str, Any]:
-    """The event of an API Gateway shaped trigger."""
+FORMS = {"form": ("url", "gateway"), "query": ("decoded", "raw"), "flags": ("boolean", "text")}
+
+
+def _url_event(call: HttpCall, query: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    """Few keys, header names in lower case; a body that is not UTF-8 comes in base64, marked."""
+    if content["isBase64Encoded"] is False:
+        del content["isBase64Encoded"]
+    return {"headers": {name.lower(): value for name, value in call.headers}, "httpMethod": call.method,
+            "path": call.path, "queryString": query, **content}
+
+
+def _gateway_event(call: HttpCall, query: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
     return {
         "requestContext": {
             "requestId": call.request_id, "path": call.path, "httpMethod": call.method,
@@ -54,11 +68,11 @@ def gateway_event(call: HttpCall) -> dict[str, Any]:
         "httpMethod": call.method,
         "path": call.path,
         "pathParameters": {},
-        "queryString": _query(call.query),
+        "queryString": query,
         "queryStringParameters": {},
         "headerParameters": {},
         "stageVariables": {"stage": "release"},
-        **_body(call.body),
+        **content,
     }
 
 
@@ -85,9 +99,11 @@ def answer_from(result: Any) -> WebAnswer:
     return WebAnswer(result["statusCode"], headers, content)
 
 
-def _query(raw: str) -> dict[str, Any]:
+def _query(text: str, *, raw: bool) -> dict[str, Any]:
     query: dict[str, Any] = {}
-    for key, value in parse_qsl(raw, keep_blank_values=True):
+    pairs = ([(name, value) for name, _, value in (part.partition("=") for part in text.split("&") if part)] if raw
+             else parse_qsl(text, keep_blank_values=True))
+    for key, value in pairs:
         if key not in query:
             query[key] = value
         elif isinstance(query[key], list):

@@ -15,12 +15,14 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
 
 from sandbox.scf import control
 from sandbox.scf.asynchronous import AsyncQueue
 from sandbox.scf.errors import InvokeError
 from sandbox.scf.event import EventInstance
-from sandbox.scf.http_events import HttpCall, answer_from, gateway_event, url_event
+from sandbox.scf.http_events import EventForm, HttpCall, answer_from
 from sandbox.scf.instances import Platform
 from sandbox.scf.manifest import Function, load
 from sandbox.scf.pool import Pool
@@ -48,6 +50,7 @@ class Scf(System):
     """Runs every function of the manifest as the cloud does; see the package's parts for how."""
 
     name = "scf"
+    max_body_bytes = SYNC_BYTES
 
     def __init__(
         self, world: World, *, manifest: Path, project: Path, layer_paths: list[Path], python: list[str],
@@ -75,15 +78,17 @@ class Scf(System):
         self.strip_prefix = strip_prefix
         self.run_timers = run_timers
         self.idle_seconds = idle_seconds
-        self.event_forms: dict[str, str] = {}
+        self.event_forms: dict[str, EventForm] = {}
         functions = self.manifest.functions.items()
         self.web_pools = {name: self._web_pool(one) for name, one in functions if one.type == "web"}
         self.event_pools = {name: self._event_pool(one) for name, one in functions if one.type == "event"}
         self.queue = AsyncQueue(self.clock, self._run_waiting, lambda name: self.event_pools[name].limit)
         self.timers = Timers(self.manifest, self.clock, self._accept_timer)
         self._stop = threading.Event()
+        self.app.register_error_handler(HTTPException, self._not_routed)
         self.app.url_map.merge_slashes = False
-        for rule in ("/api/<function>", "/api/<function>/", "/api/<function>/<path:rest>"):
+        self.app.url_map.converters["rest"] = _Rest
+        for rule in ("/api/<function>", "/api/<function>/", "/api/<function>/<rest:rest>"):
             self.app.add_url_rule(rule, endpoint="route", view_func=self._route, methods=_METHODS,
                                   provide_automatic_options=False, strict_slashes=True)
         control.add_routes(self)
@@ -174,15 +179,9 @@ class Scf(System):
             target = self.function(function)
             if target.http is None:
                 raise InvokeError(404, f"function {function} has no http trigger")
-            body = request.get_data()
-            if len(body) > SYNC_BYTES:
-                raise InvokeError(406, f"RequestTooLarge: {len(body)} bytes")
-            answer = self._answer(target, request_id, body)
+            answer = self._answer(target, request_id, request.get_data())
         except InvokeError as error:
-            error.request_id = error.request_id or request_id
-            refused = Response(json.dumps(error.body()), error.http_status, content_type="application/json")
-            refused.headers["X-Scf-Request-Id"] = request_id
-            return refused
+            return _refusal(error, request_id, error.http_status)
         response = Response(answer.body, status=answer.status)
         response.headers.clear()
         for name, value in answer.headers:
@@ -190,6 +189,18 @@ class Scf(System):
                 response.headers.add(name, value)
         response.headers["X-Scf-Request-Id"] = request_id
         return response
+
+    def too_large(self, error: HTTPException) -> Response:
+        """As the cloud refuses it."""
+        return _refusal(InvokeError(406, f"RequestTooLarge: more than {SYNC_BYTES} bytes"), str(uuid.uuid4()), 413)
+
+    def malformed(self, status: int, phrase: str) -> dict[str, Any]:
+        """As every other refusal of the gateway."""
+        return InvokeError(status, phrase).body()
+
+    def _not_routed(self, error: HTTPException) -> Response:
+        status = error.code or 500
+        return _refusal(InvokeError(status, error.name), str(uuid.uuid4()), status)
 
     def _answer(self, function: Function, request_id: str, body: bytes) -> WebAnswer:
         raw_path, _, query = str(request.environ["RAW_URI"]).partition("?")
@@ -203,8 +214,8 @@ class Scf(System):
         if function.type == "event":
             headers.append(("X-Scf-Remote-Addr", remote))
             call = HttpCall(request.method, decoded, query, headers, body, remote, request_id)
-            form = gateway_event if self.event_forms.get(function.name) == "gateway" else url_event
-            return answer_from(self.run(function.name, form(call), request_id=request_id).result)
+            event = self.event_forms.get(function.name, EventForm()).event(call)
+            return answer_from(self.run(function.name, event, request_id=request_id).result)
         headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
         if body or request.method in ("POST", "PUT", "PATCH"):
             headers.append(("Content-Length", str(len(body))))
@@ -266,6 +277,20 @@ class Scf(System):
         while not self._stop.wait(min(1.0, self.idle_seconds / 4)):
             for pool in self.pools().values():
                 pool.reap(self.idle_seconds)
+
+
+class _Rest(BaseConverter):
+    """The rest of a path, whatever it holds: line feeds and empty steps too."""
+
+    regex = r"[\s\S]+"
+    part_isolating = False
+
+
+def _refusal(error: InvokeError, request_id: str, status: int) -> Response:
+    error.request_id = error.request_id or request_id
+    response = Response(json.dumps(error.body()), status, content_type="application/json")
+    response.headers["X-Scf-Request-Id"] = request_id
+    return response
 
 
 def _after_function(path: str) -> str:

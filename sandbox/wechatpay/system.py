@@ -90,6 +90,10 @@ class WeChatPay(System):
             body["detail"] = error.detail
         return self.answer(body, error.status)
 
+    def too_large(self, error: HTTPException) -> Response:
+        """As every other error of HTTP."""
+        return self._http_error(error)
+
     def _http_error(self, error: HTTPException) -> Response:
         status = error.code or 500
         code = {404: "RESOURCE_NOT_EXISTS", 500: "SYSTEM_ERROR"}.get(status, "INVALID_REQUEST")

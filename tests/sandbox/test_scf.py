@@ -23,7 +23,7 @@ from sandbox.scf.errors import InvokeError
 from sandbox.system import World
 
 ROOT = Path(__file__).parents[2]
-SITE_PACKAGES = Path(sysconfig.get_paths()["purelib"])
+SITE_PACKAGES = Path(sysconfig.get_paths()["purelib"]).resolve()
 
 MANIFEST = """
 app: t
@@ -326,6 +326,23 @@ def test_http_reaches_an_event_function_in_the_gateway_form_on_demand(desk: Desk
     desk.control.put("/scf/event-form/api", json={"form": "url"})
     assert event["requestContext"]["sourceIp"] == "127.0.0.1" and event["isBase64Encoded"] is True
     assert event["body"] == "/wA=" and event["queryString"] == {"a": "1"}
+
+
+@pytest.mark.parametrize("form", ["url", "gateway"])
+def test_events_can_come_undecoded_and_with_words_for_flags(desk: Desk, form: str) -> None:
+    raw = {"form": form, "query": "raw", "flags": "text"}
+    assert desk.control.put("/scf/event-form/api", json=raw).get_json() == {"function": "api", **raw}
+    query = "q=a+b&q=%E5%BC%A0&n%61me=1&bare"
+    event = requests.post(f"{desk.api}/api/x?{query}", data=b"text", timeout=20).json()
+    binary = requests.post(f"{desk.api}/api/x", data=b"\xff", timeout=20).json()
+    desk.control.put("/scf/event-form/api", json={"form": "url"})
+    assert event["queryString"] == {"q": ["a+b", "%E5%BC%A0"], "n%61me": "1", "bare": ""}
+    assert (event["isBase64Encoded"], event["body"]) == ("false", "text")
+    assert (binary["isBase64Encoded"], binary["body"]) == ("true", "/w==")
+    plain = requests.get(f"{desk.api}/api/x?{query}", timeout=20).json()
+    assert plain["queryString"] == {"q": ["a b", "张"], "name": "1", "bare": ""}
+    for wrong in ({"query": "odd"}, {"flags": True}, {"shape": "url"}):
+        assert desk.control.put("/scf/event-form/api", json=wrong).status_code == 400
 
 
 # -- Life and death -----------------------------------------------------------------------------
