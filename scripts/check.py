@@ -50,6 +50,7 @@ def main() -> int:
         ["ruff", "check", "--quiet", "."],
         ["mypy", "--no-error-summary", "layers/common/hospital", "sandbox", "scripts", *doors],
         ["lint-imports", "--no-cache", "--no-logo"],
+        ["lint-imports", "--no-cache", "--no-logo", "--config", "scripts/circles.toml"],
     ]
     failed = 0
     for step in steps:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Response, jsonify
 from pydantic import Field
 
 from sandbox.ebill.book import OUTPATIENT
 from sandbox.ebill.model import Bill, Refused, stamp, yuan
+from sandbox.ebill.platform import Platform
 from sandbox.ebill.wire import Issue, TurnPaper, WriteOff, fingerprint, read
 from sandbox.wechat.control_json import ControlBody, answer_errors, body_as
-
-if TYPE_CHECKING:
-    from sandbox.ebill.system import EBill
 
 
 class Pause(ControlBody):
@@ -44,7 +40,7 @@ class Reason(ControlBody):
     reason: str = "窗口退费"
 
 
-def add_desk(ebill: EBill) -> None:
+def add_desk(ebill: Platform) -> None:
     """Put the control routes onto ``ebill.control``; a wrong request is answered 4xx ``{"error": …}``."""
     control = ebill.control
     answer_errors(control)
@@ -107,7 +103,7 @@ def add_desk(ebill: EBill) -> None:
         return "", 204
 
 
-def _view(ebill: EBill, bill: Bill) -> dict[str, object]:
+def _view(ebill: Platform, bill: Bill) -> dict[str, object]:
     links = ebill.addresses(bill)
     return {**bill.view(), "pictureUrl": links["pictureUrl"], "pdfUrl": links["pdfUrl"]}
 

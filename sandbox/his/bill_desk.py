@@ -6,18 +6,16 @@ import base64
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response, jsonify, request
 
 from sandbox.his.desk_refunds import wire_refund
+from sandbox.his.hospital import Hospital
 from sandbox.his.model import Department, Doctor, Refused
 from sandbox.his.money import BILL_KINDS, ODD_KINDS, Bill, BillItem, Charge
 from sandbox.his.qr import picture_of, token_of
 from sandbox.his.wire import CODE, MAX_FEN, TRADE_NO, Fields, json_object, show, wrong
-
-if TYPE_CHECKING:
-    from sandbox.his.system import His
 
 MOST_ITEMS = 100
 MOST_MINUTES = 30 * 24 * 60
@@ -28,14 +26,14 @@ _ITEM_FIELDS = ("code", "name", "specification", "unit", "quantity", "unit_price
 _MODES = ("drop", "duplicate", "hold", "reorder")
 
 
-def add_bill_desk(his: His) -> None:
+def add_bill_desk(his: Hospital) -> None:
     """Put the control routes onto ``his.control``; a wrong request is answered 4xx ``{"error": …}``."""
     _add_orders(his)
     _add_till(his)
     _add_events(his)
 
 
-def _add_orders(his: His) -> None:
+def _add_orders(his: Hospital) -> None:
     control = his.control
 
     @control.post("/visits", endpoint="begin_visit")
@@ -100,7 +98,7 @@ def _add_orders(his: His) -> None:
         return jsonify(token=token, png_base64=base64.b64encode(picture_of(token)).decode())
 
 
-def _add_till(his: His) -> None:
+def _add_till(his: Hospital) -> None:
     control = his.control
 
     @control.post("/bills/<bill_no>/pay-at-desk", endpoint="pay_at_desk")
@@ -142,7 +140,7 @@ def _add_till(his: His) -> None:
             return jsonify(shown), 201
 
 
-def _add_events(his: His) -> None:
+def _add_events(his: Hospital) -> None:
     control = his.control
 
     @control.put("/events-url", endpoint="events_url")
@@ -198,21 +196,21 @@ def _flag(body: dict[str, Any]) -> bool:
     return value
 
 
-def _tell(his: His, type_: str, bill: Bill) -> None:
+def _tell(his: Hospital, type_: str, bill: Bill) -> None:
     his.events.tell(type_, bill.patient_code, bill_no=bill.bill_no)
 
 
-def _changed(his: His, event: str | None, bill: Bill) -> Response:
+def _changed(his: Hospital, event: str | None, bill: Bill) -> Response:
     if event:
         _tell(his, event, bill)
     return jsonify(_raw(his, bill))
 
 
-def _raw(his: His, bill: Bill) -> dict[str, Any]:
+def _raw(his: Hospital, bill: Bill) -> dict[str, Any]:
     return {**bill.wire(his.clock.now()), "on_paper": bill.on_paper, "settlement_no": bill.settlement_no}
 
 
-def _create(his: His, body: dict[str, Any]) -> Bill:
+def _create(his: Hospital, body: dict[str, Any]) -> Bill:
     fields = Fields(body, ("patient_code", "trade_no", "kind", "items", "count", "doctor_code",
                            "department_code", "bill_no"))
     kind = fields.choice("kind", (*BILL_KINDS, *ODD_KINDS))
@@ -238,7 +236,7 @@ def _create(his: His, body: dict[str, Any]) -> Bill:
     return his.bills.create(fields.text("patient_code", CODE), kind, department, doctor, items, None, bill_no)
 
 
-def _who(his: His, fields: Fields, someone: Doctor) -> tuple[Department, Doctor]:
+def _who(his: Hospital, fields: Fields, someone: Doctor) -> tuple[Department, Doctor]:
     """The ordering doctor and department: as asked, else of the other, else anyone."""
     departments, doctors = his.sessions.departments, his.sessions.doctors
     department = None
@@ -255,7 +253,7 @@ def _who(his: His, fields: Fields, someone: Doctor) -> tuple[Department, Doctor]
     return department or departments[someone.department_codes[0]], someone
 
 
-def _items(his: His, kind: str, given: object) -> list[BillItem]:
+def _items(his: Hospital, kind: str, given: object) -> list[BillItem]:
     if not isinstance(given, list) or not 1 <= len(given) <= MOST_ITEMS:
         raise wrong("items", f"应为 1 到 {MOST_ITEMS} 项的列表")
     items = [_item(his, kind, one, at) for at, one in enumerate(given, start=1)]
@@ -264,7 +262,7 @@ def _items(his: His, kind: str, given: object) -> list[BillItem]:
     return items
 
 
-def _item(his: His, kind: str, given: object, number: int) -> BillItem:
+def _item(his: Hospital, kind: str, given: object, number: int) -> BillItem:
     """One item: a code of the price list, changed as given; or, with a name and a price, one made up."""
     where = f"items.{number}."
     if not isinstance(given, dict):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response, jsonify, request
 
+from sandbox.his.hospital import Hospital
 from sandbox.his.model import KINDS, PERIODS, Department, Doctor, Refused, Schedule
 from sandbox.his.patients import NAME
 from sandbox.his.staff import ASSOCIATE
 from sandbox.his.wire import CODE, Fields, json_object
-
-if TYPE_CHECKING:
-    from sandbox.his.system import His
 
 MOST_SLOTS = 10_000
 _SESSION_FIELDS = (
@@ -21,7 +19,7 @@ _SESSION_FIELDS = (
 )
 
 
-def add_desk(his: His) -> None:
+def add_desk(his: Hospital) -> None:
     """Put the control routes onto ``his.control``; a wrong request is answered 4xx ``{"error": …}``."""
     control = his.control
 
@@ -103,7 +101,7 @@ def add_desk(his: His) -> None:
             return jsonify(his.check_ins.arrive(trade_no, fields))
 
 
-def _open(his: His) -> Schedule:
+def _open(his: Hospital) -> Schedule:
     body = json_object(request.get_data())
     fields = Fields(body, _SESSION_FIELDS)
     day, period = fields.day("date"), fields.choice("period", PERIODS)
@@ -130,7 +128,7 @@ def _department_codes(fields: Fields, body: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(codes))
 
 
-def _doctor(his: His, fields: Fields, homes: list[Department]) -> Doctor:
+def _doctor(his: Hospital, fields: Fields, homes: list[Department]) -> Doctor:
     if fields.has("doctor_code"):
         return his.sessions.known_doctor(fields.text("doctor_code", CODE))
     fields.choice("doctor", ("new",))

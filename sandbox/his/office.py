@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response, jsonify, request
 
+from sandbox.his.hospital import Hospital
 from sandbox.his.model import PERIODS, Schedule, moment_of
 from sandbox.his.patients import NAME, SEXES, Patient
 from sandbox.his.payments import TRANSACTION
 from sandbox.his.registrations import wire_registration
 from sandbox.his.wire import CODE, Fields, json_object, show
 
-if TYPE_CHECKING:
-    from sandbox.his.system import His
-
 _SESSION_FIELDS = ("doctor_code", "department_code", "date", "period", "starts_at", "clinic_room")
 _CLOCK_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 
 
-def add_office(his: His) -> None:
+def add_office(his: Hospital) -> None:
     """Put the control routes onto ``his.control``; a wrong request is answered 4xx ``{"error": …}``."""
     _add_rota(his)
     _add_records(his)
     _add_window(his)
 
 
-def _add_rota(his: His) -> None:
+def _add_rota(his: Hospital) -> None:
     control = his.control
 
     @control.post("/schedules/<code>/change", endpoint="change_schedule")
@@ -49,7 +47,7 @@ def _add_rota(his: His) -> None:
             return jsonify(slot.schedule.wire(his.clock.now()))
 
 
-def _change(his: His, session: Schedule, fields: Fields) -> None:
+def _change(his: Hospital, session: Schedule, fields: Fields) -> None:
     """Every part that is named; the session and its slots keep their codes, its registrations their slots."""
     doctor, department = session.doctor, session.department
     if fields.has("doctor_code"):
@@ -70,7 +68,7 @@ def _change(his: His, session: Schedule, fields: Fields) -> None:
     his.sessions.move(session, day, period, starts_at)
 
 
-def _add_records(his: His) -> None:
+def _add_records(his: Hospital) -> None:
     control = his.control
 
     @control.post("/patients/<code>/merge", endpoint="merge_patient")
@@ -103,7 +101,7 @@ def _shown(patient: Patient) -> dict[str, Any]:
             "sex": patient.sex, "birth_date": patient.birth_date.isoformat()}
 
 
-def _add_window(his: His) -> None:
+def _add_window(his: Hospital) -> None:
     control = his.control
 
     @control.post("/registrations/<trade_no>/confirm-at-desk", endpoint="confirm_at_desk")

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sandbox.scf.service import Scf
+    from sandbox.scf.system import Scf
 
 __all__ = ["Scf"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "Scf":
-        from sandbox.scf.service import Scf
+        from sandbox.scf.system import Scf
 
         return Scf
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response, jsonify, request
 
@@ -11,11 +11,9 @@ from sandbox.scf.errors import InvokeError
 from sandbox.scf.http_events import FORMS, EventForm
 from sandbox.scf.manifest import Function
 from sandbox.scf.pool import Pool
+from sandbox.scf.service import Service
 from sandbox.scf.timers import timer_event
 from sandbox.scf.web import WebInstance
-
-if TYPE_CHECKING:
-    from sandbox.scf.service import Scf
 
 Answer = tuple[Response, int]
 
@@ -42,7 +40,7 @@ def _pool_facts(pool: Pool[Any]) -> dict[str, Any]:
     }
 
 
-def add_routes(scf: Scf) -> None:
+def add_routes(scf: Service) -> None:
     """Put the routes on ``scf.control``."""
     control = scf.control
 

@@ -18,7 +18,6 @@ from flask import Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from sandbox.scf import control
 from sandbox.scf.asynchronous import AsyncQueue
 from sandbox.scf.errors import InvokeError
 from sandbox.scf.event import EventInstance
@@ -46,7 +45,7 @@ class Invocation:
     duration_ms: int
 
 
-class Scf(System):
+class Service(System):
     """Runs every function of the manifest as the cloud does; see the package's parts for how."""
 
     name = "scf"
@@ -91,10 +90,13 @@ class Scf(System):
         for rule in ("/api/<function>", "/api/<function>/", "/api/<function>/<rest:rest>"):
             self.app.add_url_rule(rule, endpoint="route", view_func=self._route, methods=_METHODS,
                                   provide_automatic_options=False, strict_slashes=True)
-        control.add_routes(self)
+        self.add_operations()
         atexit.register(self.stop)
         threading.Thread(target=self._watch_clock, name="scf-clock", daemon=True).start()
         threading.Thread(target=self._reap, name="scf-idle", daemon=True).start()
+
+    def add_operations(self) -> None:
+        """Subclasses add theirs."""
 
     # -- for callers ----------------------------------------------------------------------------
     def function(self, name: str) -> Function:

@@ -7,19 +7,17 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from flask import Response, jsonify, request
 from pydantic import Field
 
 from sandbox.wechat.control_json import ControlBody, Impossible, body_as
 from sandbox.wechatpay.book import Refund
+from sandbox.wechatpay.counter import Counter
 from sandbox.wechatpay.guard import Refused
 from sandbox.wechatpay.models import BEIJING, moment, param_error
 from sandbox.wechatpay.statements import COLUMNS, TOTALS, TRADE_HEADERS, Amendment, Entry, Form, Statement, Synthetic
-
-if TYPE_CHECKING:
-    from sandbox.wechatpay.system import WeChatPay
 
 READY, LINK_LIFE, MONTHS_BACK = time(10), timedelta(minutes=5), 3
 DOWNLOAD = "/v3/billdownload/file"
@@ -107,7 +105,7 @@ class _Link:
 class Bills:
     """The routes under /v3/bill, the download, and /wechatpay/bills of the control interface."""
 
-    def __init__(self, pay: WeChatPay) -> None:
+    def __init__(self, pay: Counter) -> None:
         self._pay = pay
         self._links: dict[str, _Link] = {}
         self._amendments: dict[tuple[date, str], Amendment] = {}

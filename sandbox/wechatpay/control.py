@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urljoin
 
 from flask import Response, jsonify
@@ -14,10 +14,9 @@ from pydantic import Field
 from sandbox import overrides
 from sandbox.wechat.control_json import ControlBody, Impossible, answer_errors, body_as
 from sandbox.wechatpay.book import Order
-from sandbox.wechatpay.refunds import Policy
-
-if TYPE_CHECKING:
-    from sandbox.wechatpay.system import WeChatPay
+from sandbox.wechatpay.counter import Counter
+from sandbox.wechatpay.refunds import Policy, Refunds
+from sandbox.wechatpay.transactions import Transactions
 
 
 class Payment(ControlBody):
@@ -118,8 +117,10 @@ class Balance(ControlBody):
 class Control:
     """The routes on the system's control blueprint."""
 
-    def __init__(self, pay: WeChatPay) -> None:
+    def __init__(self, pay: Counter, transactions: Transactions, refunds: Refunds) -> None:
         self._pay = pay
+        self._transactions = transactions
+        self._refunds = refunds
         control = pay.control
         answer_errors(control)
         control.post("/prepay/<prepay_id>/pay")(self._thumb)
@@ -150,7 +151,7 @@ class Control:
             if order is None:
                 raise Impossible("no such prepay_id", 404)
             self._check_payable(order, wish, prepay_id, pay.clock.now())
-            pay.transactions.capture(order, notify=wish.notify, copies=wish.copies)
+            self._transactions.capture(order, notify=wish.notify, copies=wish.copies)
             return _receipt(order)
 
     @staticmethod
@@ -171,7 +172,7 @@ class Control:
             order = self._order(out_trade_no)
             if order.paid_at:
                 raise Impossible("the order is paid", 409)
-            pay.transactions.capture(order, notify=wish.notify, copies=wish.copies)
+            self._transactions.capture(order, notify=wish.notify, copies=wish.copies)
             return _receipt(order)
 
     def _orders(self) -> Response:
@@ -244,7 +245,7 @@ class Control:
     def _policy(self) -> Response:
         wish = body_as(RefundPolicy)
         with self._pay.lock:
-            self._pay.refunds.policy = Policy(wish.delay_seconds, wish.outcome, wish.times)
+            self._refunds.policy = Policy(wish.delay_seconds, wish.outcome, wish.times)
         return jsonify(wish.model_dump())
 
     def _solve(self, out_refund_no: str) -> Response:
@@ -260,7 +261,7 @@ class Control:
     def _balance(self) -> Response:
         wish = body_as(Balance)
         with self._pay.lock:
-            self._pay.refunds.balance_enough = wish.enough
+            self._refunds.balance_enough = wish.enough
         return jsonify(wish.model_dump())
 
     def _order(self, out_trade_no: str) -> Order:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from flask import Response
 
 from sandbox.wechatpay.book import Order, Refund, new_refund_id
+from sandbox.wechatpay.counter import Counter
 from sandbox.wechatpay.guard import Refused
 from sandbox.wechatpay.models import NewRefund, body_as
-
-if TYPE_CHECKING:
-    from sandbox.wechatpay.system import WeChatPay
 
 _LATEST, _APART, _MOST_PARTS = timedelta(days=365), timedelta(minutes=1), 50
 _BASE = "/v3/refund/domestic/refunds"
@@ -33,7 +30,7 @@ class Policy:
 class Refunds:
     """The routes under /v3/refund/domestic/refunds."""
 
-    def __init__(self, pay: WeChatPay) -> None:
+    def __init__(self, pay: Counter) -> None:
         self._pay = pay
         self.policy = Policy()
         self.balance_enough = True

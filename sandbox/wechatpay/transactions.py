@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from flask import Response, request
 
 from sandbox.wechatpay.book import Order
+from sandbox.wechatpay.counter import Counter
 from sandbox.wechatpay.guard import Refused
 from sandbox.wechatpay.models import CloseOrder, Identity, NewOrder, body_as, moment, param_error
-
-if TYPE_CHECKING:
-    from sandbox.wechatpay.system import WeChatPay
 
 _SHORTEST, _LONGEST, _DEFAULT = timedelta(minutes=1), timedelta(days=90), timedelta(days=7)
 _BASE = "/v3/pay/transactions"
@@ -21,7 +18,7 @@ _BASE = "/v3/pay/transactions"
 class Transactions:
     """The routes under /v3/pay/transactions."""
 
-    def __init__(self, pay: WeChatPay) -> None:
+    def __init__(self, pay: Counter) -> None:
         self._pay = pay
         app = pay.app
         app.post(f"{_BASE}/jsapi", endpoint="create_order")(self._create)
