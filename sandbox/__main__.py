@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import threading
 from datetime import datetime
 from pathlib import Path
 
+from sandbox.ending import end_on_signals, wait
 from sandbox.limits import allow_many_files
 from sandbox.town import PROJECT, Database, Town, start_of_day, write_addresses
-
-ENDING = (signal.SIGTERM, signal.SIGINT)
-
-
-def _end(*_: object) -> None:
-    for number in ENDING:  # once is enough: a second signal must not cut the tidying up short
-        signal.signal(number, signal.SIG_IGN)
-    raise SystemExit(0)
 
 
 def main() -> None:
@@ -36,15 +27,14 @@ def main() -> None:
     allow_many_files()
     host, _, port = options.mysql.partition(":")
     moment = None if options.real_time else options.now or start_of_day()
-    for number in ENDING:
-        signal.signal(number, _end)
+    woken = end_on_signals()
     town = Town(Database(host, int(port), options.database), options.state, moment=moment,
                 timers=not options.manual_timers, manifest=options.manifest, preload=not options.real_time,
                 port=options.port, layer=options.layer)
     try:
         town.prepare()
         write_addresses(town, options.state / "addresses.json")
-        threading.Event().wait()
+        wait(woken)
     finally:
         town.stop()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.scf.errors import InvokeError
+from sandbox.scf.keeping import Keeper
 from sandbox.scf.manifest import Function
 
 NAMESPACE = "default"
@@ -34,6 +35,7 @@ class Platform:
     region: str
     preload: dict[str, str]
     credentials: dict[str, str]
+    keeper: Keeper
 
     def log(self, function: str) -> Path:
         """The function's log file."""
@@ -122,12 +124,14 @@ class Instance(ABC):
 
     def spawn(self, command: list[str], pass_fds: tuple[int, ...] = ()) -> None:
         """Run the command in a process group of its own, printing into the function's log."""
+        if not os.access(command[0], os.X_OK):
+            raise InvokeError(405, f"function {self.function.name} can't be started: {command[0]} can't be run")
         with self.platform.log(self.function.name).open("ab") as log:
             try:
+                begin, kept = self.platform.keeper.begin(command)
                 self.process = subprocess.Popen(
-                    command, cwd=self.folder, env=self.platform.environment(self.function, self.folder),
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=pass_fds,
-                    start_new_session=True,
+                    begin, cwd=self.folder, env=self.platform.environment(self.function, self.folder),
+                    stdin=kept, stdout=log, stderr=log, pass_fds=pass_fds, start_new_session=True,
                 )
             except OSError as error:
                 raise InvokeError(405, f"function {self.function.name} can't be started: {error}") from error
@@ -142,5 +146,6 @@ class Instance(ABC):
         """End the process and free what it held. Only when nothing runs in it any more."""
         self.end()
         if self.process is not None:
+            self.platform.keeper.forget(self.process.pid)
             self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)  # a file that is still being written may stay behind

@@ -23,6 +23,7 @@ from sandbox.scf.errors import InvokeError
 from sandbox.scf.event import EventInstance
 from sandbox.scf.http_events import EventForm, HttpCall, answer_from
 from sandbox.scf.instances import Platform
+from sandbox.scf.keeping import Keeper
 from sandbox.scf.manifest import Function, load
 from sandbox.scf.pool import Pool
 from sandbox.scf.timers import Timers
@@ -69,7 +70,7 @@ class Service(System):
         self.platform = Platform(
             project=project.resolve(), layer_paths=[path.resolve() for path in layer_paths],
             python=list(python), state=state.resolve(), region=self.manifest.region, preload=dict(preload),
-            credentials=dict(credentials),
+            credentials=dict(credentials), keeper=Keeper(state.resolve() / "processes"),
         )
         shutil.rmtree(self.platform.state / "code", ignore_errors=True)
         for folder in ("code", "logs", "home"):
@@ -172,6 +173,7 @@ class Service(System):
         self.queue.stop()
         for pool in self.pools().values():
             pool.stop(close=True)
+        self.platform.keeper.close()
 
     # -- HTTP -----------------------------------------------------------------------------------
     def _route(self, function: str, rest: str = "") -> Response:

@@ -79,7 +79,7 @@ class WebInstance(Instance):
         """Pass one request on and read the whole answer.
 
         ``target`` is path and query as they came. Raises InvokeError: 433 no answer within the function's
-        timeout (the instance then takes no more work), 439 its server hung up.
+        timeout 439 its server hung up (the instance then takes no more work).
         """
         deadline = time.monotonic() + self.function.timeout_s
         try:
@@ -101,6 +101,7 @@ class WebInstance(Instance):
             seconds = self.function.timeout_s
             raise InvokeError(433, f"Invoking task timed out after {seconds} seconds") from None
         except (OSError, http.client.HTTPException) as error:
+            self.retired = True  # a crash may not have ended the whole process yet
             raise InvokeError(439, f"User process closed the connection ({type(error).__name__})") from error
         self.answered()
         if response.will_close:
