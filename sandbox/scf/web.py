@@ -79,7 +79,7 @@ class WebInstance(Instance):
         """Pass one request on and read the whole answer.
 
         ``target`` is path and query as they came. Raises InvokeError: 433 no answer within the function's
-        timeout 439 its server hung up (the instance then takes no more work).
+        timeout, 439 its server hung up; after either the instance takes no more work.
         """
         deadline = time.monotonic() + self.function.timeout_s
         try:
