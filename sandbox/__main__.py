@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -25,18 +26,24 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="the gateway's; the others follow it (0: any)")
     options = parser.parse_args()
     allow_many_files()
+    options.state.mkdir(parents=True, exist_ok=True)
+    record = options.state / "pid"  # from the first moment on, for make clean
+    record.write_text(f"{os.getpid()}\n")
     host, _, port = options.mysql.partition(":")
     moment = None if options.real_time else options.now or start_of_day()
     woken = end_on_signals()
-    town = Town(Database(host, int(port), options.database), options.state, moment=moment,
-                timers=not options.manual_timers, manifest=options.manifest, preload=not options.real_time,
-                port=options.port, layer=options.layer)
     try:
-        town.prepare()
-        write_addresses(town, options.state / "addresses.json")
-        wait(woken)
+        town = Town(Database(host, int(port), options.database), options.state, moment=moment,
+                    timers=not options.manual_timers, manifest=options.manifest, preload=not options.real_time,
+                    port=options.port, layer=options.layer)
+        try:
+            town.prepare()
+            write_addresses(town, options.state / "addresses.json")
+            wait(woken)
+        finally:
+            town.stop()
     finally:
-        town.stop()
+        record.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

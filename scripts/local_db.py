@@ -31,6 +31,7 @@ def start(folder: Path, port: int = 0) -> tuple[subprocess.Popen[bytes], int]:
     """
     folder = folder.resolve()
     data = folder / "data"
+    _check_free(folder)
     as_user = ["--user=root"] if os.geteuid() == 0 else []  # root must say so; others run as themselves
     log = folder / "mariadb.log"
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,16 +44,36 @@ def start(folder: Path, port: int = 0) -> tuple[subprocess.Popen[bytes], int]:
          "--character-set-server=utf8mb4", "--innodb-flush-log-at-trx-commit=1", "--max-connections=400",
          "--innodb-buffer-pool-size=512M", "--innodb-log-file-size=256M", "--skip-name-resolve"],
         stdout=log.open("ab"), stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        _await_answer(process, port, log)
+    except BaseException:  # Ctrl-C too
+        stop(process)
+        raise
+    return process, port
+
+
+def _check_free(folder: Path) -> None:
+    """Raise NoServer when a server whose owner was killed still has the folder: another one would wait for it."""
+    try:
+        pid = int((folder / "pid").read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return
+    if str(folder).encode() in command:
+        raise NoServer(f"A MariaDB runs in {folder} already (process {pid}): end what started it, or, if that is gone, "
+                       "`make clean`.")
+
+
+def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise NoServer(f"MariaDB did not start; its log is {log}")
         try:
             connect("127.0.0.1", port).close()
-            return process, port
+            return
         except pymysql.err.OperationalError:
             time.sleep(0.1)
-    stop(process)
     raise NoServer(f"MariaDB did not answer within a minute; its log is {log}")
 
 

@@ -25,6 +25,13 @@ class DidNotStart(Exception):
 @contextlib.contextmanager
 def running(mysql: str, database: str, state: Path, *options: str) -> Iterator[Control]:
     """The sandbox on a fresh, migrated database, ready to use; ended, with all its processes, at the end."""
+    with process(mysql, database, state, *options) as (control, _):
+        yield control
+
+
+@contextlib.contextmanager
+def process(mysql: str, database: str, state: Path, *options: str) -> Iterator[tuple[Control, subprocess.Popen[bytes]]]:
+    """As ``running``, with the sandbox's process. Raises DidNotStart."""
     host, _, port = mysql.partition(":")
     local_db.fresh_database(host, int(port), database)
     migrate.migrate(host, int(port), database)
@@ -32,23 +39,30 @@ def running(mysql: str, database: str, state: Path, *options: str) -> Iterator[C
     addresses = state / "addresses.json"
     addresses.unlink(missing_ok=True)
     log = state / "sandbox.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--mysql", mysql, "--database", database, "--state", str(state),
-             *options],
-            cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    sandbox: subprocess.Popen[bytes] | None = None
     try:
+        with log.open("w") as output:
+            sandbox = subprocess.Popen(
+                [sys.executable, "-m", "sandbox", "--mysql", mysql, "--database", database, "--state", str(state),
+                 *options],
+                cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": str(ROOT)})
         deadline = time.monotonic() + 120
         while not addresses.exists():
-            if process.poll() is not None or time.monotonic() > deadline:
+            if sandbox.poll() is not None or time.monotonic() > deadline:
                 raise DidNotStart(log.read_text()[-3000:])
             time.sleep(0.05)
-        yield Control(json.loads(addresses.read_text()))
+        yield Control(json.loads(addresses.read_text())), sandbox
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-        if process.poll() is None:
-            process.kill()
+        if sandbox is not None:
+            _end(sandbox)
         addresses.unlink(missing_ok=True)
+
+
+def _end(sandbox: subprocess.Popen[bytes]) -> None:
+    if sandbox.poll() is None:
+        sandbox.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            sandbox.wait(20)
+    if sandbox.poll() is None:
+        sandbox.kill()
+        sandbox.wait()
