@@ -13,72 +13,14 @@ from typing import Any
 
 import pytest
 from hospital.runtime.events import event_function
-from hospital.runtime.http import MAX_BODY, Api, Call, Model, http_function
-from werkzeug.wrappers import Response
+from hospital.runtime.http import MAX_BODY
 
 from tests.events.conftest import HTTP, ROOT
+from tests.events.echo import main_handler as echo
 
 CONTEXT = {"request_id": "0b7a2a4e-1111-4222-8333-444455556666", "function_name": "echo"}
 BODY = {"note": "发热三天", "count": 2}
 Handler = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
-
-
-class Search(Model):
-    """A query of two fields."""
-
-    q: str = ""
-    today: bool = False
-
-
-class Note(Model):
-    """A body."""
-
-    note: str
-    count: int
-
-
-api = Api("echo")
-
-
-@api.get("/echo", public=True)
-def read(call: Call, query: Search) -> dict[str, Any]:
-    """What of a request arrived."""
-    return {"q": query.q, "today": query.today, **seen(call)}
-
-
-@api.post("/echo", public=True)
-def write(call: Call, body: Note) -> dict[str, Any]:
-    """What of a request arrived."""
-    return {"body": body.model_dump(), **seen(call)}
-
-
-@api.put("/echo", public=True)
-def write_raw(call: Call) -> dict[str, Any]:
-    """The bytes."""
-    return {"raw": call.raw.hex(), "ids": call.request.args.getlist("id"), "empty": call.request.args.get("empty")}
-
-
-@api.delete("/echo", public=True)
-def nothing() -> None:
-    """No content."""
-
-
-@api.get("/twice", public=True)
-def twice() -> Response:
-    """One header with two values."""
-    answer = Response("{}", mimetype="application/json")
-    answer.headers.add("Link", "<a>")
-    answer.headers.add("Link", "<b>")
-    return answer
-
-
-def seen(call: Call) -> dict[str, Any]:
-    """Headers by whatever case they are asked for, and where the call came from."""
-    return {"authorization": call.header("Authorization"), "secret": call.header("X-CLIENT-SECRET"),
-            "type": call.header("content-type"), "from": call.request.remote_addr, "id": call.request_id}
-
-
-_, echo = http_function(api)
 
 
 @pytest.fixture
@@ -144,6 +86,33 @@ def test_a_signed_body_arrives_byte_for_byte(event: Callable[..., dict[str, Any]
     assert bytes.fromhex(plain["raw"]) == bytes.fromhex(coded["raw"]) == signed.encode()
 
 
+@pytest.mark.parametrize(("query", "q"), [
+    ("q=1&q=2", "1"), ("q=a+b", "a b"), ("q=a%2Bb", "a+b"), ("%71=%E5%BC%A0", "张"), ("q=&today=true", ""), ("q", ""),
+    ({"q": "a+b"}, "a+b"), ({"%71": "a+b%21"}, "a b!"), ({"q": ["1", "2"]}, "1")], ids=str)
+def test_a_query_means_the_same_as_on_the_web(event: Callable[..., dict[str, Any]], query: Any, q: str) -> None:
+    assert content(echo(event("url-get", queryString=query), CONTEXT))["q"] == q
+
+
+@pytest.mark.parametrize(("mark", "is_coded"), [
+    (True, True), ("true", True), ("True", True), (False, False), ("false", False), ("", False), (None, False)])
+def test_a_body_is_decoded_only_where_the_event_says_so(
+        event: Callable[..., dict[str, Any]], mark: Any, is_coded: bool) -> None:
+    coded = base64.b64encode(b"bytes").decode()
+    got = content(echo(event("url-post", httpMethod="PUT", body=coded, isBase64Encoded=mark), CONTEXT))
+    assert bytes.fromhex(got["raw"]) == (b"bytes" if is_coded else coded.encode())
+
+
+@pytest.mark.parametrize("changes", [
+    {"body": "no base64!", "isBase64Encoded": True}, {"body": '{"note": "\ud83d", "count": 1}'},
+    {"body": {"note": 1}}, {"headers": {"authorization": "\ud83d", "x-client-secret": None, "SCRIPT_NAME": "/x"}},
+    {"headers": None, "body": None}, {"path": "/\ud83d\n\x00"}, {"path": None}, {"queryString": {"q": "\ud83d", "": None}},
+    {"httpMethod": None, "requestContext": None}, {"queryString": "q=%ZZ&&=&%"}], ids=str)
+def test_an_odd_event_is_answered_and_never_a_500(
+        event: Callable[..., dict[str, Any]], changes: dict[str, Any]) -> None:
+    for function in (echo, index("account").main_handler):
+        assert function(event("url-post", **changes), CONTEXT)["statusCode"] < 500
+
+
 def test_a_repeated_and_an_empty_query_field_arrive(event: Callable[..., dict[str, Any]]) -> None:
     got = content(echo(event("url-query-repeated", httpMethod="PUT"), CONTEXT))
     assert (got["ids"], got["empty"]) == (["a", "b"], "")
@@ -173,6 +142,15 @@ def test_the_first_forwarded_hop_is_not_believed(event: Callable[..., dict[str, 
         forged = event(name)
         forged["headers"]["X-Forwarded-For"] = "8.8.8.8, 111.206.96.145"
         assert content(echo(forged, CONTEXT))["from"] == "111.206.96.145"
+
+
+@pytest.mark.parametrize("form", ["url-get", "gateway-get"])
+def test_a_wrong_method_is_told_which_ones_the_address_takes(
+        event: Callable[..., dict[str, Any]], form: str) -> None:
+    for method in ("PATCH", "OPTIONS"):
+        answer = echo(event(form, httpMethod=method, path="/echo"), CONTEXT)
+        assert content(answer, 405)["error"]["code"] == "method_not_allowed"
+        assert answer["headers"]["Allow"] == "DELETE, GET, HEAD, POST, PUT"
 
 
 # -- what goes out ----------------------------------------------------------------------------------

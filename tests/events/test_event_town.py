@@ -94,7 +94,7 @@ def test_requests_are_signed_by_token_and_secret_whatever_the_case_of_their_head
     assert phone.call("GET", "account/me") == {"phone": None, "patients": 0}
     token, phone.token = phone.token, ""
     for bearer, secret in (("AUTHORIZATION", "X-CLIENT-SECRET"), ("authorization", "x-client-secret")):
-        headers = {bearer: f"Bearer {token}", secret: phone.secret}
+        headers = {bearer: f"{'bearer' if bearer.islower() else 'Bearer'} {token}", secret: phone.secret}
         assert phone.call("GET", "account/me", headers=headers)["patients"] == 0
     assert refused(phone, "GET", "account/me", headers={"Authorization": f"Bearer {token}"}).status == 401
 

@@ -42,7 +42,7 @@ def check(answer: requests.Response, *wanted: int) -> dict[str, Any]:
     assert re.fullmatch(r"[a-z_]{3,40}", error["code"])
     assert re.search(r"[\u4e00-\u9fff]{4}", error["message"]), error
     assert error["request_id"] == answer.headers["X-Request-Id"]
-    assert re.fullmatch(r"[0-9a-f-]{36}", error["request_id"])
+    assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{26}", error["request_id"])
     return error
 
 

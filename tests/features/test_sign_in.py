@@ -62,6 +62,11 @@ def test_a_forged_or_malformed_token_is_refused_like_every_missing_caller(guest:
     assert answer.json()["error"]["message"] == EXPIRED
 
 
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer "])
+def test_the_scheme_of_a_token_may_be_written_in_any_case(guest: Phone, scheme: str) -> None:
+    assert status(guest, Authorization=f"{scheme} {guest.token}") == 200
+
+
 def test_signing_out_ends_that_session_and_no_other(guest: Phone) -> None:
     first = guest.token
     guest.sign_in()

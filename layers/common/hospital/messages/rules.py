@@ -1,29 +1,112 @@
-"""How values become a template's keyword data: WeChat refuses a whole message for one value too long."""
+"""How values become a template's keyword data: WeChat refuses a whole message (47003) for one value that doesn't fit.
+
+Source: WeChat's table of keyword types for subscription messages. A value is fitted to its keyword's type, and is
+never empty; what a type could only hold by saying something else (letters out of a queue number) is refused when the
+template is set.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from hospital.runtime.clock import BEIJING
 
-_LIMITS = {"thing": 20, "character_string": 32, "number": 32, "letter": 32, "phone_number": 17}
+_CHINESE = "\u4e00-\u9fff"
+
+# Our names of values, by what they are.
+_KINDS = {"patient": "person", "doctor": "person", "department": "text", "place": "text", "note": "text",
+          "time": "moment", "amount": "money", "number": "number", "card": "code"}
+# What can be told in a keyword of which type, and still be true.
+_HOLDS: dict[str, set[str]] = {
+    "thing": {"person", "text", "moment", "money", "number", "code"},
+    "name": {"person"},
+    "phrase": {"text"},
+    "time": {"moment"},
+    "date": {"moment"},
+    "amount": {"money"},
+    "number": {"money", "number"},
+    "character_string": {"money", "number", "code"},
+}
+
+
+def misfits(kind: str, keywords: Mapping[str, str], known: set[str]) -> list[str]:
+    """What a template can't be filled with: the names in ``keywords`` (name of a value → keyword), each as a path.
+
+    ``known`` are the values that messages of this kind have.
+    """
+    wrong = [name for name, keyword in keywords.items()
+             if name not in known or _KINDS[name] not in _HOLDS.get(type_of(keyword), set())]
+    twice = {keyword for keyword in keywords.values() if list(keywords.values()).count(keyword) > 1}
+    wrong += [name for name, keyword in keywords.items() if keyword in twice and name not in wrong]
+    return [f"message_templates.{kind}.keywords.{name}" for name in wrong]
+
+
+def type_of(keyword: str) -> str:
+    """``thing12`` → ``thing``; empty for what is no keyword."""
+    found = re.fullmatch(r"([a-z_]+)[1-9][0-9]?", keyword)
+    return found[1] if found else ""
 
 
 def fit(keyword: str, text: str) -> str:
-    """A value cut to what its keyword's type allows (``thing1`` → 20 characters, …)."""
-    kind = keyword.rstrip("0123456789")
-    if kind == "name":
-        if not re.search(r"[\u4e00-\u9fff]", text):
-            return text[:20]
-        # A name with Chinese characters may have letters and the middle dot besides, and nothing else.
-        return re.sub(r"[^\u4e00-\u9fffA-Za-z·]", "*", re.sub(r"[ •.'’\-]", "·", text))[:10]
-    if kind == "phrase":
-        return re.sub(r"[^\u4e00-\u9fff]", "", text)[:5]
-    limit = _LIMITS.get(kind, 0)
-    if limit and len(text) > limit:
-        return text[:limit - 1] + "…" if kind == "thing" else text[:limit]
-    return text
+    """A value as its keyword's type takes it (``thing1``: 20 characters, …), never empty."""
+    return _FITS.get(type_of(keyword), _thing)(unicodedata.normalize("NFC", text))
+
+
+def _thing(text: str) -> str:
+    plain = _one_line(text)
+    return (plain if len(plain) <= 20 else plain[:19].rstrip() + "…") or "请在小程序中查看"
+
+
+def _name(text: str) -> str:
+    plain = re.sub(r"[\d]", "*", _one_line(text))
+    if not re.search(f"[{_CHINESE}]", plain):
+        return plain[:20].strip() or "*"
+    # A name with Chinese characters may have letters and the middle dot besides, and nothing else.
+    return re.sub(rf"[^{_CHINESE}A-Za-z·]", "*", re.sub(r"[ •.'’\-]", "·", plain))[:10]
+
+
+def _phrase(text: str) -> str:
+    return re.sub(rf"[^{_CHINESE}]", "", text)[:5] or "详见页面"
+
+
+def _number(text: str) -> str:
+    """The first number in it: of 上午12号 the 12."""
+    found = re.search(r"[0-9]+(\.[0-9]+)?", _narrow(text))
+    return found[0][:32].rstrip(".") if found else "0"
+
+
+def _characters(text: str) -> str:
+    """Letters, digits and signs: of 上午12号 the 12."""
+    return re.sub(r"[^\x20-\x7e]", "", _narrow(text)).strip()[:32].strip() or "-"
+
+
+def _phone(text: str) -> str:
+    return re.sub(r"[^0-9+() -]", "", _narrow(text)).strip()[:17] or "-"
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^A-Za-z]", "", _narrow(text))[:32] or "X"
+
+
+def _as_it_is(text: str) -> str:
+    return text.strip()
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()
+
+
+def _narrow(text: str) -> str:
+    """Full-width digits and letters as plain ones."""
+    return unicodedata.normalize("NFKC", text)
+
+
+_FITS: dict[str, Callable[[str], str]] = {
+    "thing": _thing, "name": _name, "phrase": _phrase, "number": _number, "character_string": _characters,
+    "phone_number": _phone, "letter": _letters, "amount": _as_it_is, "time": _as_it_is, "date": _as_it_is}
 
 
 def time_text(moment: datetime) -> str:

@@ -14,10 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, TypeVar, get_type_hints
-from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
@@ -25,9 +24,11 @@ from werkzeug.wrappers import Request, Response
 from hospital.runtime import log
 from hospital.runtime.config import config
 from hospital.runtime.errors import AppError, BadRequest, Conflict, Invalid, NotFound, RetryWhole, TooLarge
+from hospital.runtime.event_form import translate
 from hospital.runtime.ids import new_id
 
 MAX_BODY = 64 * 1024  # bytes; the largest honest body is a few KB
+_PLATFORM_ID = r"[0-9A-Za-z-]{8,64}"
 RETRIES = 3  # of a request whose transaction the database rolled back (deadlock, lock wait)
 
 
@@ -48,6 +49,7 @@ class Call:
     def __init__(self, request: Request, request_id: str) -> None:
         self.request = request
         self.request_id = request_id
+        self._raw: bytes | None = None
 
     def header(self, name: str) -> str:
         """A request header, or an empty string."""
@@ -55,11 +57,13 @@ class Call:
 
     @property
     def raw(self) -> bytes:
-        """The body exactly as it came. Raises TooLarge, before more than ``MAX_BODY`` was read."""
-        try:
-            return self.request.get_data(cache=True)
-        except RequestEntityTooLarge:
-            raise TooLarge from None
+        """The body exactly as it came.
+
+        Raises TooLarge, before much more than ``MAX_BODY`` was read, and BadRequest when it breaks off.
+        """
+        if self._raw is None:
+            self._raw = _read_whole(self.request.environ)
+        return self._raw
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +78,29 @@ class Route:
     takes: dict[str, Any]
     gives: Any
     summary: str = ""
+
+
+def _read_whole(environ: dict[str, Any]) -> bytes:
+    """The body. Not werkzeug's reading: of a chunked body it gives the first ``MAX_BODY`` bytes as if they were all."""
+    promised = environ.get("CONTENT_LENGTH") or ""
+    is_chunked = "HTTP_TRANSFER_ENCODING" in environ or not promised.isdecimal()
+    if not is_chunked and int(promised) > MAX_BODY:
+        raise TooLarge
+    body = b""
+    while len(body) <= MAX_BODY:
+        try:
+            piece = environ["wsgi.input"].read(MAX_BODY + 1 - len(body))
+        except Exception as error:  # noqa: BLE001 - each server has its own kinds: a bad chunk, a client that went away
+            log.event("body.unreadable", error=type(error).__name__)
+            raise BadRequest(code="malformed_body") from None
+        if not piece:
+            break
+        body += piece
+    if len(body) > MAX_BODY:
+        raise TooLarge
+    if not is_chunked and len(body) < int(promised):
+        raise BadRequest(code="malformed_body")
+    return body
 
 
 Use = TypeVar("Use", bound=Callable[..., Any])
@@ -136,8 +163,7 @@ class _App:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         started = time.perf_counter()
         request = Request(environ)
-        request.max_content_length = MAX_BODY
-        request_id = _request_id(request)
+        request_id = _request_id(environ)
         log.bind(request_id=request_id, function=self._api.name)
         route_name = "-"
         try:
@@ -152,7 +178,7 @@ class _App:
         _drain(environ)
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Request-Id"] = request_id
-        log.event("request", route=route_name, status=response.status_code,
+        log.event("request", route=route_name, status=response.status_code, **_claimed_id(request),
                   ms=round((time.perf_counter() - started) * 1000, 1))
         return response(environ, start_response)
 
@@ -164,8 +190,8 @@ class _App:
             route, arguments = self._routes.match(path.encode("latin-1").decode("utf-8", "replace"),
                                                   environ.get("REQUEST_METHOD", "GET"))
             return route, dict(arguments)
-        except MethodNotAllowed:
-            raise _WrongMethod from None
+        except MethodNotAllowed as refusal:
+            raise _WrongMethod(refusal.valid_methods or []) from None
         except (NoRoute, HTTPException):
             raise NotFound(code="no_such_address", message="访问的地址不存在，请升级小程序后重试。") from None
 
@@ -196,14 +222,20 @@ def _drain(environ: dict[str, Any]) -> None:
 
     Else the server closes the connection after the answer, while the platform sends the next request on it.
     """
-    with suppress(OSError):
+    with suppress(Exception):  # what can't be read has been answered; the server closes such a connection itself
         for _ in range(100):
             if not environ["wsgi.input"].read(MAX_BODY):
                 return
 
 
 class _WrongMethod(AppError):
+    """``allowed``: what the address does take, for the header that RFC 9110 asks for."""
+
     status, code, message = 405, "method_not_allowed", "不支持的操作方式，请升级小程序后重试。"
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        super().__init__()
+        self.allowed = ", ".join(sorted(allowed))
 
 
 def read_body(call: Call, kind: type[BaseModel]) -> Any:
@@ -240,12 +272,21 @@ def _error(error: AppError, request_id: str) -> Response:
     if error.fields:
         content["fields"] = error.fields
     return Response(json.dumps({"error": content}, ensure_ascii=False), status=error.status,
+                    headers={"Allow": error.allowed} if isinstance(error, _WrongMethod) else None,
                     mimetype="application/json")
 
 
-def _request_id(request: Request) -> str:
+def _request_id(environ: dict[str, Any]) -> str:
+    """The platform's id where it comes by a way that no client has (an event's context); else one of ours."""
+    context = environ.get("serverless.context")
+    given = str(context.get("request_id", "")) if isinstance(context, dict) else ""
+    return given if re.fullmatch(_PLATFORM_ID, given) else new_id()
+
+
+def _claimed_id(request: Request) -> dict[str, str]:
+    """What a header says to be the platform's id: for finding its log, never for telling requests apart."""
     given = request.headers.get("X-Scf-Request-Id", "")
-    return given if re.fullmatch(r"[0-9A-Za-z-]{8,64}", given) else new_id()
+    return {"scf_request_id": given} if re.fullmatch(_PLATFORM_ID, given) else {}
 
 
 def http_function(api: Api) -> tuple[_App, Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]]:
@@ -265,29 +306,3 @@ def http_function(api: Api) -> tuple[_App, Callable[[dict[str, Any], dict[str, A
         return {"isBase64Encoded": False, "body": "", **result, "headers": headers}
 
     return app, main_handler
-
-
-def translate(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
-    """Tencent's Function-URL or API-Gateway event as the form serverless-wsgi reads.
-
-    It would lose ``queryString`` and the caller's address; header case varies, so all are lowered.
-    """
-    headers = {str(name).lower(): value for name, value in (event.get("headers") or {}).items()}
-    headers["x-scf-request-id"] = str(context.get("request_id", ""))  # a client's own must not be believed
-    query: dict[str, list[str]] = {}
-    given = event.get("queryString") or event.get("queryStringParameters") or {}
-    if isinstance(given, str):
-        given = dict(part.partition("=")[::2] for part in given.split("&") if part)
-    for name, value in given.items():
-        query[name] = [unquote(str(one)) for one in (value if isinstance(value, list) else [value])]
-    source = (event.get("requestContext") or {}).get("sourceIp") or headers.get("x-scf-remote-addr", "")
-    return {
-        "httpMethod": event.get("httpMethod", "GET"),
-        "path": event.get("path") or "/",
-        # In this form serverless-wsgi also keeps an answer's repeated headers together.
-        "multiValueHeaders": {name: value if isinstance(value, list) else [value] for name, value in headers.items()},
-        "multiValueQueryStringParameters": query,
-        "requestContext": {"identity": {"sourceIp": source}},
-        "body": event.get("body") or "",
-        "isBase64Encoded": bool(event.get("isBase64Encoded")),
-    }

@@ -47,7 +47,8 @@ def authenticate(call: Call) -> Caller:
     """
     scheme, _, token = call.header("Authorization").partition(" ")
     client_secret = call.header("X-Client-Secret")
-    if scheme != "Bearer" or not 20 <= len(token) <= 100 or not client_secret:
+    token = token.strip(" ")
+    if scheme.lower() != "bearer" or not 20 <= len(token) <= 100 or not client_secret:
         raise Unauthorized
     token_hash = _hash(token)
     row = database().one("SELECT account_id, secret_hash, expires_at FROM sessions WHERE token_hash = %s",
