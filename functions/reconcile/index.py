@@ -1,5 +1,6 @@
-"""Closes the day: compares our books with everybody's, looks after orders that stand still."""
+"""Closes the day: compares our books with everybody's, looks after orders that stand still and settings that are not taken."""
 
+from hospital.database import policy
 from hospital.database.connection import database
 from hospital.payment.desk_refunds import look
 from hospital.reconciliation.service import reconcile
@@ -12,6 +13,7 @@ STUCK = "stuck"  # the message of the timer that comes every ten minutes
 
 def _run(event: dict[str, object]) -> dict[str, int]:
     if event.get("Message") == STUCK:
+        policy.watch(database(), utc_now())
         moved = sweep(database(), utc_now())  # first: it needs nobody's answer
         return {"moved": moved, "found": look(database(), utc_now())}
     return {"count": reconcile(database(), utc_now())}

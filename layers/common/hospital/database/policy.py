@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, time
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from hospital.database import tasks
 from hospital.database.connection import Database, Transaction
+from hospital.runtime import log
 
 
 class Template(BaseModel):
@@ -50,19 +53,70 @@ class Policy(BaseModel):
     session_hours: Annotated[int, Field(ge=1, le=72)] = 12
     message_templates: dict[str, Template] = {}
 
+    @field_validator("ebill_path")
+    @classmethod
+    def _has_only_known_blanks(cls, path: str) -> str:
+        if re.search(r"[{}]", re.sub("|".join(re.escape(f"{{{name}}}") for name in EBILL_BLANKS), "", path)):
+            raise ValueError(f"only {', '.join(EBILL_BLANKS)} may stand in braces")
+        return path
+
+    def ebill_page(self, **blanks: str) -> str:
+        """``ebill_path``, filled in. Replaced, never formatted: a stored text is no program."""
+        return re.sub(r"\{(\w+)\}", lambda blank: blanks[blank[1]], self.ebill_path)
+
+
+EBILL_BLANKS = ("batch_code", "number", "check_code")
+TASK = "setting.ignored"
+_said: set[tuple[str, str]] = set()  # by this process, of settings that it does not take
+
 
 def load(source: Database | Transaction) -> Policy:
-    """The policy in force."""
-    rows = source.all("SELECT name, value FROM settings")
-    return Policy.model_validate({row["name"]: json.loads(row["value"]) for row in rows})
+    """The policy in force. A stored setting that this code does not know or take is at its default."""
+    policy, ignored = _read(source)
+    for name, value in ignored.items():
+        if (name, value) not in _said:
+            _said.add((name, value))
+            log.event(TASK, setting=name)
+    return policy
+
+
+def watch(db: Database, now: datetime) -> int:
+    """Put stored settings that are not taken on staff's list, and take off what is right again; how many are not."""
+    _, ignored = _read(db)
+    listed = {row["subject_id"] for row in tasks.page(db, tasks.Filter(kind=TASK), after="", newest=False, limit=1000)}
+    with db.transaction() as tx:
+        for name in ignored:
+            tasks.add(tx, kind=TASK, subject_id=name, now=now,
+                      detail="no such setting" if name not in Policy.model_fields else "not a value that it may have")
+        for name in sorted(listed - set(ignored)):
+            tasks.settle(tx, kind=TASK, subject_id=name, note="in force", now=now)
+    return len(ignored)
+
+
+def _read(source: Database | Transaction) -> tuple[Policy, dict[str, str]]:
+    """The policy in force, and the stored settings that are not in it: name and text."""
+    stored = {row["name"]: row["value"] for row in source.all("SELECT name, value FROM settings")}
+    try:
+        return Policy.model_validate({name: json.loads(text) for name, text in stored.items()}), {}
+    except ValueError:  # one of them: they are looked at one by one
+        taken = {name: json.loads(text) for name, text in stored.items() if _is_taken(name, text)}
+        return Policy.model_validate(taken), {name: text for name, text in stored.items() if name not in taken}
+
+
+def _is_taken(name: str, text: str) -> bool:
+    try:
+        Policy.model_validate({name: json.loads(text)})
+    except (ValidationError, ValueError):
+        return False
+    return True
 
 
 def save(tx: Transaction, changes: dict[str, object], now: datetime) -> Policy:
-    """Change some settings; a value of None returns one to its default.
+    """Change some settings; a value of None returns one to its default (and removes a row of none).
 
-    Raises pydantic.ValidationError, and changes nothing, when the whole would not be valid.
+    Raises pydantic.ValidationError, and changes nothing, when one would not be valid.
     """
-    stored = {row["name"]: json.loads(row["value"]) for row in tx.all("SELECT name, value FROM settings")}
+    stored = _read(tx)[0].model_dump(exclude_unset=True)
     for name, value in changes.items():
         if value is None:
             stored.pop(name, None)

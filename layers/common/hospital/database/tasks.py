@@ -2,28 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from hospital.database.connection import Database, Duplicate, Row, Transaction
+from hospital.database.connection import Database, Row, Transaction
 from hospital.runtime import log
-from hospital.runtime.ids import new_id
+from hospital.runtime.ids import bounded, new_id
+
+SUBJECT = 64  # characters; longer ones are told apart by a hash
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which open tasks: of a ``kind`` (``refund.*``: all that begin so), about a ``subject_id``, first seen ``before``."""
+
+    kind: str = ""
+    subject_id: str = ""
+    before: datetime | None = None
 
 
 def add(tx: Transaction, *, kind: str, subject_id: str, detail: str, now: datetime, job_id: str = "") -> None:
-    """Put a task on the list; one open task a kind and subject. ``detail`` has no personal data."""
-    try:
-        tx.insert("staff_tasks", id=new_id(), kind=kind, subject_id=subject_id, job_id=job_id,
-                  detail=detail[:500], state="OPEN", created_at=now)
-    except Duplicate:
-        tx.run("UPDATE staff_tasks SET detail = %s WHERE kind = %s AND subject_id = %s AND state = 'OPEN'",
-               (detail[:500], kind, subject_id))
+    """Put a task on the list; one open task a kind and subject, which counts how often its cause was seen.
+
+    ``detail`` (the latest) has no personal data.
+    """
+    subject_id = bounded(subject_id, SUBJECT)
+    tx.run("INSERT INTO staff_tasks (id, kind, subject_id, job_id, detail, state, created_at, last_seen_at) "
+           "VALUES (%s, %s, %s, %s, %s, 'OPEN', %s, %s) "
+           "ON DUPLICATE KEY UPDATE detail = %s, times = times + 1, last_seen_at = %s",
+           (new_id(), kind, subject_id, job_id, detail[:500], now, now, detail[:500], now))
     log.event("task.added", kind=kind, subject=subject_id)
 
 
-def open_tasks(db: Database, limit: int = 100) -> list[Row]:
-    """The oldest open tasks."""
-    return db.all("SELECT id, kind, subject_id, job_id, detail, created_at FROM staff_tasks "
-                  "WHERE state = 'OPEN' ORDER BY created_at LIMIT %s", (limit,))
+def kinds(source: Database) -> list[Row]:
+    """Every kind of open task: how many, first seen when, last seen when."""
+    return source.all("SELECT kind, COUNT(*) AS number, MIN(created_at) AS first_seen_at, "
+                      "MAX(COALESCE(last_seen_at, created_at)) AS last_seen_at "
+                      "FROM staff_tasks WHERE state = 'OPEN' GROUP BY kind ORDER BY kind")
+
+
+def page(source: Database, wanted: Filter, *, after: str, newest: bool, limit: int) -> list[Row]:
+    """Open tasks in the order in which they were put on the list (or the other way round), from one's id on."""
+    conditions, args = ["state = 'OPEN'"], []
+    if wanted.kind.endswith("*"):
+        conditions.append("kind LIKE %s")
+        args.append(wanted.kind[:-1].replace("\\", "").replace("%", "").replace("_", "\\_") + "%")
+    elif wanted.kind:
+        conditions.append("kind = %s")
+        args.append(wanted.kind)
+    if wanted.subject_id:
+        conditions.append("subject_id = %s")
+        args.append(bounded(wanted.subject_id, SUBJECT))
+    if wanted.before is not None:
+        conditions.append("created_at < %s")
+        args.append(wanted.before)
+    if after:
+        conditions.append("id < %s" if newest else "id > %s")
+        args.append(after)
+    return source.all("SELECT id, kind, subject_id, job_id, detail, times, created_at, "
+                      "COALESCE(last_seen_at, created_at) AS last_seen_at FROM staff_tasks "
+                      f"WHERE {' AND '.join(conditions)} ORDER BY id{' DESC' if newest else ''} LIMIT %s",
+                      (*args, limit))
 
 
 def find(tx: Transaction, task_id: str) -> Row | None:
@@ -41,4 +80,4 @@ def settle(tx: Transaction, *, kind: str, subject_id: str, note: str, now: datet
     """Close the open task of a kind and subject, if any: what it asked for has happened by itself."""
     tx.run("UPDATE staff_tasks SET state = 'RESOLVED', resolved_by = 'system', resolution = %s, "
            "resolved_at = %s WHERE kind = %s AND subject_id = %s AND state = 'OPEN'",
-           (note[:500], now, kind, subject_id))
+           (note[:500], now, kind, bounded(subject_id, SUBJECT)))

@@ -40,7 +40,7 @@ def view(invoice: Invoice, settings: Policy) -> InvoiceView:
     """One bill as the client shows it."""
     jump = None
     if settings.ebill_app_id and invoice.number:
-        jump = Jump(app_id=settings.ebill_app_id, path=settings.ebill_path.format(
+        jump = Jump(app_id=settings.ebill_app_id, path=settings.ebill_page(
             batch_code=invoice.batch_code, number=invoice.number, check_code=invoice.check_code))
     return InvoiceView(
         id=invoice.id, state=invoice.state, state_text=STATES[invoice.state], amount_fen=invoice.amount_fen,

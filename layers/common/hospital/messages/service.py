@@ -10,6 +10,7 @@ before "confirmed" believes the wrong one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from hospital.database import outbox, policy, tasks
@@ -18,6 +19,7 @@ from hospital.gateways import wechat
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import rules, store
 from hospital.runtime import log
+from hospital.runtime.errors import Invalid
 
 BOOKING_CONFIRMED = "booking_confirmed"
 BOOKING_FAILED = "booking_failed"
@@ -39,6 +41,27 @@ SCENES = {"booking": [BOOKING_CONFIRMED, BOOKING_CANCELLED, BOOKING_FAILED],
           "billing": [CHARGES_PAID, CHARGES_FAILED, BILL_CREATED],
           "refunds": [REFUNDED, CHARGES_FAILED],
           "patients": [PATIENT_BOUND, PATIENT_UNBOUND]}
+
+_VISIT = {"patient", "doctor", "department", "time", "amount", "number", "place", "note"}
+_MONEY = {"patient", "amount", "note", "time", "department"}
+_PATIENT = {"patient", "card", "time", "note"}
+# What each message can tell: the names that a template's keywords may be given.
+VALUES: dict[str, set[str]] = {
+    BOOKING_CONFIRMED: _VISIT, BOOKING_FAILED: _VISIT, BOOKING_CANCELLED: _VISIT, CHECKED_IN: _VISIT,
+    BILL_CREATED: _MONEY, CHARGES_PAID: _MONEY, CHARGES_FAILED: _MONEY, REFUNDED: _MONEY - {"department"},
+    PATIENT_BOUND: _PATIENT, PATIENT_UNBOUND: _PATIENT}
+
+
+def check_templates(templates: Mapping[str, policy.Template]) -> None:
+    """Refuse templates that can't be filled: of no message of ours, or with a keyword that can't hold its value.
+
+    Raises Invalid with the path of each.
+    """
+    wrong = [f"message_templates.{kind}" for kind in templates if kind not in VALUES]
+    for kind, template in templates.items():
+        wrong += rules.misfits(kind, template.keywords, VALUES.get(kind, set())) if kind in VALUES else []
+    if wrong:
+        raise Invalid("模板的关键词放不下对应的内容，请换一个模板或关键词。", code="template_unfit", fields=sorted(wrong))
 
 
 def queue(tx: Transaction, *, account_id: str, kind: str, key: str, data: dict[str, str], now: datetime) -> None:
@@ -62,11 +85,11 @@ def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         if store.next_unsent(tx, row["account_id"], TOPIC) != row["id"] or not outbox.holds(tx, job):
             return outbox.Again(TURN)  # another's turn, or this one's came meanwhile and who was called has it
         template = policy.load(tx).message_templates.get(row["kind"])
-        unknown = set(template.keywords) - set(row["data"]) if template else set()
-        if template is None or unknown:
-            _end(tx, row, "NO_TEMPLATE", "unknown-value" if unknown else "", now)
+        unfit = rules.misfits(row["kind"], template.keywords, set(row["data"])) if template else []
+        if template is None or unfit:
+            _end(tx, row, "NO_TEMPLATE", "unfit" if unfit else "", now)
             tasks.add(tx, kind="message.template", subject_id=row["kind"], now=now,
-                      detail=f"asks for {', '.join(sorted(unknown))}" if unknown else "no template is set")
+                      detail=f"can't fill {', '.join(unfit)}" if unfit else "no template is set")
             return None
         store.set_state(tx, row["id"], "SENDING", "")
     data = {keyword: rules.fit(keyword, row["data"][name]) for name, keyword in template.keywords.items()}

@@ -6,14 +6,17 @@ import json
 from datetime import datetime
 
 from hospital.database.connection import Row, Transaction
-from hospital.runtime.ids import new_id
+from hospital.runtime.ids import bounded, new_id
 from hospital.security import cipher
+
+KEY = 96  # characters; a longer key is told apart by a hash
 
 
 def insert(tx: Transaction, *, account_id: str, kind: str, key: str, data: dict[str, str], now: datetime) -> str:
     """A new message; its id. Raises Duplicate when there is one of that key."""
     message_id = new_id()
-    tx.insert("messages", id=message_id, account_id=account_id, kind=kind, message_key=key, state="QUEUED",
+    tx.insert("messages", id=message_id, account_id=account_id, kind=kind, message_key=bounded(key, KEY),
+              state="QUEUED",
               data_enc=cipher.seal(json.dumps(data, ensure_ascii=False), f"messages.data:{message_id}"),
               created_at=now)
     return message_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 
@@ -12,3 +13,12 @@ def new_id() -> str:
     """A fresh ULID: 48 bits of milliseconds, 80 random bits. Fits every outside number's alphabet."""
     number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
     return "".join([_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)])
+
+
+def bounded(key: str, limit: int) -> str:
+    """A composed key as its column takes it: ASCII, at most ``limit``; what is longer keeps its beginning and a hash."""
+    plain = key if key.isascii() else key.encode("ascii", "backslashreplace").decode()
+    if len(plain) <= limit:
+        return plain
+    digest = hashlib.sha256(plain.encode()).hexdigest()[:32]
+    return f"{plain[:limit - len(digest) - 1]}~{digest}"
