@@ -1,4 +1,4 @@
-"""Closes the day: compares our books with everybody's, looks after orders that stand still and settings that are not taken."""
+"""Closes the day: compares our books with everybody's, looks after orders that stand still and settings not taken."""
 
 from hospital.database import policy
 from hospital.database.connection import database

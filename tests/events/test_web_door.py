@@ -96,7 +96,8 @@ def test_a_body_that_says_it_is_too_large_is_refused(ask: Ask) -> None:
     assert (status, got["error"]["code"]) == (413, "too_large")
 
 
-@pytest.mark.parametrize("body", [b"zz\r\nabc\r\n0\r\n\r\n", b"3\r\nabcdef\r\n0\r\n\r\n", b"-1\r\n\r\n", b"5;\r\nab\r\n"])
+@pytest.mark.parametrize("body", [
+    b"zz\r\nabc\r\n0\r\n\r\n", b"3\r\nabcdef\r\n0\r\n\r\n", b"-1\r\n\r\n", b"5;\r\nab\r\n"])
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 def test_a_bad_chunk_is_the_sender_s_fault(ask: Ask, method: str, body: bytes) -> None:
     status, _, got = ask(f"{method} /echo", "Transfer-Encoding: chunked", body=body)
@@ -108,7 +109,8 @@ def test_a_bad_chunk_where_no_body_is_read_changes_nothing(ask: Ask) -> None:
 
 
 # -- headers ----------------------------------------------------------------------------------------
-@pytest.mark.parametrize("header", ["SCRIPT_NAME: /elsewhere", "PATH_INFO: /twice", "Script-Name: /x", "REMOTE_USER: x"])
+@pytest.mark.parametrize("header", [
+    "SCRIPT_NAME: /elsewhere", "PATH_INFO: /twice", "Script-Name: /x", "REMOTE_USER: x"])
 def test_no_header_moves_the_address_of_a_request(ask: Ask, header: str) -> None:
     status, _, got = ask("GET /echo?q=here", header)
     assert (status, got["q"]) == (200, "here")

@@ -6,9 +6,11 @@ from datetime import datetime, timezone
 
 import pytest
 from hospital.messages import rules
+from hospital.messages.service import SCENES, VALUES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sandbox.templates import policy_templates
 from sandbox.wechat.keywords import misfit
 
 
@@ -53,3 +55,57 @@ def test_a_thing_always_fits(text: str) -> None:
                                   "キム"])
 def test_every_name_that_may_be_bound_fits_a_name(name: str) -> None:
     assert taken("name1", name)
+
+
+# -- every kind of value in every type that may hold it ------------------------------------------------
+ODD = ["上午12号", "甲号", "１２号", "M009", "", " ", "\n", "A" * 40, "1" * 40, "👍", "a\tb\r\nc", "No. 12 / 3", "请在20分钟内缴费",
+       "wait", "\u202e12", "José", "ф" * 30]
+_HOLDING = {"thing1": "text", "phrase1": "text", "name1": "person", "character_string1": "number"}
+
+
+@pytest.mark.parametrize("keyword", _HOLDING)
+@pytest.mark.parametrize("text", ODD)
+def test_whatever_the_text_wechat_takes_it(keyword: str, text: str) -> None:
+    assert rules.fit(keyword, text).strip()
+    assert taken(keyword, text)
+
+
+@pytest.mark.parametrize(("keyword", "text", "fitted"), [
+    ("character_string4", "上午12号", "12"), ("character_string4", "Ｍ００９", "M009"), ("character_string4", "甲号", "-"),
+    ("phrase1", "wait", "详见页面"), ("phrase1", "请等3分钟", "请等分钟"), ("thing1", "", "请在小程序中查看"),
+    ("thing1", "一行\n两行", "一行 两行"), ("number1", "¥25.00", "25.00"), ("character_string1", "¥25.00", "25.00")])
+def test_a_value_keeps_what_its_type_has_characters_for_and_is_never_empty(
+        keyword: str, text: str, fitted: str) -> None:
+    assert rules.fit(keyword, text) == fitted
+    assert taken(keyword, text)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(st.text(max_size=60), st.sampled_from(sorted(_HOLDING)))
+def test_any_text_at_all_is_taken(text: str, keyword: str) -> None:
+    assert taken(keyword, text)
+
+
+def test_the_sandbox_s_templates_can_be_filled() -> None:
+    for kind, template in policy_templates().items():
+        assert rules.misfits(kind, template["keywords"], VALUES[kind]) == []
+
+
+@pytest.mark.parametrize(("kind", "keywords", "wrong"), [
+    ("checked_in", {"number": "letter4"}, ["number"]), ("checked_in", {"number": "number4"}, ["number"]),
+    ("checked_in", {"number": "phrase4"}, ["number"]), ("refunded", {"amount": "phrase1"}, ["amount"]),
+    ("refunded", {"note": "time1"}, ["note"]), ("refunded", {"time": "name1"}, ["time"]),
+    ("refunded", {"patient": "phone_number1"}, ["patient"]), ("refunded", {"patient": "thing"}, ["patient"]),
+    ("refunded", {"patient": "thing1", "note": "thing1"}, ["note", "patient"]),
+    ("refunded", {"department": "thing1"}, ["department"]), ("refunded", {"weather": "thing1"}, ["weather"]),
+    ("refunded", {"amount": "amount1", "time": "date2", "note": "phrase3", "patient": "name4"}, [])])
+def test_a_template_is_told_what_its_keywords_cannot_hold(
+        kind: str, keywords: dict[str, str], wrong: list[str]) -> None:
+    assert sorted(rules.misfits(kind, keywords, VALUES[kind])) == [
+        f"message_templates.{kind}.keywords.{name}" for name in wrong]
+
+
+def test_every_message_says_what_its_templates_may_ask_for() -> None:
+    kinds = {value for scene in SCENES.values() for value in scene}
+    assert kinds <= set(VALUES)
+    assert set().union(*VALUES.values()) == set(rules._KINDS)

@@ -35,11 +35,15 @@ class OfPatient(Model):
 
 
 class Bills(Model):
-    """What a patient has to pay, oldest first. Not ``live``: the HIS is silent, and they are as known at ``as_of``."""
+    """What a patient has to pay, oldest first. Not ``live``: the HIS is silent, and they are as known at ``as_of``.
+
+    ``left_out``: how many more there are that can't be shown here; the desk knows them.
+    """
 
     bills: list[views.BillSummary]
     live: bool
     as_of: datetime
+    left_out: int
 
 
 class Bill(Model):
@@ -127,7 +131,8 @@ def list_bills(caller: Caller, query: OfPatient) -> Bills:
     """A patient's unpaid bills (待缴费用), live from the HIS."""
     db = database()
     shown = bills.unpaid(db, caller.account_id, query.patient_id, utc_now())
-    return Bills(bills=views.summaries(db, shown.bills, caller.account_id), live=shown.live, as_of=shown.as_of)
+    return Bills(bills=views.summaries(db, shown.bills, caller.account_id), live=shown.live, as_of=shown.as_of,
+                 left_out=shown.left_out)
 
 
 @api.get("/bills/<bill_no>")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 
-from hospital.database.connection import Database, Row, Transaction
+from pydantic import ValidationError
+
+from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.gateways.his.bills import Bill
 from hospital.gateways.his.events import Event
 from hospital.runtime.ids import new_id
@@ -27,6 +30,30 @@ def event(source: Source, row_id: str) -> Row | None:
     return source.one("SELECT type, patient_code, bill_no FROM his_events WHERE id = %s", (row_id,))
 
 
+def keep_refused(tx: Transaction, body: bytes, fields: list[str], now: datetime) -> str:
+    """A push that could not be read, sealed; its id, the same however often it comes."""
+    row_id, digest = new_id(), hashlib.sha256(body).digest()
+    try:
+        tx.insert("refused_events", id=row_id, body_hash=digest, fields=", ".join(fields)[:300], received_at=now,
+                  body_enc=cipher.seal(body.decode("latin-1"), f"refused_events.body:{row_id}"))  # any bytes
+    except Duplicate:
+        known = tx.one("SELECT id FROM refused_events WHERE body_hash = %s", (digest,))
+        assert known is not None
+        return str(known["id"])
+    return row_id
+
+
+def refused_event(source: Source, row_id: str) -> bytes | None:
+    """The bytes of a push that could not be read and was not taken since."""
+    row = source.one("SELECT body_enc FROM refused_events WHERE id = %s AND taken_at IS NULL", (row_id,))
+    return cipher.unseal(row["body_enc"], f"refused_events.body:{row_id}").encode("latin-1") if row else None
+
+
+def mark_taken(tx: Transaction, row_id: str, now: datetime) -> None:
+    """It could be read after all."""
+    tx.run("UPDATE refused_events SET taken_at = %s WHERE id = %s", (now, row_id))
+
+
 def keep(tx: Transaction, bill: Bill, now: datetime) -> None:
     """Remember a bill as it is now."""
     tx.run("REPLACE INTO known_bills (bill_no, patient_code, state, version, bill_enc, pay_before, read_at) "
@@ -44,14 +71,19 @@ def known_unpaid(source: Source, patient_code: str, now: datetime) -> list[tuple
     """The patient's bills that were unpaid when they were last read, and when that was; the oldest first."""
     rows = source.all("SELECT bill_no, bill_enc, read_at FROM known_bills WHERE patient_code = %s "
                       "AND state = 'UNPAID' AND pay_before > %s ORDER BY bill_no", (patient_code, now))
-    return [(_bill(row), row["read_at"]) for row in rows]
+    return [(bill, row["read_at"]) for row in rows if (bill := _bill(row)) is not None]
 
 
 def known(source: Source, bill_no: str) -> tuple[Bill, datetime] | None:
     """A bill as it was last read, and when that was."""
     row = source.one("SELECT bill_no, bill_enc, read_at FROM known_bills WHERE bill_no = %s", (bill_no,))
-    return (_bill(row), row["read_at"]) if row else None
+    bill = _bill(row) if row else None
+    return (bill, row["read_at"]) if row and bill is not None else None
 
 
-def _bill(row: Row) -> Bill:
-    return Bill.model_validate_json(cipher.unseal(row["bill_enc"], f"known_bills.bill:{row['bill_no']}"))
+def _bill(row: Row) -> Bill | None:
+    """The bill; None when an older program kept what this one can't read: then it is not known."""
+    try:
+        return Bill.model_validate_json(cipher.unseal(row["bill_enc"], f"known_bills.bill:{row['bill_no']}"))
+    except ValidationError:
+        return None

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hospital.billing import bill_store
-from hospital.database import policy
+from hospital.database import policy, tasks
 from hospital.database.connection import Database
 from hospital.gateways.his import bills as his_bills
 from hospital.gateways.his import wire as his_wire
 from hospital.gateways.his.bills import Bill
+from hospital.gateways.his.wire import Odd
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.patients import service as patients
 from hospital.patients import store as patient_store
@@ -20,11 +21,12 @@ from hospital.runtime.errors import Conflict, Invalid, NotFound, Unavailable
 
 @dataclass(frozen=True)
 class Shown:
-    """Some bills, and how fresh they are."""
+    """Some bills, and how fresh they are; ``left_out``: how many could not be read."""
 
     bills: list[Bill]
     live: bool
     as_of: datetime
+    left_out: int = 0
 
 
 def act_for(db: Database, account_id: str, patient_id: str, now: datetime) -> str:
@@ -37,13 +39,19 @@ def unpaid(db: Database, account_id: str, patient_id: str, now: datetime) -> Sho
     """What a patient has to pay. Raises NotFound, ConsentRequired, Unavailable (no answer, and nothing known)."""
     code = act_for(db, account_id, patient_id, now)
     try:
-        return Shown(his_bills.unpaid_bills(code), True, now)
+        told = his_bills.unpaid_bills(code)
     except (Unanswered, Rejected) as problem:
         log.event("his.unanswered", operation="bills", reason=problem.reason)
         known = bill_store.known_unpaid(db, code, now)
         if not known:
             raise Unavailable("医院系统繁忙，暂时无法查询待缴费用，请稍后重试。", code="his_unavailable") from None
         return Shown([bill for bill, _ in known], False, min(at for _, at in known))
+    odd = [one for one in told if isinstance(one, Odd)]
+    if odd:
+        with db.transaction() as tx:
+            for one in odd:
+                tasks.add(tx, kind="bill.unreadable", subject_id=one.number, detail=one.detail, now=now)
+    return Shown([one for one in told if isinstance(one, Bill)], True, now, len(odd))
 
 
 def one(db: Database, account_id: str, patient_id: str, bill_no: str, now: datetime) -> Shown:

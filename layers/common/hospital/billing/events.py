@@ -6,25 +6,55 @@ from datetime import datetime
 
 from hospital.billing import bill_store
 from hospital.billing.tell import tell_new_bill
-from hospital.database import outbox
-from hospital.database.connection import Database, Duplicate
+from hospital.database import outbox, tasks
+from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import bills as his_bills
 from hospital.gateways.his import events as his_events
 from hospital.patients import store as patients
 from hospital.payment import desk_refunds
+from hospital.security import cipher
+
+UNREADABLE = "event.unreadable"  # the staff task about a push that could not be read
 
 
 def take(db: Database, event: his_events.Event, now: datetime) -> None:
     """Note an event; one that came before changes nothing."""
     with db.transaction() as tx:
-        try:
-            row_id = bill_store.insert_event(tx, event, now)
-        except Duplicate:
-            return
-        if event.type == "DESK_REFUND_REQUESTED" and event.refund_no:
-            desk_refunds.found(tx, event.refund_no, now)
-        if event.bill_no:
-            outbox.publish(tx, "bill.read", row_id, due=now, now=now)
+        _note(tx, event, now)
+
+
+def _note(tx: Transaction, event: his_events.Event, now: datetime) -> None:
+    try:
+        row_id = bill_store.insert_event(tx, event, now)
+    except Duplicate:
+        return
+    if event.type == "DESK_REFUND_REQUESTED" and event.refund_no:
+        desk_refunds.found(tx, event.refund_no, now)
+    if event.bill_no:
+        outbox.publish(tx, "bill.read", row_id, due=now, now=now)
+
+
+def refuse(db: Database, body: bytes, fields: list[str], now: datetime) -> None:
+    """Keep a genuine push that can't be read, once, whole and sealed, and tell staff."""
+    cipher.ready()
+    with db.transaction() as tx:
+        row_id = bill_store.keep_refused(tx, body, fields, now)
+        tasks.add(tx, kind=UNREADABLE, subject_id=row_id, now=now,
+                  detail=f"unreadable: {', '.join(fields) or 'no JSON'}")
+
+
+def read_again(tx: Transaction, row_id: str, now: datetime) -> bool:
+    """Staff's order to read a refused push once more: the program may know more by now. False when it can't be."""
+    body = bill_store.refused_event(tx, row_id)
+    if body is None:
+        return False
+    try:
+        event = his_events.read_event(body)
+    except his_events.Unreadable:
+        return False
+    _note(tx, event, now)
+    bill_store.mark_taken(tx, row_id, now)
+    return True
 
 
 def read_bill(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:

@@ -14,8 +14,10 @@ from hospital.billing.service import release
 from hospital.billing.tell import tell_order, tell_refused
 from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Transaction
+from hospital.gateways import together
 from hospital.gateways.his import charges as his_charges
 from hospital.gateways.his import trades as his_trades
+from hospital.gateways.his.wire import plain
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.payment import refunds, settlement_store, settlements
 from hospital.payment import service as payments
@@ -23,7 +25,9 @@ from hospital.payment import store as payment_store
 from hospital.payment.model import CHARGE, OF_CHARGE, OUTPATIENT, Item, Payment
 from hospital.payment.tell import tell_refund
 from hospital.runtime import log
+from hospital.runtime.ids import bounded
 
+UNLOCK_SECONDS = 30.0  # within which all are begun: a row in hand is another worker's after outbox.LEASE
 HANGING = (outbox.hanging("charge.settle"),)
 UNSETTLED = "unsettled"
 ALARMING = {"TRADE_UNKNOWN", "AMOUNT_MISMATCH", "PAYMENT_CONFLICT", "TRADE_CONFLICT", "NOT_SETTLED"}
@@ -41,8 +45,7 @@ def expire(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     if payment is not None:  # without one it may be being opened now: its numbers must not be killed before we look
         if not payments.stop(db, payment, now):
             return None  # paid after all: outpatient.paid goes on from here
-        for charge in store.charges(db, order.id):  # first there, or a new order meets this one's locks
-            his_charges.unlock(charge.trade_no)
+        _kill(store.charges(db, order.id))  # first there, or a new order meets this one's locks
     with db.transaction() as tx:
         current = store.order(tx, order.id, lock=True)
         if current is None or current.state not in ("OPEN", "AWAITING_PAYMENT"):
@@ -60,13 +63,27 @@ def unlock(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     order = store.order(db, job.subject_id)
     if order is None or order.state != "RELEASED":
         return None
-    for charge in store.charges(db, order.id):
-        try:
-            his_charges.unlock(charge.trade_no)
-        except Rejected as refusal:
+    charges = store.charges(db, order.id)
+    outcomes = _unlock(charges)
+    for charge, outcome in zip(charges, outcomes, strict=True):
+        if isinstance(outcome, Rejected):
             with db.transaction() as tx:
-                tasks.add(tx, kind="charge.unlock-refused", subject_id=charge.id, detail=refusal.code, now=now)
+                tasks.add(tx, kind="charge.unlock-refused", subject_id=charge.id, detail=outcome.code, now=now)
+    silence = next((one for one in outcomes if isinstance(one, Unanswered)), None)
+    if silence is not None:
+        raise silence
     return None
+
+
+def _kill(charges: list[Charge]) -> None:
+    """Unlock every number in the HIS: nothing can take effect under them any more. Raises Rejected, Unanswered."""
+    problem = together.problem(_unlock(charges))
+    if problem is not None:
+        raise problem
+
+
+def _unlock(charges: list[Charge]) -> list[Rejected | Unanswered | None]:
+    return together.each(his_charges.unlock, [charge.trade_no for charge in charges], seconds=UNLOCK_SECONDS)
 
 
 # -- paid -------------------------------------------------------------------------------------------
@@ -75,8 +92,7 @@ def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     order = store.order(db, job.subject_id)
     assert order is not None
     if order.state == "RELEASED":
-        for charge in store.charges(db, order.id):
-            his_charges.unlock(charge.trade_no)  # the numbers must be dead before the money goes back
+        _kill(store.charges(db, order.id))  # the numbers must be dead before the money goes back
     with db.transaction() as tx:
         order = store.order(tx, job.subject_id, lock=True)
         assert order is not None
@@ -138,15 +154,15 @@ def _record_settled(db: Database, charge: Charge, trade: his_trades.Trade, now: 
         assert order is not None and payment is not None
         if current.state != "SETTLING":
             return
-        store.move_charge(tx, current, "SETTLED", now, settlement_no=(trade.settlement_no or "")[:64],
+        store.move_charge(tx, current, "SETTLED", now, settlement_no=bounded(trade.settlement_no or "", 64),
                           pharmacy_window=(trade.pharmacy_window or "")[:100])
         bill = current.bill
         settlements.record(
             tx, kind=CHARGE, subject_id=current.id, trade_no=current.trade_no, payment=payment,
             patient_id=order.patient_id, amount_fen=current.amount_fen, department_name=bill.department_name,
             items=[Item(item_no=one.item_no, category=bill.kind, code=one.code, name=one.name,
-                        specification=one.specification, unit=one.unit, quantity=one.quantity,
-                        unit_price_fen=one.unit_price_fen, amount_fen=one.amount_fen,
+                        specification=one.specification, unit=one.unit, quantity=plain(one.quantity),
+                        unit_price_fen=plain(one.unit_price_fen), amount_fen=one.amount_fen,
                         executing_department_name=one.executing_department_name,
                         executing_place=one.executing_place, insurance_class=one.insurance_class)
                    for one in bill.items],

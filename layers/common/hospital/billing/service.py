@@ -10,6 +10,7 @@ from hospital.billing import bills, rules, store
 from hospital.billing.model import Charge, NewOrder, Order
 from hospital.database import outbox, policy, repeats
 from hospital.database.connection import Database, Duplicate, Transaction
+from hospital.gateways import together
 from hospital.gateways.his import bills as his_bills
 from hospital.gateways.his import charges as his_charges
 from hospital.gateways.his.bills import Bill
@@ -27,6 +28,8 @@ from hospital.runtime.ids import new_id
 
 # The HIS keeps a bill locked for longer than it can be paid: what was paid at the last moment is settled in peace.
 LOCKED_LONGER = timedelta(minutes=30)
+# Within which every lock must have begun: the last one's answer and WeChat's must still fit into the function's time.
+LOCK_SECONDS = 9.0
 
 
 class OrderExpired(Conflict):
@@ -80,7 +83,7 @@ def create_order(db: Database, order: NewOrder, *, account_id: str, key: str, no
 def _checked(patient_code: str, order: NewOrder) -> list[Bill]:
     """The bills as they are now, if they are as the patient saw them."""
     try:
-        unpaid = {bill.bill_no: bill for bill in his_bills.unpaid_bills(patient_code)}
+        unpaid = {bill.bill_no: bill for bill in his_bills.unpaid_bills(patient_code) if isinstance(bill, Bill)}
         for wanted in order.bills:
             refusal = rules.refusal_to_pay(wanted, unpaid)
             if refusal == "MISSING":
@@ -157,19 +160,26 @@ def _not_payable(order: Order) -> Conflict:
 
 
 def _lock(db: Database, order: Order, until: datetime, now: datetime) -> None:
-    for charge in store.charges(db, order.id):
-        try:
-            his_charges.lock(charge.trade_no, bill_no=charge.bill.bill_no, version=charge.bill.version,
-                                    amount_fen=charge.amount_fen, hold_until=until)
-        except Rejected as refusal:
-            log.event("his.refused", operation="lock", order_id=order.id, code=refusal.code)
-            with db.transaction() as tx:
-                current = store.order(tx, order.id, lock=True)
-                if current is not None and current.state == "OPEN":
-                    release(tx, current, refusal.code, now)
-            raise _refused(refusal.code) from None
-        except Unanswered as silence:
-            raise _unavailable("lock", silence) from None
+    """Lock every bill, several at once. What is locked when another is not stays so: a repeat goes on from there.
+
+    Raises Conflict (one can't be locked: the order is released, and all its numbers are killed by themselves),
+    Unavailable.
+    """
+    def lock(charge: Charge) -> None:
+        his_charges.lock(charge.trade_no, bill_no=charge.bill.bill_no, version=charge.bill.version,
+                         amount_fen=charge.amount_fen, hold_until=until)
+
+    problem = together.problem(together.each(lock, store.charges(db, order.id), seconds=LOCK_SECONDS,
+                                             stop_at_refusal=True))
+    if isinstance(problem, Rejected):
+        log.event("his.refused", operation="lock", order_id=order.id, code=problem.code)
+        with db.transaction() as tx:
+            current = store.order(tx, order.id, lock=True)
+            if current is not None and current.state == "OPEN":
+                release(tx, current, problem.code, now)
+        raise _refused(problem.code)
+    if problem is not None:
+        raise _unavailable("lock", problem)
 
 
 def release(tx: Transaction, order: Order, reason: str, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from hospital.billing import store
@@ -10,6 +11,7 @@ from hospital.billing.model import Charge, Order
 from hospital.database import policy
 from hospital.database.connection import Database
 from hospital.gateways.his.bills import Bill, BillItem
+from hospital.gateways.his.wire import plain
 from hospital.invoices import store as invoice_store
 from hospital.invoices.views import InvoiceView
 from hospital.invoices.views import view as invoice_view
@@ -21,6 +23,7 @@ from hospital.payment.model import OUTPATIENT, Item, Payment, Refund, Settlement
 from hospital.runtime.http import Model
 
 KINDS = {"PRESCRIPTION": "处方", "EXAMINATION": "检查", "LABORATORY": "检验", "TREATMENT": "治疗"}
+OTHER_KIND = "其他"
 BILL_STATES = {"UNPAID": "待缴费", "PAID": "已缴费", "CANCELLED": "已作废", "REFUNDED": "已退费",
                "PARTLY_REFUNDED": "部分退费"}
 INSURANCE_CLASSES = {"A": "甲类", "B": "乙类", "C": "丙类（自费）"}
@@ -34,14 +37,14 @@ REFUND_STATES = {"REQUESTED": "退款已提交", "PROCESSING": "退款处理中"
 
 
 class ItemView(Model):
-    """One line of a bill, amounts in fen."""
+    """One line of a bill, amounts in fen. ``amount_fen`` is what it costs; quantity and price may have decimals."""
 
     item_no: int
     name: str
     specification: str
     unit: str
-    quantity: int
-    unit_price_fen: int
+    quantity: int | float
+    unit_price_fen: int | float
     amount_fen: int
     executing_department_name: str
     executing_place: str
@@ -165,10 +168,14 @@ class Receipt(PaymentView):
 
 
 # -- bills and orders -------------------------------------------------------------------------------
+def _plain(number: Decimal | float) -> int | float:
+    return plain(number) if isinstance(number, Decimal) else number
+
+
 def _item(one: BillItem | Item) -> ItemView:
     return ItemView(
-        item_no=one.item_no, name=one.name, specification=one.specification, unit=one.unit, quantity=one.quantity,
-        unit_price_fen=one.unit_price_fen, amount_fen=one.amount_fen,
+        item_no=one.item_no, name=one.name, specification=one.specification, unit=one.unit,
+        quantity=_plain(one.quantity), unit_price_fen=_plain(one.unit_price_fen), amount_fen=one.amount_fen,
         executing_department_name=one.executing_department_name, executing_place=one.executing_place,
         insurance_class=one.insurance_class, insurance_text=INSURANCE_CLASSES.get(one.insurance_class, ""))
 
@@ -188,7 +195,7 @@ def bill_view(db: Database, bill: Bill, account_id: str) -> BillView:
 
 def _summary(bill: Bill, held: tuple[str, str] | None, account_id: str) -> dict[str, Any]:
     return {
-        "bill_no": bill.bill_no, "kind": bill.kind, "kind_text": KINDS[bill.kind],
+        "bill_no": bill.bill_no, "kind": bill.kind, "kind_text": KINDS.get(bill.kind, OTHER_KIND),
         "department_name": bill.department_name, "doctor_name": bill.doctor_name, "created_at": bill.created_at,
         "pay_before": bill.pay_before, "version": bill.version, "total_fen": bill.total_fen,
         "item_count": len(bill.items), "order_id": held[0] if held and held[1] == account_id else None,
@@ -212,7 +219,7 @@ def order_view(db: Database, order: Order, now: datetime) -> OrderView:
 def charge_view(charge: Charge, refunded_fen: int, visible: bool) -> ChargeView:
     """One bill's part of an order; what it was for only while it is ``visible`` (the patient is bound)."""
     return ChargeView(
-        id=charge.id, bill_no=charge.bill.bill_no, kind_text=KINDS[charge.bill.kind],
+        id=charge.id, bill_no=charge.bill.bill_no, kind_text=KINDS.get(charge.bill.kind, OTHER_KIND),
         department_name=charge.bill.department_name, doctor_name=charge.bill.doctor_name,
         amount_fen=charge.amount_fen, state=charge.state, state_text=CHARGE_STATES[charge.state],
         reason=charge.reason, settlement_no=charge.settlement_no, pharmacy_window=charge.pharmacy_window,

@@ -12,13 +12,17 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hospital.billing import events as billing_events
 from hospital.billing import jobs as billing_jobs
 from hospital.billing import store as billing_store
 from hospital.booking import jobs as booking_jobs
 from hospital.booking import store as booking_store
+from hospital.console.command import Command
+from hospital.console.task_list import ListTasks, list_tasks
 from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Transaction
 from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.messages import service as messages
 from hospital.payment import desk_refunds, refunds
 from hospital.reconciliation import service as reconciliation
 from hospital.reconciliation import stuck, views
@@ -30,14 +34,6 @@ from hospital.security import audit
 from hospital.site import service as site
 from hospital.site import store as site_store
 from hospital.site.model import Department
-
-
-class Command(BaseModel):
-    """What every command carries: who gives it."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-    action: str
-    by: Annotated[str, Field(min_length=2, max_length=50)]
 
 
 class ChangeSettings(Command):
@@ -89,13 +85,18 @@ class OnTask(Command):
 
 
 def change_settings(db: Database, command: ChangeSettings, now: datetime) -> dict[str, Any]:
-    """Change hospital policy."""
-    unknown = set(command.changes) - set(policy.Policy.model_fields)
+    """Change hospital policy. A stored setting that there is no more goes with a null."""
+    unknown = {name for name, value in command.changes.items() if value is not None} - set(policy.Policy.model_fields)
     if unknown:
         raise Invalid("没有这样的设置项。", code="setting_unknown", fields=sorted(unknown))
     with db.transaction() as tx:
-        policy.save(tx, command.changes, now)
+        changed = policy.save(tx, command.changes, now)
+        if "message_templates" in command.changes:
+            messages.check_templates(changed.message_templates)
+            for kind in changed.message_templates:
+                tasks.settle(tx, kind=messages.TASK, subject_id=kind, note="set", now=now)
         for name in command.changes:
+            tasks.settle(tx, kind=policy.TASK, subject_id=name, note="changed", now=now)
             _note(tx, command, name, now)
     return {"changed": sorted(command.changes)}
 
@@ -142,17 +143,16 @@ def show_statement(db: Database, command: OfDay, now: datetime) -> dict[str, Any
     return shown
 
 
-def list_tasks(db: Database, command: Command, now: datetime) -> dict[str, Any]:
-    """The oldest open tasks: ids and codes only."""
-    return {"tasks": [{**row, "created_at": row["created_at"].isoformat()} for row in tasks.open_tasks(db)]}
-
-
 def retry_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
-    """Try now what a task is about: a hanging step, or a stuck refund."""
+    """Try now what a task is about: a hanging step, a stuck refund, an event that could not be read."""
     with db.transaction() as tx:
         task = _open_task(tx, command.task_id)
-        again = (outbox.retry(tx, task["job_id"], now) if task["job_id"]
-                 else refunds.send_again(tx, task["subject_id"], now))
+        if task["job_id"]:
+            again = outbox.retry(tx, task["job_id"], now)
+        elif task["kind"] == billing_events.UNREADABLE:
+            again = billing_events.read_again(tx, task["subject_id"], now)
+        else:
+            again = refunds.send_again(tx, task["subject_id"], now)
         if not again:
             raise Conflict("该任务没有可重试的步骤。", code="nothing_to_retry")
         tasks.resolve(tx, command.task_id, by=command.by, note=f"retry: {command.note}", now=now)
@@ -206,7 +206,7 @@ COMMANDS: dict[str, tuple[type[Command], Callable[[Database, Any, datetime], dic
     "schedules.sync": (SyncNow, sync_now),
     "statement.make": (OfDay, make_statement),
     "statement.show": (OfDay, show_statement),
-    "tasks.list": (Command, list_tasks),
+    "tasks.list": (ListTasks, list_tasks),
     "task.retry": (OnTask, retry_task),
     "task.refund": (OnTask, refund_task),
     "refund.give_up": (OnTask, give_up_refund),

@@ -12,6 +12,7 @@ KEPT = [
     ("repeats", "created_at", "", timedelta(hours=48)),  # WeChat and clients retry for up to 25 h
     ("sessions", "expires_at", "", timedelta(days=1)),
     ("his_events", "received_at", "", timedelta(days=30)),
+    ("refused_events", "received_at", "", timedelta(days=180)),
     ("known_bills", "pay_before", "", timedelta(days=7)),
     ("outbox", "done_at", " AND state = 'DONE'", timedelta(days=30)),
 ]

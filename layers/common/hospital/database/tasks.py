@@ -14,7 +14,7 @@ SUBJECT = 64  # characters; longer ones are told apart by a hash
 
 @dataclass(frozen=True)
 class Filter:
-    """Which open tasks: of a ``kind`` (``refund.*``: all that begin so), about a ``subject_id``, first seen ``before``."""
+    """Which open tasks: of a ``kind`` (``refund.*``: all that begin so), about a subject, first seen ``before``."""
 
     kind: str = ""
     subject_id: str = ""
@@ -43,10 +43,11 @@ def kinds(source: Database) -> list[Row]:
 
 def page(source: Database, wanted: Filter, *, after: str, newest: bool, limit: int) -> list[Row]:
     """Open tasks in the order in which they were put on the list (or the other way round), from one's id on."""
-    conditions, args = ["state = 'OPEN'"], []
+    conditions = ["state = 'OPEN'"]
+    args: list[object] = []
     if wanted.kind.endswith("*"):
         conditions.append("kind LIKE %s")
-        args.append(wanted.kind[:-1].replace("\\", "").replace("%", "").replace("_", "\\_") + "%")
+        args.append(wanted.kind[:-1] + "%")
     elif wanted.kind:
         conditions.append("kind = %s")
         args.append(wanted.kind)

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,8 +54,8 @@ class Item:
     name: str
     specification: str
     unit: str
-    quantity: int
-    unit_price_fen: int
+    quantity: int | float
+    unit_price_fen: int | float
     amount_fen: int
     category_code: str
     category_name: str
@@ -274,7 +275,8 @@ def _business_data(document: Document) -> dict[str, Any]:
 
 def _detail(place: int, item: Item) -> dict[str, Any]:
     price, number = item.unit_price_fen, item.quantity
-    if price * number != item.amount_fen:  # a part of it went back: what is left is one, of that amount
+    if not isinstance(price, int) or price * Decimal(str(number)) != item.amount_fen:
+        # The platform multiplies whole fen: what it can't (a part went back, a price with parts of a fen) is one piece.
         price, number = item.amount_fen, 1
     return {
         "sortNo": place, "chargeCode": item.category_code, "chargeName": item.category_name, "code": item.code[:50],

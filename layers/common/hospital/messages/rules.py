@@ -27,7 +27,7 @@ _HOLDS: dict[str, set[str]] = {
     "time": {"moment"},
     "date": {"moment"},
     "amount": {"money"},
-    "number": {"money", "number"},
+    "number": {"money"},
     "character_string": {"money", "number", "code"},
 }
 

@@ -31,6 +31,7 @@ CHARGES_FAILED = "charges_failed"
 REFUNDED = "refunded"
 PATIENT_BOUND = "patient_bound"
 PATIENT_UNBOUND = "patient_unbound"
+TASK = "message.template"  # the staff task about a message that no template can tell
 
 TOPIC = "message.send"
 TURN = timedelta(minutes=1)  # until a waiting message looks again by itself; the one before it calls it at once
@@ -61,7 +62,8 @@ def check_templates(templates: Mapping[str, policy.Template]) -> None:
     for kind, template in templates.items():
         wrong += rules.misfits(kind, template.keywords, VALUES.get(kind, set())) if kind in VALUES else []
     if wrong:
-        raise Invalid("模板的关键词放不下对应的内容，请换一个模板或关键词。", code="template_unfit", fields=sorted(wrong))
+        raise Invalid("模板的关键词放不下对应的内容，请换一个模板或关键词。", code="template_unfit",
+                      fields=sorted(wrong))
 
 
 def queue(tx: Transaction, *, account_id: str, kind: str, key: str, data: dict[str, str], now: datetime) -> None:
@@ -88,7 +90,7 @@ def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         unfit = rules.misfits(row["kind"], template.keywords, set(row["data"])) if template else []
         if template is None or unfit:
             _end(tx, row, "NO_TEMPLATE", "unfit" if unfit else "", now)
-            tasks.add(tx, kind="message.template", subject_id=row["kind"], now=now,
+            tasks.add(tx, kind=TASK, subject_id=row["kind"], now=now,
                       detail=f"can't fill {', '.join(unfit)}" if unfit else "no template is set")
             return None
         store.set_state(tx, row["id"], "SENDING", "")

@@ -13,6 +13,7 @@ from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import wechatpay
 from hospital.gateways.his import desk_refunds as his_desk_refunds
 from hospital.gateways.his.desk_refunds import DeskRefund as Told
+from hospital.gateways.his.wire import Odd
 from hospital.gateways.outcome import Rejected
 from hospital.payment import refunds, rules, settlements
 from hospital.payment import settlement_store as store
@@ -45,13 +46,23 @@ def look(db: Database, now: datetime) -> int:
     """
     count = 0
     for day in (hospital_day(now) - timedelta(days=back) for back in range(DAYS_BACK)):
-        numbers = [one.refund_no for one in his_desk_refunds.desk_refunds_of(day) if one.state == "REQUESTED"]
+        told = list(his_desk_refunds.desk_refunds_of(day))
+        _say_odd(db, [one for one in told if isinstance(one, Odd)], now)
+        numbers = [one.refund_no for one in told if not isinstance(one, Odd) and one.state == "REQUESTED"]
         known = store.known_desk_refunds(db, numbers)
         for number in numbers:
             if number not in known:
                 with db.transaction() as tx:
                     count += found(tx, number, now)
     return count
+
+
+def _say_odd(db: Database, odd: list[Odd], now: datetime) -> None:
+    """Put what can't be read on staff's list: the patient waits for that money."""
+    if odd:
+        with db.transaction() as tx:
+            for one in odd:
+                tasks.add(tx, kind="desk-refund.unreadable", subject_id=one.number, detail=one.detail, now=now)
 
 
 def take(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:

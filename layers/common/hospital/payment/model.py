@@ -87,8 +87,8 @@ class Item:
     name: str
     specification: str
     unit: str
-    quantity: int
-    unit_price_fen: int
+    quantity: int | float
+    unit_price_fen: int | float
     amount_fen: int
     executing_department_name: str = ""
     executing_place: str = ""

@@ -10,9 +10,11 @@ from hospital.database.connection import Database
 from hospital.gateways import ebill, wechatpay_bills
 from hospital.gateways.his import desk_refunds as his_desk_refunds
 from hospital.gateways.his import trades as his_trades
+from hospital.gateways.his.wire import Odd
 from hospital.reconciliation import rules, sorting, store
 from hospital.reconciliation.model import DESK, EBILL, FUND_FLOW, HIS, WECHAT, Tally
 from hospital.runtime.clock import at_hospital, hospital_day
+from hospital.runtime.ids import bounded
 
 PROCESSING = "PROCESSING"  # the note of a refund that WeChat has accepted and not finished
 
@@ -64,7 +66,11 @@ def _fund_flow(day: date, others: Tally) -> Iterator[str]:
 
 
 def _his_trades(day: date, others: Tally) -> Iterator[str]:
+    """A row that can't be read is a line without money: a difference, which is looked into like any other."""
     for one in his_trades.money_trades(day):
+        if isinstance(one, Odd):
+            yield rules.line("SETTLEMENT", bounded(one.number, rules.LONGEST_NUMBER), 0)
+            continue
         if one.paid_fen and one.settled_at and hospital_day(one.settled_at) == day:
             yield rules.line("SETTLEMENT", one.trade_no, one.paid_fen)
         if one.refund_fen and one.cancelled_at and hospital_day(one.cancelled_at) == day:
@@ -72,8 +78,11 @@ def _his_trades(day: date, others: Tally) -> Iterator[str]:
 
 
 def _desk_refunds(day: date, others: Tally) -> Iterator[str]:
+    """As above."""
     for one in his_desk_refunds.desk_refunds_of(day):
-        if one.state == "SUCCEEDED":
+        if isinstance(one, Odd):
+            yield rules.line("REVERSAL", bounded(one.number, rules.LONGEST_NUMBER), 0)
+        elif one.state == "SUCCEEDED":
             yield rules.line("REVERSAL", one.refund_no, -one.amount_fen)
 
 

@@ -16,7 +16,7 @@ def new_id() -> str:
 
 
 def bounded(key: str, limit: int) -> str:
-    """A composed key as its column takes it: ASCII, at most ``limit``; what is longer keeps its beginning and a hash."""
+    """A composed key as its column takes it: ASCII, at most ``limit``; a longer one keeps its beginning and a hash."""
     plain = key if key.isascii() else key.encode("ascii", "backslashreplace").decode()
     if len(plain) <= limit:
         return plain

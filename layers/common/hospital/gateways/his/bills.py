@@ -8,10 +8,22 @@ import hmac
 import json
 import re
 from datetime import datetime, timezone
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
-from hospital.gateways.his.wire import BILLS_SECONDS, Answer, NotGenuine, get
+from hospital.gateways.his.wire import (
+    BILLS_SECONDS,
+    Answer,
+    Code,
+    LocalMoment,
+    NotGenuine,
+    Odd,
+    Price,
+    Quantity,
+    Words,
+    get,
+    read_row,
+)
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.runtime.cloud import secret
 from hospital.runtime.config import config
@@ -22,36 +34,36 @@ BillState = Literal["UNPAID", "PAID", "CANCELLED", "REFUNDED", "PARTLY_REFUNDED"
 
 
 class BillItem(Answer):
-    """One thing that a doctor ordered. ``amount_fen`` = quantity × unit price."""
+    """One thing that a doctor ordered. ``amount_fen`` is what it costs: quantity and unit price are only shown."""
 
     item_no: int
-    code: str
+    code: Words = ""
     name: str
-    specification: str = ""
-    unit: str
-    quantity: int
-    unit_price_fen: int
+    specification: Words = ""
+    unit: Words = ""
+    quantity: Quantity
+    unit_price_fen: Price
     amount_fen: int
-    executing_department_name: str = ""
-    executing_place: str = ""
-    insurance_class: str = ""
+    executing_department_name: Words = ""
+    executing_place: Words = ""
+    insurance_class: Words = ""
     executed: bool = False
 
 
 class Bill(Answer):
     """A bill as it is now; ``version`` rises with every change of its items."""
 
-    bill_no: str
+    bill_no: Code
     patient_code: str
-    kind: Literal["PRESCRIPTION", "EXAMINATION", "LABORATORY", "TREATMENT"]
-    department_name: str
-    doctor_name: str
-    created_at: datetime
-    pay_before: datetime
+    kind: str  # PRESCRIPTION, EXAMINATION, LABORATORY, TREATMENT, or one that we have not heard of: shown as 其他
+    department_name: Words = ""
+    doctor_name: Words = ""
+    created_at: LocalMoment
+    pay_before: LocalMoment
     version: int
     total_fen: int
     state: BillState
-    paid_by: Literal["WECHAT", "DESK"] | None = None
+    paid_by: str | None = None
     locked_by_trade: str | None = None
     items: list[BillItem]
 
@@ -65,13 +77,13 @@ class ScannedCode(Answer):
 
 
 class _Bills(Answer):
-    bills: list[Bill]
+    bills: list[Any]
 
 
-def unpaid_bills(patient_code: str) -> list[Bill]:
+def unpaid_bills(patient_code: str) -> list[Bill | Odd]:
     """Every bill the patient has to pay, complete and as of this moment. Raises Rejected, Unanswered."""
     path = f"/patients/{quote(patient_code, safe='')}/bills?state=UNPAID"
-    return get(path, _Bills, BILLS_SECONDS).bills
+    return [read_row(row, Bill, "bill_no") for row in get(path, _Bills, BILLS_SECONDS).bills]
 
 
 def bill(bill_no: str) -> Bill | None:

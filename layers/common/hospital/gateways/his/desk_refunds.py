@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
-from typing import Literal
+from datetime import date
+from typing import Any, Literal
 from urllib.parse import quote
 
-from hospital.gateways.his.wire import Answer, day_query, get, post
+from hospital.gateways.his.wire import Answer, Code, Moment, Odd, day_query, get, post, read_row
 from hospital.gateways.outcome import Rejected, Unanswered
 
 
@@ -21,18 +21,18 @@ class DeskRefundItem(Answer):
 class DeskRefund(Answer):
     """A refund that the hospital's desk has begun, of the whole or a part of what a trade paid."""
 
-    refund_no: str
+    refund_no: Code
     trade_no: str
     kind: Literal["REGISTRATION", "CHARGE"]
     amount_fen: int
     items: list[DeskRefundItem] = []
-    created_at: datetime
+    created_at: Moment
     state: Literal["REQUESTED", "SUCCEEDED", "FAILED"]
     out_refund_no: str | None = None
 
 
 class _DeskRefunds(Answer):
-    desk_refunds: list[DeskRefund]
+    desk_refunds: list[Any]
     next_cursor: str | None = None
 
 
@@ -57,12 +57,12 @@ def report_desk_refund(refund_no: str, *, out_refund_no: str, code: str = "") ->
     post(f"/desk-refunds/{quote(refund_no, safe='')}/result", body, DeskRefund)
 
 
-def desk_refunds_of(day: date) -> Iterator[DeskRefund]:
+def desk_refunds_of(day: date) -> Iterator[DeskRefund | Odd]:
     """The refunds that the desk began on a hospital day, with their state now. Raises Unanswered."""
     cursor = ""
     while True:
         page = get(f"/desk-refunds?{day_query(day, cursor)}", _DeskRefunds)
-        yield from page.desk_refunds
+        yield from (read_row(row, DeskRefund, "refund_no") for row in page.desk_refunds)
         if page.next_cursor is None:
             return
         cursor = page.next_cursor

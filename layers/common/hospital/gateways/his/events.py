@@ -6,12 +6,11 @@ import hashlib
 import hmac
 import re
 import time
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from hospital.gateways.his.wire import CLOCK_SKEW, Answer, NotGenuine, sign
+from hospital.gateways.his.wire import CLOCK_SKEW, Answer, Moment, NotGenuine, sign
 from hospital.runtime.cloud import secret
 from hospital.runtime.config import config
 
@@ -19,22 +18,32 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
 EVENTS_CLIENT = "his"  # whom the contract lets push
+Number = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
+OptionalNumber = Annotated[str | None, Field(pattern=r"^[!-~]{0,64}$")]
 
 
 class Event(Answer):
     """What a push says: where to look, never what is true."""
 
-    event_id: str
-    type: str
-    occurred_at: datetime
-    patient_code: str
-    bill_no: str | None = None
-    refund_no: str | None = None
-    trade_no: str | None = None
+    event_id: Number
+    type: Annotated[str, Field(pattern=r"^[!-~]{1,32}$")]
+    occurred_at: Moment
+    patient_code: Number
+    bill_no: OptionalNumber = None
+    refund_no: OptionalNumber = None
+    trade_no: OptionalNumber = None
 
 
-def open_event(headers: Headers, body: bytes) -> Event:
-    """Check a push for client, freshness and signature over its raw bytes, then read it. Raises NotGenuine.
+class Unreadable(Exception):
+    """Rightly signed, and not an event that could be kept: ``fields`` names what is wrong (none: it is no JSON)."""
+
+    def __init__(self, fields: list[str]) -> None:
+        super().__init__(", ".join(fields))
+        self.fields = fields
+
+
+def check_signature(headers: Headers, body: bytes) -> None:
+    """Check a push for client, freshness and signature over its raw bytes. Raises NotGenuine.
 
     The signed path is that of our address as the hospital has it on file, whatever gateways made of it since.
     """
@@ -47,9 +56,15 @@ def open_event(headers: Headers, body: bytes) -> Event:
         raise NotGenuine("no nonce")
     key = secret(config().his_key_secret)
     expected = sign(key, "POST", config().his_events_path, timestamp, nonce, hashlib.sha256(body).hexdigest())
-    if not hmac.compare_digest(headers.get("X-His-Signature", "").encode(), expected.encode()):
+    if not hmac.compare_digest(headers.get("X-His-Signature", "").encode(errors="replace"), expected.encode()):
         raise NotGenuine("signature does not verify")
+
+
+def read_event(body: bytes) -> Event:
+    """What a genuine push says. Raises Unreadable."""
     try:
         return Event.model_validate_json(body)
-    except ValidationError:
-        raise NotGenuine("unreadable") from None
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        names = {".".join(str(part) for part in one["loc"]) or "body" for one in problems}
+        raise Unreadable([] if any(one["type"] == "json_invalid" for one in problems) else sorted(names)) from None

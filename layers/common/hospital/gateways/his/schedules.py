@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Literal
 from urllib.parse import urlencode
 
-from hospital.gateways.his.wire import Answer, get
+from hospital.gateways.his.wire import Answer, Moment, get
 from hospital.gateways.outcome import Rejected
 
 
@@ -15,8 +15,8 @@ class Slot(Answer):
 
     code: str
     number: int
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: Moment
+    ends_at: Moment
     state: Literal["FREE", "TAKEN"]
 
 
@@ -30,8 +30,8 @@ class Schedule(Answer):
     period: Literal["MORNING", "AFTERNOON", "EVENING"]
     kind: Literal["ORDINARY", "EXPERT", "SPECIAL"]
     fee_fen: int
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: Moment
+    ends_at: Moment
     state: Literal["OPEN", "STOPPED"]
     clinic_room: str = ""
     slots: list[Slot] = []

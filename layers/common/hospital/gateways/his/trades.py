@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
-from hospital.gateways.his.wire import Answer, day_query, get, moment_text
+from hospital.gateways.his.wire import Answer, Moment, Odd, day_query, get, moment_text, read_row
 from hospital.gateways.outcome import Rejected, Unanswered
 
 TradeState = Literal["LOCKED", "EXPIRED", "UNLOCKED", "CONFIRMED", "SETTLED", "CANCELLED"]
@@ -21,15 +21,15 @@ class Trade(Answer):
     registration_code: str | None = None  # none for a number that was killed before it was used
     paid_fen: int | None = None
     transaction_id: str | None = None
-    settled_at: datetime | None = None
+    settled_at: Moment | None = None
     refund_fen: int = 0
-    cancelled_at: datetime | None = None
+    cancelled_at: Moment | None = None
     # a registration's
     visit_number: int | str | None = None
     location: str | None = None
     clinic_room: str | None = None
     checked_in: bool = False
-    checked_in_at: datetime | None = None
+    checked_in_at: Moment | None = None
     queue_number: str | None = None
     queue_place: str | None = None
     ahead: int | None = None
@@ -43,16 +43,15 @@ class MoneyTrade(Answer):
     """A trade as the day's list of money has it."""
 
     trade_no: str
-    kind: Literal["REGISTRATION", "CHARGE"]
     state: str
     paid_fen: int
     refund_fen: int
-    settled_at: datetime | None
-    cancelled_at: datetime | None
+    settled_at: Moment | None
+    cancelled_at: Moment | None
 
 
 class _Trades(Answer):
-    trades: list[MoneyTrade]
+    trades: list[Any]
     next_cursor: str | None = None
 
 
@@ -72,12 +71,12 @@ def check_trade(trade_no: str) -> Trade | None:
         raise Unanswered(f"trade check: {refusal.code}") from None
 
 
-def money_trades(day: date) -> Iterator[MoneyTrade]:
+def money_trades(day: date) -> Iterator[MoneyTrade | Odd]:
     """Every trade that the HIS wrote into its books, or took out, on a hospital day. Raises Unanswered."""
     cursor = ""
     while True:
         page = get(f"/trades?by=MONEY&{day_query(day, cursor)}", _Trades)
-        yield from page.trades
+        yield from (read_row(row, MoneyTrade, "trade_no") for row in page.trades)
         if page.next_cursor is None:
             return
         cursor = page.next_cursor

@@ -5,19 +5,32 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import time
+from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.runtime.clock import BEIJING
 from hospital.runtime.cloud import secret
 from hospital.runtime.config import config
+from hospital.runtime.ids import bounded
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -26,15 +39,84 @@ CONNECT_SECONDS = 2.0
 READ_SECONDS = 6.0
 LIST_SECONDS = 20.0
 BILLS_SECONDS = 3.0  # a patient is looking at the screen; last known bills are shown instead
+LONGEST_CODE = 48  # of a refusal: it is kept as the reason of what it ends
 CLOCK_SKEW = 300  # seconds by which an answer's timestamp may differ
 
 AnswerT = TypeVar("AnswerT", bound="Answer")
+
+
+def _is_written(value: Any) -> Any:
+    """A number is no time (pydantic would count it as seconds since 1970), nor is a day."""
+    if not (isinstance(value, datetime) or (isinstance(value, str) and len(value) >= len("2026-11-27T09:00"))):
+        raise ValueError("not a time")
+    return value
+
+
+def _at_the_hospital(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=BEIJING)
+
+
+def _of_our_time(moment: datetime) -> datetime:
+    if not 2000 <= moment.year < 2200:  # at the edges of the calendar another zone's time is out of range
+        raise ValueError("not of our time")
+    return moment
+
+
+def _rounded(places: int) -> AfterValidator:
+    def check(number: Decimal) -> Decimal:
+        if not (number.is_finite() and 0 <= number < 10 ** 12):
+            raise ValueError("not a number of things")
+        return round(number, places)
+    return AfterValidator(check)
+
+
+def plain(number: Decimal) -> int | float:
+    """A quantity or price as JSON has it: 2, 0.5."""
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+# What the fields of answers and events may be. A time has a zone; a number of ours or theirs fits every column.
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_written), AfterValidator(_of_our_time)]
+LocalMoment = Annotated[datetime, BeforeValidator(_is_written), AfterValidator(_at_the_hospital),
+                        AfterValidator(_of_our_time)]  # of what is only shown: one without a zone is the hospital's
+Code = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
+Words = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]  # nothing hangs on it
+Quantity = Annotated[Decimal, _rounded(4), PlainSerializer(plain)]
+Price = Annotated[Decimal, _rounded(6), PlainSerializer(plain)]  # fen, and parts of it
 
 
 class Answer(BaseModel):
     """What the HIS answers; fields that we don't read are ignored, so it may add some."""
 
     model_config = ConfigDict(extra="ignore", defer_build=True, frozen=True)
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A row of a list that can't be read: its number (made up where it has none), and the fields that are wrong."""
+
+    number: str
+    fields: list[str]
+
+    @property
+    def detail(self) -> str:
+        """For a task: never a value."""
+        return f"unreadable: {', '.join(self.fields)}"
+
+
+def read_row(row: Any, kind: type[AnswerT], number: str) -> AnswerT | Odd:
+    """One row of a list, which stands for itself: what can't be read leaves the others alone.
+
+    ``number`` is the field that has the row's own.
+    """
+    try:
+        return kind.model_validate(row)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        name = row.get(number) if isinstance(row, dict) else None
+        if not isinstance(name, (str, int)) or name == "":
+            name = "row-" + hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:32]
+        return Odd(str(name), sorted({".".join(str(part) for part in one["loc"]) or "row" for one in problems})[:20])
 
 
 class NotGenuine(Exception):
@@ -100,8 +182,8 @@ def _read(response: BaseHTTPResponse, content: bytes, key: str, nonce: str, answ
     given = response.headers
     timestamp = given.get("X-His-Timestamp", "")
     expected = sign(key, str(response.status), timestamp, nonce, hashlib.sha256(content).hexdigest())
-    if not (hmac.compare_digest(given.get("X-His-Signature", ""), expected)
-            and timestamp.isdecimal() and abs(time.time() - int(timestamp)) <= CLOCK_SKEW):
+    if not (hmac.compare_digest(given.get("X-His-Signature", "").encode(errors="replace"), expected.encode())
+            and re.fullmatch("[0-9]{1,12}", timestamp) and abs(time.time() - int(timestamp)) <= CLOCK_SKEW):
         raise Unanswered(f"his: status {response.status} without a valid signature")
     if response.status >= 500 or response.status == 401:
         # 401 is about our clock or nonce, not about the business: an earlier copy may have taken effect.
@@ -109,7 +191,7 @@ def _read(response: BaseHTTPResponse, content: bytes, key: str, nonce: str, answ
     try:
         if response.status >= 400:
             refusal = json.loads(content)
-            raise Rejected(str(refusal["code"]), str(refusal.get("message", "")))
+            raise Rejected(bounded(str(refusal["code"]), LONGEST_CODE), str(refusal.get("message", "")))
         return answer.model_validate_json(content)
     except (ValidationError, ValueError, KeyError, TypeError) as error:
         raise Unanswered(f"his: unreadable answer ({type(error).__name__})") from None

@@ -1,0 +1,15 @@
+"""What every operator's command carries."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Command(BaseModel):
+    """A command, and who gives it."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    action: str
+    by: Annotated[str, Field(min_length=2, max_length=50)]

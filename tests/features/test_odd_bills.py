@@ -1,0 +1,172 @@
+"""Bills as hospitals really write them: decimals, kinds of their own, one row that can't be read, long numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sandbox.phone import Control, Phone
+
+Ordered = Callable[..., list[dict[str, Any]]]
+Ask = Callable[..., list[tuple[Any, ...]]]
+LONG = "B" + "0123456789abcdef" * 3 + "2026112300001-Z"  # 64 characters
+
+
+@pytest.fixture
+def told(control: Control) -> Callable[..., None]:
+    """``told("list_bills", **{"bills.0.kind": "MATERIAL"})``: what the HIS says in its next answers to this call."""
+    def change(operation: str, times: int = 1, headers: dict[str, str] | None = None, **changes: Any) -> None:
+        control.fault("his", operation, "alter", times=times, changes=changes, headers=headers or {})
+    return change
+
+
+def tasks_about(control: Control, subject: str) -> list[dict[str, Any]]:
+    """Open tasks about something."""
+    found: list[dict[str, Any]] = control.operate("tasks.list", subject_id=subject)["tasks"]
+    return found
+
+
+# -- decimals ---------------------------------------------------------------------------------------
+DECIMALS = {"items.0.quantity": 0.5, "items.0.unit_price_fen": 12.5, "items.0.amount_fen": 6}
+
+
+def test_a_quantity_and_a_price_may_have_decimals_and_the_amount_decides(
+        guest: Phone, ill: dict[str, Any], ordered: Ordered, told: Callable[..., None]) -> None:
+    [bill] = ordered(ill, "TREATMENT", items=[{"name": "膏方", "unit_price_fen": 6}])
+    told("get_bill", **DECIMALS)
+    told("list_bills", **{f"bills.0.{path}": value for path, value in DECIMALS.items()})
+    [shown] = guest.bills(ill["id"])
+    assert (shown["bill_no"], shown["total_fen"]) == (bill["bill_no"], 6)
+    [item] = guest.bill(ill["id"], bill["bill_no"])["items"]
+    assert (item["quantity"], item["unit_price_fen"], item["amount_fen"]) == (0.5, 12.5, 6)
+
+
+@pytest.mark.parametrize(("quantity", "shown"), [("0.5", 0.5), (3, 3), ("2.0000", 2), (0.33333333, 0.3333), (0, 0)])
+def test_a_quantity_is_read_in_every_form_and_shown_in_one(
+        guest: Phone, ill: dict[str, Any], ordered: Ordered, told: Callable[..., None], quantity: Any, shown: float
+        ) -> None:
+    [bill] = ordered(ill, "TREATMENT", items=[{"name": "膏方", "unit_price_fen": 600}])
+    told("get_bill", **{"items.0.quantity": quantity})
+    [item] = guest.bill(ill["id"], bill["bill_no"])["items"]
+    assert item["quantity"] == shown
+    assert isinstance(item["quantity"], type(shown))
+
+
+def test_a_bill_with_decimals_is_paid_settled_shown_and_has_its_e_bill(
+        control: Control, guest: Phone, ill: dict[str, Any], ordered: Ordered, told: Callable[..., None],
+        money_agrees: Callable[[Phone], None]) -> None:
+    [bill] = ordered(ill, "TREATMENT", items=[{"name": "膏方", "unit_price_fen": 600}, {"name": "煎药", "unit_price_fen": 50}])
+    changed = {"bills.0.items.0.quantity": 0.5, "bills.0.items.0.unit_price_fen": 1200,
+               "bills.0.items.1.quantity": 4, "bills.0.items.1.unit_price_fen": 12.5}
+    told("list_bills", times=2, **changed)
+    order = guest.order(ill["id"], guest.bills(ill["id"]))
+    guest.thumb(guest.open_order(order["id"]))
+    control.settle()
+    [charge] = guest.charge_order(order["id"])["charges"]
+    assert (charge["state"], charge["bill_no"]) == ("SETTLED", bill["bill_no"])
+    items = [(one["quantity"], one["unit_price_fen"], one["amount_fen"]) for one in charge["items"]]
+    assert items == [(0.5, 1200, 600), (4, 12.5, 50)]
+    [receipt] = [guest.receipt(one["id"]) for one in guest.payments()]
+    assert [(one["quantity"], one["amount_fen"]) for one in receipt["settlements"][0]["items"]] == [(0.5, 600), (4, 50)]
+    [invoice] = guest.invoices()
+    assert (invoice["state"], invoice["amount_fen"]) == ("ISSUED", 650)
+    money_agrees(guest)
+
+
+# -- kinds and rows ---------------------------------------------------------------------------------
+def test_a_kind_that_nobody_has_heard_of_is_shown_as_other_and_can_be_paid(
+        control: Control, guest: Phone, ill: dict[str, Any], ordered: Ordered, told: Callable[..., None]) -> None:
+    ordered(ill, "TREATMENT")
+    told("list_bills", times=2, **{"bills.0.kind": "MATERIAL"})
+    [shown] = guest.bills(ill["id"])
+    assert (shown["kind"], shown["kind_text"]) == ("MATERIAL", "其他")
+    order = guest.order(ill["id"], [shown])
+    guest.thumb(guest.open_order(order["id"]))
+    control.settle()
+    [charge] = guest.charge_order(order["id"])["charges"]
+    assert (charge["state"], charge["kind_text"]) == ("SETTLED", "其他")
+    assert [one["state"] for one in guest.invoices()] == ["ISSUED"]
+
+
+@pytest.mark.parametrize(("path", "value"), [
+    ("items.0.quantity", "half"), ("items.0.quantity", -1), ("items.0.quantity", "NaN"), ("items.0.amount_fen", 6.5),
+    ("total_fen", None), ("created_at", 636768000), ("pay_before", "2026-11-27"), ("state", "FROZEN"),
+    ("pay_before", "0001-01-01T00:00:00+08:00"), ("items", None), ("version", "two"), ("bill_no", "费用1")])
+def test_a_bill_that_cannot_be_read_is_left_out_with_a_task_and_the_others_are_shown(
+        control: Control, guest: Phone, ill: dict[str, Any], ordered: Ordered, told: Callable[..., None], sql: Ask,
+        path: str, value: Any) -> None:
+    bad, good = ordered(ill, "TREATMENT", "EXAMINATION")
+    told("list_bills", times=2, **{f"bills.0.{path}": value})
+    for _ in range(2):
+        answer = guest.call("GET", "billing/bills", params={"patient_id": ill["id"]})
+        assert [one["bill_no"] for one in answer["bills"]] == [good["bill_no"]]
+        assert (answer["live"], answer["left_out"]) == (True, 1)
+    [task] = tasks_about(control, bad["bill_no"] if path != "bill_no" else "费用1")
+    assert (task["kind"], task["times"], task["ends_with"]) == ("bill.unreadable", 2, ["task.close"])
+    assert task["detail"] == f"unreadable: {path}"
+    order = guest.order(ill["id"], guest.bills(ill["id"])[1:])
+    assert order["state"] == "OPEN"
+
+
+def test_what_is_only_shown_may_be_missing(guest: Phone, ill: dict[str, Any], ordered: Ordered,
+                                           told: Callable[..., None]) -> None:
+    ordered(ill, "TREATMENT")
+    told("list_bills", **{"bills.0.doctor_name": None, "bills.0.items.0.unit": None, "bills.0.items.0.code": None,
+                          "bills.0.created_at": "2026-11-23T07:00:00"})
+    [shown] = guest.bills(ill["id"])
+    assert shown["doctor_name"] == ""
+    assert shown["created_at"] == "2026-11-23T07:00:00+08:00"
+
+
+def test_a_desk_refund_that_cannot_be_read_is_a_task_and_the_others_are_found(
+        control: Control, guest: Phone, ill: dict[str, Any], ordered: Ordered, told: Callable[..., None], sql: Ask
+        ) -> None:
+    bills = ordered(ill, "TREATMENT", "EXAMINATION")
+    guest.pay_bills(ill["id"], guest.bills(ill["id"]))
+    control.settle()
+    control("PUT", "/his/events-mode", drop=True)
+    begun = [control("POST", "/his/desk-refunds", bill_no=one["bill_no"])["refund_no"] for one in bills]
+    place = next(at for at, one in enumerate(_listed(control)) if one == begun[0])
+    told("list_desk_refunds", **{f"desk_refunds.{place}.amount_fen": "all"})
+    control("POST", "/scf/timers/reconcile/every-ten-minutes/fire")
+    control.settle()
+    [task] = tasks_about(control, begun[0])
+    assert (task["kind"], task["detail"]) == ("desk-refund.unreadable", "unreadable: amount_fen")
+    known = {row[0] for row in sql("SELECT refund_no FROM desk_refunds")}
+    assert begun[1] in known
+    assert begun[0] not in known
+
+
+def _listed(control: Control) -> list[str]:
+    return [one["refund_no"] for charge in control("GET", "/his/charges") for one in charge.get("desk_refunds", [])]
+
+
+# -- numbers and signatures ---------------------------------------------------------------------------
+def test_a_bill_number_of_64_characters_is_told_like_any_other(
+        control: Control, phone: Phone, patient: dict[str, Any], ordered: Ordered, told: Callable[..., None], sql: Ask
+        ) -> None:
+    control("PUT", "/his/events-mode", hold=True)
+    ordered(patient, "TREATMENT")
+    told("get_bill", **{"bill_no": LONG})
+    control("PUT", "/his/events-mode", hold=False)
+    control.settle()
+    [message] = phone.inbox("待缴费提醒")
+    assert message["lines"][3] == "备注: 请及时缴费"
+    assert sql("SELECT state FROM known_bills WHERE bill_no = %s", (LONG,)) == [("UNPAID",)]
+    [(key,)] = sql("SELECT message_key FROM messages ORDER BY id DESC LIMIT 1")
+    assert key.startswith(f"bill_created.{LONG[:40]}")
+    assert len(key) == 96
+
+
+@pytest.mark.parametrize("signature", ["é" * 64, "签名".encode().decode("latin-1"), ""])
+def test_an_answer_with_a_signature_that_is_no_text_of_ours_is_none(
+        guest: Phone, ill: dict[str, Any], ordered: Ordered, told: Callable[..., None], signature: str) -> None:
+    [bill] = ordered(ill, "TREATMENT")
+    told("list_bills", headers={"X-His-Signature": signature})
+    told("get_bill", headers={"X-His-Signature": signature, "X-His-Timestamp": "\u00b2\u00b2"})
+    assert guest.raw("GET", "billing/bills", params={"patient_id": ill["id"]}).status_code in (200, 503)
+    answer = guest.raw("GET", f"billing/bills/{bill['bill_no']}", params={"patient_id": ill["id"]})
+    assert answer.status_code in (200, 503)
+    assert guest.bills(ill["id"])[0]["bill_no"] == bill["bill_no"]
