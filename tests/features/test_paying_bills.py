@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
+from hospital.billing import jobs, service
+from hospital.database import outbox
+from hospital.gateways import wechatpay
+from hospital.gateways.his import wire
 
 from sandbox.people import person
 from sandbox.phone import Control, Phone, Refused
+from tests.conftest import ROOT
 from tests.features.conftest import charge_states, refused
 
 Ordered = Callable[..., list[dict[str, Any]]]
@@ -278,3 +285,53 @@ def test_while_the_his_is_silent_an_order_waits_and_locks_once(
     guest.thumb(guest.open_order(order))
     control.settle()
     assert {charge(one["bill_no"])["state"] for one in (first, second)} == {"SETTLED"}
+
+
+# -- a slow HIS -------------------------------------------------------------------------------------
+def test_ten_bills_are_locked_side_by_side_so_that_a_slow_his_does_not_outlast_the_function(
+        control: Control, guest: Phone, ill: dict[str, Any], ordered: Ordered, charge: Any) -> None:
+    made = ordered(ill, *["LABORATORY"] * 10, count=1)
+    order = guest.order(ill["id"], guest.bills(ill["id"]))
+    control.fault("his", "lock_charge", "delay", times=10, seconds=3)
+    began = time.monotonic()
+    guest.thumb(guest.open_order(order["id"]))  # one after the other they take thirty seconds: the function's end
+    assert time.monotonic() - began < 28
+    control.settle(90)
+    assert {charge(one["bill_no"])["state"] for one in made} == {"SETTLED"}
+    assert guest.charge_order(order["id"])["state"] == "DONE"
+
+
+def test_when_the_his_is_too_slow_the_patient_is_told_in_time_and_the_same_request_goes_on_from_there(
+        control: Control, guest: Phone, ill: dict[str, Any], ordered: Ordered, sql: Ask, charge: Any) -> None:
+    made = ordered(ill, *["LABORATORY"] * 10, count=1)
+    order = guest.order(ill["id"], guest.bills(ill["id"]))
+    control.fault("his", "lock_charge", "delay", times=2, seconds=7)  # later than we listen
+    assert refused(lambda: guest.open_order(order["id"])) == (503, "his_unavailable")
+    assert guest.charge_order(order["id"])["state"] == "OPEN"
+    assert sql("SELECT COUNT(*) FROM payments WHERE subject_id = %s", (order["id"],)) == [(0,)]
+    guest.open_order(order["id"])
+    assert guest.charge_order(order["id"])["state"] == "AWAITING_PAYMENT"
+    assert {charge(one["bill_no"])["state"] for one in made} == {"LOCKED"}
+
+
+def test_locks_that_were_given_up_are_all_undone(control: Control, guest: Phone, ill: dict[str, Any],
+                                                 ordered: Ordered, bill_in_his: Any, charge: Any) -> None:
+    made = ordered(ill, *["LABORATORY"] * 10, count=1)
+    order = guest.order(ill["id"], guest.bills(ill["id"]))
+    control.fault("his", "lock_charge", "cut_after", times=3, after=4)
+    assert refused(lambda: guest.open_order(order["id"])) == (503, "his_unavailable")
+    guest.call("POST", f"billing/orders/{order['id']}/cancellation")
+    control.settle()
+    assert {bill_in_his(one["bill_no"])["locked_by_trade"] for one in made} == {None}
+    assert {charge(one["bill_no"])["state"] for one in made} == {"UNLOCKED"}
+
+
+def test_the_step_of_opening_a_payment_fits_into_its_function_s_time() -> None:
+    functions = yaml.safe_load((ROOT / "serverless.yml").read_text(encoding="utf-8"))["inputs"]
+    limit = functions["functions"]["billing"].get("timeout", functions["timeout"])
+    last_lock = service.LOCK_SECONDS + wire.CONNECT_SECONDS + wire.READ_SECONDS
+    assert last_lock + sum(wechatpay.TIMEOUT) < limit - 3
+    worker = functions["functions"]["worker"]["timeout"]
+    last_unlock = jobs.UNLOCK_SECONDS + wire.CONNECT_SECONDS + wire.READ_SECONDS
+    assert 60 + 3 * sum(wechatpay.TIMEOUT) + last_unlock < worker + 5
+    assert 3 * sum(wechatpay.TIMEOUT) + last_unlock < outbox.LEASE.total_seconds()

@@ -86,7 +86,9 @@ class OnTask(Command):
 
 def change_settings(db: Database, command: ChangeSettings, now: datetime) -> dict[str, Any]:
     """Change hospital policy. A stored setting that there is no more goes with a null."""
-    unknown = {name for name, value in command.changes.items() if value is not None} - set(policy.Policy.model_fields)
+    known = set(policy.Policy.model_fields)
+    unknown = {name for name, value in command.changes.items()
+               if name not in known and (value is not None or not policy.is_stored(db, name))}
     if unknown:
         raise Invalid("没有这样的设置项。", code="setting_unknown", fields=sorted(unknown))
     with db.transaction() as tx:

@@ -48,7 +48,7 @@ class ListTasks(Command):
     older_than_hours: Annotated[int, Field(ge=0, le=100_000)] = 0
     newest_first: bool = False
     after: OptionalId = ""
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Annotated[int, Field(ge=1, le=200)] = 100
 
 
 def list_tasks(db: Database, command: ListTasks, now: datetime) -> dict[str, Any]:

@@ -93,6 +93,11 @@ def watch(db: Database, now: datetime) -> int:
     return len(ignored)
 
 
+def is_stored(db: Database, name: str) -> bool:
+    """Whether there is a row of that name, known or not."""
+    return name.isascii() and db.one("SELECT 1 FROM settings WHERE name = %s", (name,)) is not None
+
+
 def _read(source: Database | Transaction) -> tuple[Policy, dict[str, str]]:
     """The policy in force, and the stored settings that are not in it: name and text."""
     stored = {row["name"]: row["value"] for row in source.all("SELECT name, value FROM settings")}
