@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 

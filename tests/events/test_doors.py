@@ -106,7 +106,8 @@ def test_a_body_is_decoded_only_where_the_event_says_so(
     {"body": "no base64!", "isBase64Encoded": True}, {"body": '{"note": "\ud83d", "count": 1}'},
     {"body": {"note": 1}}, {"headers": {"authorization": "\ud83d", "x-client-secret": None, "SCRIPT_NAME": "/x"}},
     {"headers": None, "body": None}, {"path": "/\ud83d\n\x00"}, {"path": None},
-    {"queryString": {"q": "\ud83d", "": None}}, {"httpMethod": None, "requestContext": None}, {"queryString": "q=%ZZ&&=&%"}], ids=str)
+    {"queryString": {"q": "\ud83d", "": None}}, {"httpMethod": None, "requestContext": None},
+    {"queryString": "q=%ZZ&&=&%"}], ids=str)
 def test_an_odd_event_is_answered_and_never_a_500(
         event: Callable[..., dict[str, Any]], changes: dict[str, Any]) -> None:
     for function in (echo, index("account").main_handler):

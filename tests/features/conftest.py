@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -53,6 +56,28 @@ def finish(control: Control) -> None:
     control.settle()
     control.advance(20)
     control.work()
+
+
+@contextmanager
+def listening(heard: list[tuple[dict[str, str], bytes]]) -> Iterator[str]:
+    """An address that takes whatever the HIS tells; headers of its own and body of each go to ``heard``."""
+    class Ear(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(({name: value for name, value in self.headers.items() if name.startswith("X-His-")},
+                          self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Ear)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture(scope="module")

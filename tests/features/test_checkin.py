@@ -386,3 +386,16 @@ def test_a_session_without_a_fee_needs_no_payment_on_arrival(
     answer = guest.check_in(held["id"])
     assert (answer["payment"], answer["booking"]["state"]) == (None, "CHECKED_IN")
     assert guest.payments() == []
+
+
+@pytest.mark.parametrize(("number", "told"), [("上午12号", "12"), ("Ａ１２", "A12"), ("甲", "-")])
+def test_a_queue_number_that_its_keyword_cannot_hold_is_told_as_far_as_it_can(
+        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any, number: str, told: str
+        ) -> None:
+    session = new_session(date=TODAY)
+    booking = visit(phone, patient, session, slot_id=place(phone, session, 1))
+    control.fault("his", "check_in", "override", set={"queue_number": number})
+    assert phone.check_in(booking)["booking"]["queue_number"] == number
+    control.settle()
+    [message] = phone.inbox(TOLD)
+    assert f"排队号: {told}" in message["lines"]

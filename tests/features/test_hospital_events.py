@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from sandbox.people import person
 from sandbox.phone import Control, Phone
 from sandbox.town import EVENTS_PATH
+from tests.features.conftest import listening
 
 Ordered = Callable[..., list[dict[str, Any]]]
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -21,28 +20,14 @@ NEW = "待缴费提醒"
 
 
 @pytest.fixture
-def caught(control: Control, ill: dict[str, Any], ordered: Ordered) -> Iterator[Event]:
+def caught(control: Control, ill: dict[str, Any], ordered: Ordered) -> Event:
     """Headers and body of a genuine event that was caught on its way to us: a new bill."""
     heard: list[Event] = []
-
-    class Ear(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            heard.append(({name: value for name, value in self.headers.items() if name.startswith("X-His-")},
-                          self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Quiet."""
-
-    server = HTTPServer(("127.0.0.1", 0), Ear)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    control("PUT", "/his/events-url", url=f"http://127.0.0.1:{server.server_port}{EVENTS_PATH}")
-    ordered(ill, "PRESCRIPTION")
-    control("PUT", "/his/events-url", url=control.addresses["scf"] + EVENTS_PATH)
-    yield heard[0]
-    server.shutdown()
-    server.server_close()
+    with listening(heard) as address:
+        control("PUT", "/his/events-url", url=address + EVENTS_PATH)
+        ordered(ill, "PRESCRIPTION")
+        control("PUT", "/his/events-url", url=control.addresses["scf"] + EVENTS_PATH)
+    return heard[0]
 
 
 @pytest.fixture

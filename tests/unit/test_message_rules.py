@@ -58,8 +58,8 @@ def test_every_name_that_may_be_bound_fits_a_name(name: str) -> None:
 
 
 # -- every kind of value in every type that may hold it ------------------------------------------------
-ODD = ["上午12号", "甲号", "１２号", "M009", "", " ", "\n", "A" * 40, "1" * 40, "👍", "a\tb\r\nc", "No. 12 / 3", "请在20分钟内缴费",
-       "wait", "\u202e12", "José", "ф" * 30]
+ODD = ["上午12号", "甲号", "１２号", "M009", "", " ", "\n", "A" * 40, "1" * 40, "👍", "a\tb\r\nc", "No. 12 / 3",
+       "请在20分钟内缴费", "wait", "\u202e12", "José", "ф" * 30]
 _HOLDING = {"thing1": "text", "phrase1": "text", "name1": "person", "character_string1": "number"}
 
 
@@ -71,8 +71,8 @@ def test_whatever_the_text_wechat_takes_it(keyword: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(("keyword", "text", "fitted"), [
-    ("character_string4", "上午12号", "12"), ("character_string4", "Ｍ００９", "M009"), ("character_string4", "甲号", "-"),
-    ("phrase1", "wait", "详见页面"), ("phrase1", "请等3分钟", "请等分钟"), ("thing1", "", "请在小程序中查看"),
+    ("character_string4", "上午12号", "12"), ("character_string4", "Ｍ００９", "M009"),
+    ("character_string4", "甲号", "-"), ("phrase1", "wait", "详见页面"), ("phrase1", "请等3分钟", "请等分钟"), ("thing1", "", "请在小程序中查看"),
     ("thing1", "一行\n两行", "一行 两行"), ("number1", "¥25.00", "25.00"), ("character_string1", "¥25.00", "25.00")])
 def test_a_value_keeps_what_its_type_has_characters_for_and_is_never_empty(
         keyword: str, text: str, fitted: str) -> None:
