@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -86,6 +87,33 @@ def test_a_bill_is_pushed_paid_settled_and_its_e_bill_opened(
     assert [one["state"] for one in phone.charge_order(order)["charges"]] == ["SETTLED"]
     receipt = phone.receipt(phone.payments()[0]["id"])
     assert phone.invoice_file(receipt["invoices"][0]["id"]).startswith(b"%PDF")
+
+
+def test_an_event_that_cannot_be_read_is_refused_and_kept(
+        form: str, control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> None:
+    text = json.dumps({"event_id": f"{form}-1", "type": "费用", "occurred_at": "2026-11-23", "patient_code": ""})
+    assert [control("POST", "/his/events/send", text=text)["status"] for _ in range(2)] == [422, 422]
+    [task] = control.operate("tasks.list", kind="event.unreadable", newest_first=True, limit=1)["tasks"]
+    assert (task["detail"], task["times"]) == ("unreadable: occurred_at, patient_code, type", 2)
+    assert sql("SELECT fields FROM refused_events WHERE id = %s", (task["subject_id"],)) == [
+        ("occurred_at, patient_code, type",)]
+
+
+def test_a_bill_with_decimals_is_shown_and_one_that_cannot_be_read_left_out(
+        form: str, control: Control, phone: Phone, patient: dict[str, Any], sql: Callable[..., list[tuple[Any, ...]]]
+        ) -> None:
+    code = sql("SELECT his_code FROM patients WHERE id = %s", (patient["id"],))[0][0]
+    for _ in range(2):
+        control("POST", "/his/bills", patient_code=code, kind="TREATMENT", items=[{"name": "膏方", "unit_price_fen": 6}])
+    control.fault("his", "list_bills", "override", set={
+        "bills.0.items.0.quantity": 0.5, "bills.0.kind": "MATERIAL", "bills.1.total_fen": None})
+    shown = phone.call("GET", "billing/bills", params={"patient_id": patient["id"]})
+    assert ([one["kind_text"] for one in shown["bills"]], shown["left_out"]) == (["其他"], 1)
+
+
+def test_a_wrong_method_is_told_which_ones_the_address_takes(form: str, control: Control) -> None:
+    answer = Phone(control).raw("PATCH", "account/me")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
 def test_requests_are_signed_by_token_and_secret_whatever_the_case_of_their_headers(

@@ -215,6 +215,21 @@ def test_what_the_his_has_settled_and_could_not_tell_is_asked_for_again(today: D
     assert today.tasks() == set()
 
 
+def test_a_trade_that_cannot_be_read_is_a_difference_and_the_rest_of_the_list_is_compared(
+        today: Day, patient_of: Care) -> None:
+    care = patient_of
+    bills = [care.bill(2600), care.bill(1400)]
+    care.paid(*bills)
+    odd, good = (care.number_of(care.charges()[number]) for number in bills)
+    today.at("10:19:00", 1)
+    care.control.fault("his", "list_trades", "override", times=-1, set={f"trades.trade_no={odd}.paid_fen": "26 yuan"})
+    today.close()
+    assert today.lines(good) == {}
+    assert list(today.lines(odd)) == [("HIS", "SETTLEMENT")]
+    assert today.lines(odd)["HIS", "SETTLEMENT"][0] == "AMOUNT_DIFFERS"
+    assert today.sums()["HIS", "SETTLEMENT", "AGREED"] == (1, 1400, 1400)
+
+
 # -- over midnight ----------------------------------------------------------------------------------
 def test_a_payment_just_before_midnight_and_its_refund_after_it_agree_each_on_its_day(
         today: Day, patient_of: Care) -> None:

@@ -49,7 +49,8 @@ def refusal(control: Control, **changes: Any) -> list[str]:
 # -- what is stored ---------------------------------------------------------------------------------
 @pytest.mark.parametrize(("name", "text"), [
     ("weather", '"fine"'), ("days_ahead", "900"), ("days_ahead", '"many"'), ("release_time", "{"),
-    ("payment", '"LATER"'), ("ebill_path", '"p?{batch_code.__class__}"'), ("message_templates", '{"refunded": 7}'), ("hold_minutes", "null")])
+    ("payment", '"LATER"'), ("ebill_path", '"p?{batch_code.__class__}"'), ("message_templates", '{"refunded": 7}'),
+    ("hold_minutes", "null")])
 def test_a_stored_setting_that_is_not_taken_is_at_its_default_and_every_page_goes_on(
         control: Control, guest: Phone, stored: Store, name: str, text: str) -> None:
     stored("patients_per_account", "4")  # beside it: goes on being in force

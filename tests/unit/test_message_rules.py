@@ -72,8 +72,9 @@ def test_whatever_the_text_wechat_takes_it(keyword: str, text: str) -> None:
 
 @pytest.mark.parametrize(("keyword", "text", "fitted"), [
     ("character_string4", "上午12号", "12"), ("character_string4", "Ｍ００９", "M009"),
-    ("character_string4", "甲号", "-"), ("phrase1", "wait", "详见页面"), ("phrase1", "请等3分钟", "请等分钟"), ("thing1", "", "请在小程序中查看"),
-    ("thing1", "一行\n两行", "一行 两行"), ("number1", "¥25.00", "25.00"), ("character_string1", "¥25.00", "25.00")])
+    ("character_string4", "甲号", "-"), ("phrase1", "wait", "详见页面"), ("phrase1", "请等3分钟", "请等分钟"),
+    ("thing1", "", "请在小程序中查看"), ("thing1", "一行\n两行", "一行 两行"), ("number1", "¥25.00", "25.00"),
+    ("character_string1", "¥25.00", "25.00")])
 def test_a_value_keeps_what_its_type_has_characters_for_and_is_never_empty(
         keyword: str, text: str, fitted: str) -> None:
     assert rules.fit(keyword, text) == fitted
