@@ -104,7 +104,8 @@ def test_a_bill_with_decimals_is_shown_and_one_that_cannot_be_read_left_out(
         ) -> None:
     code = sql("SELECT his_code FROM patients WHERE id = %s", (patient["id"],))[0][0]
     for _ in range(2):
-        control("POST", "/his/bills", patient_code=code, kind="TREATMENT", items=[{"name": "膏方", "unit_price_fen": 6}])
+        control("POST", "/his/bills", patient_code=code, kind="TREATMENT", items=[
+            {"name": "膏方", "unit_price_fen": 6}])
     control.fault("his", "list_bills", "override", set={
         "bills.0.items.0.quantity": 0.5, "bills.0.kind": "MATERIAL", "bills.1.total_fen": None})
     shown = phone.call("GET", "billing/bills", params={"patient_id": patient["id"]})
