@@ -74,17 +74,40 @@ def _qr(text: str) -> bytes:
 def _drawn(bill: Bill, hospital: str, province: str, *, face_only: bool = False) -> Any:
     document, font = _library.open(), _library.Font("china-s")
     document.set_metadata({"title": province + bill.name, "author": hospital})
-    _face(Pen(document.new_page(width=WIDE, height=HIGH), font), bill, hospital, province)
+    form = _form(hospital, province)
+    _face(_printed_on(document, font, form, 0), bill, hospital, province)
     if not face_only:
         pages = [bill.details[first:first + _LIST_ROWS] for first in range(0, len(bill.details), _LIST_ROWS)]
         for place, lines in enumerate(pages):
-            pen = Pen(document.new_page(width=WIDE, height=HIGH), font)
+            pen = _printed_on(document, font, form, 1)
             _list_page(pen, bill, hospital, lines, place, len(pages))
     return document
 
 
+@lru_cache(maxsize=8)
+def _form(hospital: str, province: str) -> Any:
+    """What is the same on every bill and takes longest to draw: a face's specimen and seals, a list's specimen."""
+    document, font = _library.open(), _library.Font("china-s")
+    for face in (True, False):
+        pen = Pen(document.new_page(width=WIDE, height=HIGH), font)
+        for x, y in ((150, 205), (500, 205), (325, 330)):
+            pen.turned(x, y, "样票 · 沙箱环境 · 无效", 20, -18, GREY, 0.45)
+        if face:
+            pen.seal(WIDE / 2, 44, 52, 31, f"{province}财政票据", [("监制章（样）", 6.5, 26)])
+            pen.seal(_LEFT + 292, _BOTTOM + 29, 33, 33, hospital, [("收费专用章（样）", 6, 18)], star=True)
+        pen.finish()
+    document.subset_fonts()
+    return document
+
+
+def _printed_on(document: Any, font: Any, form: Any, page: int) -> Pen:
+    """A new page with the form's ``page`` under what is to come."""
+    sheet = document.new_page(width=WIDE, height=HIGH)
+    sheet.show_pdf_page(sheet.rect, form, page)
+    return Pen(sheet, font)
+
+
 def _face(pen: Pen, bill: Bill, hospital: str, province: str) -> None:
-    _specimen(pen)
     _title(pen, bill, province)
     _table(pen, bill)
     _sum_and_facts(pen, bill)
@@ -98,17 +121,11 @@ def _face(pen: Pen, bill: Bill, hospital: str, province: str) -> None:
     pen.finish()
 
 
-def _specimen(pen: Pen) -> None:
-    for x, y in ((150, 205), (500, 205), (325, 330)):
-        pen.turned(x, y, "样票 · 沙箱环境 · 无效", 20, -18, GREY, 0.45)
-
-
 def _title(pen: Pen, bill: Bill, province: str) -> None:
     pen.image(_LEFT, 16, 62, _qr(_qr_text(bill)))
     title = f"{province}{bill.name}"
     size = 21.0
     half = pen.width(title, size) / 2
-    pen.seal(WIDE / 2, 44, 52, 31, f"{province}财政票据", [("监制章（样）", 6.5, 26)])
     pen.text(WIDE / 2 - half, 51, title, size, colour=BROWN)
     pen.line(WIDE / 2 - half - 12, 60, WIDE / 2 + half + 12, 60, 1.0)
     pen.line(WIDE / 2 - half - 12, 62.5, WIDE / 2 + half + 12, 62.5, 0.5)
@@ -210,11 +227,9 @@ def _foot(pen: Pen, bill: Bill, hospital: str) -> None:
         start = pen.width(label, 9.5)
         pen.text(x, y, label, 9.5, colour=BROWN)
         pen.text(x + start, y, value, 9.5, room=room - start)
-    pen.seal(_LEFT + 292, _BOTTOM + 29, 33, 33, hospital, [("收费专用章（样）", 6, 18)], star=True)
 
 
 def _list_page(pen: Pen, bill: Bill, hospital: str, lines: list[Line], page: int, pages: int) -> None:
-    _specimen(pen)
     colour = RED if bill.reverses else BLACK
     pen.text(_LEFT, 38, f"医疗{bill.kind}收费明细清单", 16, room=_RIGHT - _LEFT, align="centre", colour=BROWN)
     pen.text(_LEFT, 58, f"票据代码：{bill.batch_code}    票据号码：{bill.number}    交款人：{bill.payer}", 9, room=430)

@@ -14,26 +14,33 @@ BROWN: Colour = (0.55, 0.25, 0.08)  # what the form itself is printed in
 RED: Colour = (0.85, 0.08, 0.08)
 GREY: Colour = (0.72, 0.72, 0.72)
 _SMALLEST = 5.5
+_wide: dict[str, float] = {}  # by character of the one font, at size 1: letters stand side by side
 _library: Any = pymupdf  # it carries no types worth checking
 
 
 class Pen:
-    """One page to draw on; lengths in points, from the upper left corner. Level text appears at ``finish``."""
+    """One page to draw on; lengths in points, from the upper left corner. Lines and level text appear at ``finish``."""
 
     def __init__(self, page: Any, font: Any) -> None:
         self.page = page
         self._font = font
+        self._lines: Any = None  # all of a page in one go
         self._level: dict[tuple[Colour, float], Any] = {}  # one writer a colour: each costs the page a resource
 
     def finish(self) -> None:
         """Put the level text onto the page."""
+        if self._lines is not None:
+            self._lines.commit()
+            self._lines = None
         for writer in self._level.values():
             writer.write_text(self.page)
         self._level.clear()
 
     def width(self, text: str, size: float) -> float:
         """How wide ``text`` becomes."""
-        return float(self._font.text_length(text, fontsize=size))
+        for letter in set(text) - _wide.keys():
+            _wide[letter] = float(self._font.text_length(letter, fontsize=1))
+        return size * sum(_wide[letter] for letter in text)
 
     def text(self, x: float, y: float, text: str, size: float = 9, *, room: float | None = None, align: str = "left",
              colour: Colour = BLACK, opacity: float = 1) -> None:
@@ -57,11 +64,15 @@ class Pen:
 
     def line(self, x0: float, y0: float, x1: float, y1: float, width: float = 0.7, colour: Colour = BROWN) -> None:
         """A straight line."""
-        self.page.draw_line((x0, y0), (x1, y1), color=colour, width=width)
+        shape = self._shape()
+        shape.draw_line((x0, y0), (x1, y1))
+        shape.finish(color=colour, width=width)
 
     def box(self, x0: float, y0: float, x1: float, y1: float, width: float = 0.7, colour: Colour = BROWN) -> None:
         """An empty rectangle."""
-        self.page.draw_rect((x0, y0, x1, y1), color=colour, width=width)
+        shape = self._shape()
+        shape.draw_rect((x0, y0, x1, y1))
+        shape.finish(color=colour, width=width)
 
     def image(self, x: float, y: float, side: float, png: bytes) -> None:
         """A square picture."""
@@ -100,6 +111,10 @@ class Pen:
                    for dx, dy in ((-half, -high), (half, -high), (half, high), (-half, high), (-half, -high))]
         self.page.draw_polyline(corners, color=RED, width=2, stroke_opacity=0.7)
         self.turned(x, y, text, size, degrees, RED, 0.7)
+
+    def _shape(self) -> Any:
+        self._lines = self._lines or self.page.new_shape()
+        return self._lines
 
     def _fitted(self, text: str, size: float, room: float) -> tuple[str, float]:
         wide = self.width(text, size)
