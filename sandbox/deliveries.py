@@ -55,6 +55,7 @@ class _Delivery:
     number: int
     message: Message = field(compare=False)
     attempt: int | None = field(compare=False)  # place in the schedule; None: an extra copy, never repeated
+    late: bool = field(default=False, compare=False)  # the one before it got no answer in time
 
 
 class Deliveries:
@@ -176,6 +177,14 @@ class Deliveries:
                             "later": len(self._due)}
             time.sleep(0.01)
 
+    def hurry(self) -> None:
+        """Make due at once what got no answer in time: on a slow machine that is no answer yet."""
+        with self._lock:
+            for delivery in self._due:
+                if delivery.late:
+                    delivery.due = min(delivery.due, self._clock.timestamp())
+            heapq.heapify(self._due)
+
     def listing(self) -> list[dict[str, Any]]:
         """Every message whose time has come, oldest first."""
         with self._lock:
@@ -202,8 +211,8 @@ class Deliveries:
         return [message for message in self._messages.values() if message.due <= now]
 
     # -- sending --------------------------------------------------------------------------------
-    def _push(self, message: Message, due: float, attempt: int | None) -> None:
-        heapq.heappush(self._due, _Delivery(due, next(self._numbers), message, attempt))
+    def _push(self, message: Message, due: float, attempt: int | None, late: bool = False) -> None:
+        heapq.heappush(self._due, _Delivery(due, next(self._numbers), message, attempt, late))
 
     def _submit(self, delivery: _Delivery) -> None:
         if delivery.attempt and delivery.message.done:
@@ -212,8 +221,9 @@ class Deliveries:
         self._pool.submit(self._work, delivery)
 
     def _work(self, delivery: _Delivery) -> None:
+        started, status = time.monotonic(), None
         try:
-            self._deliver(delivery.message)
+            status = self._deliver(delivery.message)
         except Exception:  # nobody reads this future: say it here
             _log.exception("delivery of %s failed", delivery.message.id)
         finally:
@@ -223,7 +233,8 @@ class Deliveries:
                 wanted = self._messages.get(message.id) is message and not message.done
                 if wanted and attempt is not None and attempt < len(self._retry_seconds):
                     # Counted from when this delivery was due, so a leap of the clock fires all it passes.
-                    self._push(message, delivery.due + self._retry_seconds[attempt], attempt + 1)
+                    self._push(message, delivery.due + self._retry_seconds[attempt], attempt + 1,
+                               status is None and time.monotonic() - started >= ANSWER_WITHIN_SECONDS)
         self.run_due()
 
     def _deliver(self, message: Message) -> int | None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 import requests
+
+from sandbox.templates import TEMPLATES
 
 
 class Refused(Exception):
@@ -34,15 +37,19 @@ class Control:
         """One call; the answer's JSON. Raises Refused."""
         return _read(self._http.request(method, self.addresses["control"] + path, json=body, timeout=120))
 
+    def together(self, *calls: tuple[str, str, dict[str, Any]]) -> None:
+        """Several calls in one, in order: method, path, body. Raises Refused at the first that is refused."""
+        self("POST", "/together", calls=calls)
+
     def fault(self, system: str, operation: str, kind: str, *, times: int = 1, after: int = 0, **params: Any) -> None:
         """Order a fault."""
         self("POST", "/faults", system=system, operation=operation, kind=kind, times=times, after=after, params=params)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at once."""
+        """Let time pass at once, after whatever is under way."""
         self("POST", "/clock/advance", seconds=seconds)
 
-    def settle(self, timeout: float = 20) -> None:
+    def settle(self, timeout: float = 90) -> None:
         """Wait until nothing is under way. Raises TimeoutError."""
         if not self("POST", "/settle", timeout=timeout)["settled"]:
             raise TimeoutError(f"the sandbox did not settle within {timeout} s")
@@ -109,9 +116,15 @@ class Phone:
 
     def allow_messages(self, scene: str, times: int = 5) -> None:
         """Tap "allow" for the templates of a scene."""
-        for template in self.call("GET", "account/message-templates", params={"scene": scene})["template_ids"]:
-            self.control("POST", f"/wechat/phones/{self.openid}/consent", template_id=template, accept=True,
-                         times=times)
+        self._consent(self.call("GET", "account/message-templates", params={"scene": scene})["template_ids"], times)
+
+    def allow_every_message(self, times: int = 20) -> None:
+        """Has tapped "allow" for each of the hospital's templates."""
+        self._consent(TEMPLATES, times)
+
+    def _consent(self, templates: Iterable[str], times: int) -> None:
+        self.control.together(*(("POST", f"/wechat/phones/{self.openid}/consent",
+                                 {"template_id": one, "accept": True, "times": times}) for one in templates))
 
     def inbox(self, name: str | None = None) -> list[dict[str, Any]]:
         """Messages on the phone, oldest first, of one template's title when given."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hospital.messages.service import SCENES
 from hospital.runtime.config import Config
 
 from sandbox.limits import allow_many_files
@@ -18,6 +17,7 @@ from sandbox.people import person
 from sandbox.phone import Control, Phone
 from sandbox.town import EVENTS_PATH
 from scripts import local_db, town
+from tests import shuffle
 from tests.faults.outpatient import Care
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +52,7 @@ def world(mysql: str, database_name: str) -> Iterator[Control]:
     """The sandbox and every function, running; timers fire only when a test says so."""
     state = ROOT / "build" / "test" / database_name
     with town.running(mysql, database_name, state, "--manual-timers", "--now", MORNING) as control:
+        town.warm_up(control)
         yield control
 
 
@@ -59,17 +60,17 @@ def world(mysql: str, database_name: str) -> Iterator[Control]:
 def control(world: Control) -> Iterator[Control]:
     """The sandbox's control interface; whatever a test changed is put back afterwards."""
     yield world
-    world("DELETE", "/faults")
-    world("POST", "/wechatpay/notices/mode", hold=False, reorder=False, drop=False)
-    world("POST", "/wechatpay/refunds/policy", delay_seconds=3, outcome="SUCCESS", times=-1)
-    world("POST", "/wechatpay/balance", enough=True)
-    world("POST", "/wechatpay/bills/mode", refunds_on="success", bom=True)
-    world("POST", "/ebill/pause", paused=False)
-    world("DELETE", "/his/events")  # before the end of a hold would send them
-    world("PUT", "/his/events-mode", drop=False, duplicate=False, hold=False, reorder=False)
-    world("PUT", "/his/events-url", url=world.addresses["scf"] + EVENTS_PATH)
-    world.settle()
-    world("PUT", "/clock", now=MORNING)
+    world.together(
+        ("DELETE", "/faults", {}),
+        ("POST", "/wechatpay/notices/mode", {"hold": False, "reorder": False, "drop": False}),
+        ("POST", "/wechatpay/refunds/policy", {"delay_seconds": 3, "outcome": "SUCCESS", "times": -1}),
+        ("POST", "/wechatpay/balance", {"enough": True}),
+        ("POST", "/wechatpay/bills/mode", {"refunds_on": "success", "bom": True}),
+        ("POST", "/ebill/pause", {"paused": False}),
+        ("DELETE", "/his/events", {}),  # before the end of a hold would send them
+        ("PUT", "/his/events-mode", {"drop": False, "duplicate": False, "hold": False, "reorder": False}),
+        ("PUT", "/his/events-url", {"url": world.addresses["scf"] + EVENTS_PATH}),
+        ("PUT", "/clock", {"now": MORNING}))  # once all of it has settled
 
 
 @pytest.fixture
@@ -106,8 +107,7 @@ def sql(world: Control, mysql: str, database_name: str) -> Iterator[Callable[...
 def phone(control: Control) -> Phone:
     """A WeChat user, signed in, who allowed every message."""
     one = Phone(control).sign_in()
-    for scene in SCENES:
-        one.allow_messages(scene)
+    one.allow_every_message()
     return one
 
 
@@ -150,9 +150,10 @@ def session(new_session: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     return new_session()
 
 
-# -- which feature each test shows ------------------------------------------------------------------
+# -- in which order, and which feature each test shows ----------------------------------------------
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Remember each test's feature claims in its report."""
+    """Shuffle, and remember each test's feature claims in its report."""
+    shuffle.shuffle(items, shuffle.seed())
     for item in items:
         for mark in item.iter_markers("feature"):
             item.user_properties.append(("feature", {"id": mark.args[0], "screen": mark.kwargs.get("screen", False)}))
@@ -179,7 +180,8 @@ class _Results:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect results in the controlling process only."""
+    """Collect results in the controlling process only; it also chooses its workers' seed."""
     allow_many_files()
+    shuffle.seed()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Results(), "hospital-results")

