@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.phone import Refused
-from tests.races.ground import Ground, Member, broken_answers, clients, later, together
+from tests.races.ground import PATIENCE, Ground, Member, broken_answers, clients, later, together
 
 STATED = "2026-11-24"
 
@@ -85,16 +85,23 @@ def a_bill_is_settled_beside_the_refund_of_another(ground: Ground) -> list[str]:
     bills = [ground.bill(member, price) for price in prices]
     ground.control.fault("his", "settle_charge", "error", times=-1, after=3)
     order = member.phone.pay_bills(member.patient_id, bills)
-    ground.control.settle()
-    done = [one for one in ground.charges(order) if one["state"] == "SETTLED"]
-    broken = [] if len(done) == 3 else [f"order {order}: {len(done)} of the first 3 bills were settled"]
+    ground.control.settle(PATIENCE)
+    for _ in range(5):
+        done = [one for one in ground.charges(order) if one["state"] == "SETTLED"]
+        if len(done) >= 3:
+            break
+        ground.control("DELETE", "/faults")  # of the first three, one was answered too late on a busy machine
+        ground.control.fault("his", "settle_charge", "error", times=-1, after=3 - len(done))
+        ground.work(61)
+    if len(done) < 3:
+        return [f"order {order}: of the first 3 bills {len(done)} were settled"]
     ground.control.advance(60)
     ground.control("DELETE", "/faults")
     asked = together(
         [lambda p=phone, c=one["id"]: p.refund_charge(c)  # type: ignore[misc]
          for one in done[:2] for phone in clients(member.phone, 2)]
         + [lambda: _desk(ground, done[2]["trade_no"], amount_fen=400)] + [ground.fire] * 4)
-    broken += broken_answers(asked, "not_refundable")  # the second phone, when the HIS has done it by then
+    broken = broken_answers(asked, "not_refundable")  # the second phone, when the HIS has done it by then
     for _ in range(4):
         ground.work(62)
     broken += [f"a bill was settled {settled} times" for charge in ground.charges(order)
@@ -109,7 +116,8 @@ def an_e_bill_says_what_the_hospital_keeps(ground: Ground) -> list[str]:
     """Whatever happens to a settlement is told of eight times more, to several workers, while parts of it go back."""
     members = ground.crowd[12:16]
     for event in ("INSERT", "UPDATE"):
-        ground.sql(f"CREATE OR REPLACE TRIGGER told_again_{event} AFTER {event} ON settlements FOR EACH ROW "
+        ground.sql(f"DROP TRIGGER IF EXISTS told_again_{event}")
+        ground.sql(f"CREATE TRIGGER told_again_{event} AFTER {event} ON settlements FOR EACH ROW "
                    f"INSERT IGNORE INTO outbox (id, worker, topic, subject_id, state, due_at, attempts, created_at) "
                    "SELECT CONCAT(n, LPAD(NEW.reversed_fen, 5, '0'), RIGHT(NEW.id, 20)), 'worker', 'invoice.adjust', "
                    "NEW.id, 'PENDING', '2026-01-01', 0, '2026-01-01' FROM (SELECT 1 n UNION SELECT 2 UNION SELECT 3 "
