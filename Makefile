@@ -2,7 +2,7 @@
 PY = .venv/bin/python
 export PYTHONPATH = layers/common:.
 
-.PHONY: demo test check features bench package clean setup
+.PHONY: demo test check features bench capacity package clean setup
 
 setup:
 	@scripts/setup
@@ -10,7 +10,7 @@ setup:
 demo: setup  ## a patient's whole journey against the sandbox; ONCE=1 ends after it
 	@$(PY) scripts/demo.py $(if $(ONCE),--once)
 
-test: setup check  ## every check and every test; MYSQL=host:port uses a server that is there
+test: setup check  ## every check and every test; MYSQL=host:port uses a server that is there, SEED=n repeats an order
 	@$(PY) scripts/run_tests.py $(ARGS)
 
 check: setup  ## ruff, mypy, import-linter, layout
@@ -21,6 +21,9 @@ features:  ## every feature with its tests, from the last make test
 
 bench: setup  ## all benchmarks, or ONLY=name
 	@$(PY) scripts/bench.py $(ONLY)
+
+capacity: setup  ## how many connections the functions need of MySQL; INSTANCES=n of each
+	@$(PY) scripts/capacity.py $(INSTANCES)
 
 package: setup  ## deployable zips under build/
 	@$(PY) scripts/package.py

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from sandbox.limits import allow_many_files
 from scripts import local_db
+from tests import shuffle
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,18 +20,24 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> int:
     """Start the database, run pytest on both cores, stop the database; pytest's status."""
     allow_many_files()
-    server = None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the database ends with us
+    seed, server = shuffle.seed(), None
+    print(f"tests shuffled: SEED={seed} repeats this order")
     address = os.environ.get("MYSQL", "")
-    if not address:
-        try:
-            server, port = local_db.start(ROOT / "build" / "test-db")
-        except local_db.NoServer as problem:
-            print(problem, file=sys.stderr)
-            return 1
-        address = f"127.0.0.1:{port}"
     try:
-        done = subprocess.run([sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *sys.argv[1:]],
-                              cwd=ROOT, check=False, env={**os.environ, "MYSQL": address})
+        if address:
+            print(f"on the server at {address}: root without a password, {local_db.MAX_CONNECTIONS} connections")
+            local_db.check(address)
+        else:
+            server, port = local_db.start(ROOT / "build" / "test-db", durable=False)
+            address = f"127.0.0.1:{port}"
+    except local_db.NoServer as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    try:
+        done = subprocess.run([sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile",
+                               "--no-loadscope-reorder", *sys.argv[1:]],
+                              cwd=ROOT, check=False, env={**os.environ, "MYSQL": address, "SEED": str(seed)})
     finally:
         if server is not None:
             local_db.stop(server)

@@ -27,6 +27,9 @@ class Effort:
         return many if self.whole else few
 
 
+WHOLE = Effort()
+
+
 def cpu_ms(group: int) -> float:
     """Processor time (ms, user and system) of a process group: a server with its workers."""
     total = 0

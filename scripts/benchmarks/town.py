@@ -58,7 +58,7 @@ class Place:
 
 
 @contextlib.contextmanager
-def running(folder: Path = FOLDER, effort: machine.Effort = machine.Effort()) -> Iterator[Place]:
+def running(folder: Path = FOLDER, effort: machine.Effort = machine.WHOLE) -> Iterator[Place]:
     """A fresh world in ``folder``, its database beside it. Always a MariaDB of our own: its process is measured."""
     shutil.rmtree(folder, ignore_errors=True)
     process, port = local_db.start(folder.with_name(f"{folder.name}-db"))

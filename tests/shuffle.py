@@ -1,0 +1,37 @@
+"""Tests in another order at every run: files, and in each file its tests. ``make test SEED=…`` repeats an order.
+
+Order only: what is drawn at random in a test stays as it is. (pytest-randomly would also set ``random`` back to one
+seed before every test, so that tests would draw the same again and again.)
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+# By far the longest, so they begin first: at the end one worker would wait for the other. Their tests are shuffled too.
+LONGEST = ("test_without_protection.py", "test_races.py", "test_outpatient_each_call.py", "test_benchmarks.py")
+
+
+def seed() -> int:
+    """This run's seed: the one that was given, or that the workers were told."""
+    if "SEED" not in os.environ:
+        os.environ["SEED"] = str(random.SystemRandom().randrange(1, 1_000_000))
+    return int(os.environ["SEED"])
+
+
+def shuffle(items: list[pytest.Item], seed: int) -> None:
+    """Shuffle in place. Tests of one file stay together: they share what is made once a file."""
+    chance = random.Random(seed)
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    order = list(files)
+    chance.shuffle(order)
+    order.sort(key=lambda file: LONGEST.index(file.name) if file.name in LONGEST else len(LONGEST))
+    for tests in files.values():
+        chance.shuffle(tests)
+    items[:] = [item for file in order for item in files[file]]
