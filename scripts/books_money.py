@@ -22,7 +22,8 @@ def compare(report: Report, books: Books) -> None:
 
 def _payment(report: Report, case: Case) -> None:
     """Captured = kept by the HIS + refunded + pending."""
-    captured, refunded, kept = case.captured_fen, case.refunded_fen, sum(kept_fen(one) for one in case.trades)
+    captured, kept = case.captured_fen, sum(kept_fen(one) for one in case.trades)
+    refunded = case.refunded_fen + case.elsewhere_fen
     report.captured_fen += captured
     report.refunded_fen += refunded
     report.settled_fen += kept
@@ -56,6 +57,7 @@ def _ledger(report: Report, books: Books, case: Case) -> None:
     expected = {
         "CAPTURE": case.payment["paid_fen"],
         "REFUND": -sum(one["amount_fen"] for one in case.refunds if one["state"] == "SUCCEEDED"),
+        "ELSEWHERE": -case.elsewhere_fen,
         "SETTLEMENT": sum(one["amount_fen"] for one in case.settlements),
         "REVERSAL": -sum(one["reversed_fen"] for one in case.settlements),
     }

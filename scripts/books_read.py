@@ -25,7 +25,8 @@ MOVING = {
     "invoices": {"ORDERED", "WRITING_OFF"},
 }
 # Tasks that tell staff of something that goes on by itself: they explain no money.
-INFORMING = {"payment.amount-differs", "booking.unlock-refused"}
+INFORMING = {"payment.amount-differs", "payment.another-payer", "payment.not-ours", "payment.transaction-elsewhere",
+             "booking.unlock-refused"}
 OURS = {
     "bookings": "SELECT id, state, trade_no, fee_fen, payment_policy FROM bookings",
     "checkins": "SELECT id, booking_id, state FROM checkins",
@@ -94,6 +95,11 @@ class Case:
     def refunded_fen(self) -> int:
         """What WeChat gave back."""
         return int(self.order["refunded_fen"]) if self.order else 0
+
+    @property
+    def elsewhere_fen(self) -> int:
+        """What staff paid back in another way."""
+        return sum(one["amount_fen"] for one in self.refunds if one["state"] == "ELSEWHERE")
 
     @cached_property
     def moving(self) -> list[str]:

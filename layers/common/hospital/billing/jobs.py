@@ -22,14 +22,13 @@ from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.payment import refunds, settlement_store, settlements
 from hospital.payment import service as payments
 from hospital.payment import store as payment_store
-from hospital.payment.model import CHARGE, OF_CHARGE, OUTPATIENT, Item, Payment
+from hospital.payment.model import CHARGE, OUTPATIENT, UNSETTLED, Item, Payment, Purpose
 from hospital.payment.tell import tell_refund
 from hospital.runtime import log
 from hospital.runtime.ids import bounded
 
 UNLOCK_SECONDS = 20.0  # within which all are begun: the step must end within its function's time and outbox.LEASE
 HANGING = (outbox.hanging("charge.settle"),)
-UNSETTLED = "unsettled"
 ALARMING = {"TRADE_UNKNOWN", "AMOUNT_MISMATCH", "PAYMENT_CONFLICT", "TRADE_CONFLICT", "NOT_SETTLED"}
 
 
@@ -232,7 +231,7 @@ def _finish(tx: Transaction, order: Order, now: datetime) -> None:
     taken = [charge for charge in charges if charge.state in TAKEN]
     rest_fen = payment.paid_fen - sum(charge.amount_fen for charge in taken)
     if rest_fen > 0:
-        refunds.request(tx, payment, amount_fen=rest_fen, purpose=UNSETTLED, reason="缴费未成功退费", now=now)
+        refunds.request(tx, payment, amount_fen=rest_fen, purpose=Purpose(UNSETTLED), reason="缴费未成功退费", now=now)
     tell_order(tx, order, taken, rest_fen, now)
 
 
@@ -262,8 +261,8 @@ def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         payment = payment_store.of_subject(tx, OUTPATIENT, charge.order_id, lock=True)
         assert payment is not None
         settlements.reverse_whole(tx, current.trade_no, current.amount_fen, now)
-        refunds.request(tx, payment, amount_fen=current.amount_fen, purpose=OF_CHARGE + current.id, reason="门诊退费",
-                        now=now)
+        refunds.request(tx, payment, amount_fen=current.amount_fen, purpose=Purpose(CHARGE, current.id),
+                        reason="门诊退费", now=now)
     return None
 
 
@@ -298,7 +297,7 @@ def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Agai
     refund = payment_store.refund(db, job.subject_id)
     payment = payment_store.by_id(db, refund.payment_id) if refund is not None else None
     order = store.order(db, payment.subject_id) if payment is not None else None
-    if refund is not None and order is not None and refund.purpose != UNSETTLED:
+    if refund is not None and order is not None and (refund.purpose.why != UNSETTLED or refund.state == "ELSEWHERE"):
         with db.transaction() as tx:
             tell_refund(tx, refund, order.account_id, order.patient_id, now)
     return None

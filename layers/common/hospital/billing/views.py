@@ -19,7 +19,7 @@ from hospital.patients import store as patients
 from hospital.patients.rules import mask_name
 from hospital.payment import settlement_store
 from hospital.payment import store as payments
-from hospital.payment.model import OUTPATIENT, Item, Payment, Refund, Settlement
+from hospital.payment.model import BACK, OUTPATIENT, Item, Payment, Refund, Settlement
 from hospital.runtime.http import Model
 
 KINDS = {"PRESCRIPTION": "处方", "EXAMINATION": "检查", "LABORATORY": "检验", "TREATMENT": "治疗"}
@@ -33,7 +33,8 @@ CHARGE_STATES = {"OPEN": "待支付", "SETTLING": "缴费确认中", "SETTLED": 
                  "CANCELLED": "已退费", "REJECTED": "未缴费成功，已退回", "RELEASED": "已取消"}
 PAYMENT_KINDS = {"registration": "挂号费", "checkin": "挂号费（取号时支付）", "outpatient": "门诊缴费"}
 REFUND_STATES = {"REQUESTED": "退款已提交", "PROCESSING": "退款处理中", "SUCCEEDED": "退款已到账",
-                 "STUCK": "退款处理中，请耐心等待", "GIVEN_UP": "未能原路退回，请到窗口办理"}
+                 "STUCK": "退款处理中，请耐心等待", "GIVEN_UP": "未能原路退回，请到窗口办理",
+                 "ELSEWHERE": "已通过其他方式退款"}
 
 
 class ItemView(Model):
@@ -253,7 +254,7 @@ def receipt(db: Database, payment: Payment) -> Receipt:
 
 
 def _payment(payment: Payment, refunds: list[Refund], charges: list[Charge]) -> dict[str, Any]:
-    refunded_fen = sum(one.amount_fen for one in refunds if one.state == "SUCCEEDED")
+    refunded_fen = sum(one.amount_fen for one in refunds if one.state in BACK)
     items = [PaidItem(name=one.name, amount_fen=one.amount_fen) for charge in charges for one in charge.bill.items]
     items = items or [PaidItem(name=payment.description, amount_fen=payment.amount_fen)]
     return {

@@ -55,7 +55,7 @@ class Cursor(Model):
 class RefundView(Model):
     """Money on its way back, or arrived."""
 
-    state: Literal["REQUESTED", "PROCESSING", "SUCCEEDED", "STUCK", "GIVEN_UP"]
+    state: Literal["REQUESTED", "PROCESSING", "SUCCEEDED", "STUCK", "GIVEN_UP", "ELSEWHERE"]
     amount_fen: int
     succeeded_at: datetime | None
 

@@ -24,7 +24,7 @@ from hospital.patients import store as patients
 from hospital.payment import refunds, settlement_store, settlements
 from hospital.payment import service as payments
 from hospital.payment import store as payment_store
-from hospital.payment.model import OF_DESK, REGISTRATION, Item, Payment
+from hospital.payment.model import CANCELLED, REGISTRATION, REJECTED, Item, Payment, Purpose
 from hospital.payment.tell import tell_refund
 from hospital.runtime import log
 from hospital.schedules import rules as schedule_rules
@@ -240,7 +240,8 @@ def _reject(tx: Transaction, booking: Booking, payment: Payment | None, reason: 
     schedule_store.give_back(tx, booking.id, on_sale_at=None, sold_elsewhere=reason in SOLD_ELSEWHERE, now=now)
     _settle_tasks(tx, booking.id, "refunded", now)
     if payment is not None and payment.state == "PAID":
-        refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose="rejected", reason="挂号未成功退费", now=now)
+        refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose=Purpose(REJECTED),
+                        reason="挂号未成功退费", now=now)
     outbox.publish(tx, "schedule.refresh", booking.schedule_id, due=now, now=now)
     tell(tx, booking.id, messages.BOOKING_FAILED, now=now,
          note="挂号未成功，费用将原路退回" if payment is not None else "挂号未成功，请重新挂号")
@@ -277,7 +278,7 @@ def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         payment = payment_store.of_subject(tx, REGISTRATION, booking.id, lock=True)
         if payment is not None and payment.state == "PAID":
             settlements.reverse_whole(tx, current.trade_no, payment.paid_fen, now)
-            refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose="cancelled", reason="取消挂号退费",
+            refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose=Purpose(CANCELLED), reason="取消挂号退费",
                             now=now)
         else:
             tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="预约已取消")
@@ -307,7 +308,7 @@ def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Agai
     if refund is None or payment is None or booking is None:
         return None
     with db.transaction() as tx:
-        if refund.purpose.startswith(OF_DESK):
+        if refund.purpose.of_desk or refund.state == "ELSEWHERE":
             tell_refund(tx, refund, payment.account_id, booking.patient_id, now)
         elif booking.state == "CANCELLED":
             tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="预约已取消，费用原路退回")

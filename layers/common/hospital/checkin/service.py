@@ -26,7 +26,7 @@ from hospital.patients import store as patient_store
 from hospital.payment import refunds
 from hospital.payment import service as payments
 from hospital.payment import store as payment_store
-from hospital.payment.model import CHECKIN, Payment
+from hospital.payment.model import CHECKIN, REJECTED, Payment, Purpose
 from hospital.payment.tell import tell_refund
 from hospital.runtime import log
 from hospital.runtime.errors import Conflict, NotFound, Unavailable
@@ -209,8 +209,8 @@ def _refuse(db: Database, checkin_id: str, code: str, now: datetime) -> None:
         tasks.settle(tx, kind=outbox.hanging("checkin.carry-out"), subject_id=checkin.id, note="refused", now=now)
         payment = payment_store.of_subject(tx, CHECKIN, checkin.id, lock=True)
         if payment is not None and payment.state == "PAID":
-            refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose="rejected", reason="取号未成功退费",
-                            now=now)
+            refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose=Purpose(REJECTED),
+                            reason="取号未成功退费", now=now)
 
 
 def carry_out_job(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,7 +25,7 @@ from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
 from hospital.payment import desk_refunds, refunds
 from hospital.reconciliation import service as reconciliation
-from hospital.reconciliation import stuck, views
+from hospital.reconciliation import stuck, stuck_store, views
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound
 from hospital.runtime.http import Id, OptionalId
@@ -34,6 +34,8 @@ from hospital.security import audit
 from hospital.site import service as site
 from hospital.site import store as site_store
 from hospital.site.model import Department
+
+STUCK = "refund.stuck"
 
 
 class ChangeSettings(Command):
@@ -82,6 +84,13 @@ class OnTask(Command):
 
     task_id: Id
     note: Annotated[str, Field(min_length=2, max_length=400)]
+
+
+class PaidElsewhere(OnTask):
+    """How the hospital paid back what WeChat never will, and where that is proven: a transfer's number."""
+
+    how: Literal["BANK_TRANSFER", "CASH", "OTHER"]
+    reference: Annotated[str, Field(min_length=4, max_length=64)]
 
 
 def change_settings(db: Database, command: ChangeSettings, now: datetime) -> dict[str, Any]:
@@ -167,6 +176,8 @@ def refund_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
     with db.transaction() as tx:
         task = _open_task(tx, command.task_id)
     kind, subject_id = task["kind"], task["subject_id"]
+    if stuck_store.paid_nothing(db, subject_id):  # before the HIS is told that its number is dead
+        raise Conflict("系统未记到该订单的收款金额，没有可退的款项。", code="nothing_to_refund")
     if kind in booking_jobs.HANGING or (kind == stuck.TASK and booking_store.booking(db, subject_id)):
         state = booking_jobs.refuse(db, subject_id, "REFUSED_BY_STAFF", now)
     elif kind in billing_jobs.HANGING or (kind == stuck.TASK and billing_store.charge(db, subject_id)):
@@ -180,11 +191,16 @@ def refund_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
 
 def give_up_refund(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
     """End a stuck refund of the desk's that WeChat will never make: the desk is told, and pays in another way."""
+    state = desk_refunds.give_up(db, _stuck_refund(db, command.task_id), now)
     with db.transaction() as tx:
-        task = _open_task(tx, command.task_id)
-    if task["kind"] != "refund.stuck":
-        raise Conflict("该任务不是停滞的退款。", code="not_a_stuck_refund")
-    state = desk_refunds.give_up(db, task["subject_id"], now)
+        _note(tx, command, command.task_id, now, result=state)
+    return {"task": command.task_id, "state": state}
+
+
+def pay_elsewhere(db: Database, command: PaidElsewhere, now: datetime) -> dict[str, Any]:
+    """End a stuck refund that WeChat will never make and the hospital has paid back in another way."""
+    state = refunds.paid_elsewhere(db, _stuck_refund(db, command.task_id), how=command.how,
+                                   reference=command.reference, now=now)
     with db.transaction() as tx:
         _note(tx, command, command.task_id, now, result=state)
     return {"task": command.task_id, "state": state}
@@ -194,6 +210,10 @@ def close_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
     """Close a task that was settled by hand elsewhere; a hanging step is not tried any more."""
     with db.transaction() as tx:
         task = _open_task(tx, command.task_id)
+        if task["kind"] == STUCK and refunds.is_stuck(tx, task["subject_id"]):
+            raise Conflict("退款仍停滞，请用 task.retry、refund.give_up 或 refund.paid_elsewhere 处理。",
+                           code="refund_still_stuck")
+        reconciliation.explain(tx, task["kind"], task["subject_id"], command.note, now)
         if task["job_id"]:
             outbox.give_up(tx, task["job_id"])
         tasks.resolve(tx, command.task_id, by=command.by, note=command.note, now=now)
@@ -212,6 +232,7 @@ COMMANDS: dict[str, tuple[type[Command], Callable[[Database, Any, datetime], dic
     "task.retry": (OnTask, retry_task),
     "task.refund": (OnTask, refund_task),
     "refund.give_up": (OnTask, give_up_refund),
+    "refund.paid_elsewhere": (PaidElsewhere, pay_elsewhere),
     "task.close": (OnTask, close_task),
 }
 
@@ -241,6 +262,15 @@ def _open_task(tx: Transaction, task_id: str) -> dict[str, Any]:
     if task is None or task["state"] != "OPEN":
         raise NotFound("没有该待办任务，或已处理。", code="task_not_found")
     return task
+
+
+def _stuck_refund(db: Database, task_id: str) -> str:
+    """The refund that a task says is stuck."""
+    with db.transaction() as tx:
+        task = _open_task(tx, task_id)
+    if task["kind"] != STUCK:
+        raise Conflict("该任务不是停滞的退款。", code="not_a_stuck_refund")
+    return str(task["subject_id"])
 
 
 def _note(tx: Transaction, command: Command, subject: str, now: datetime, result: str = "done") -> None:

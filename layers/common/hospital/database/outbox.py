@@ -60,12 +60,13 @@ def publish(tx: Transaction, topic: str, subject_id: str, *, due: datetime, now:
         tx.after_commit[f"wake {function}"] = functools.partial(cloud.wake, function)
 
 
-def bring_forward(tx: Transaction, topic: str, subject_id: str, now: datetime) -> None:
-    """Make a pending arrow due now; one that is done stays as it is."""
-    tx.run("UPDATE outbox SET due_at = %s WHERE topic = %s AND subject_id = %s AND state = 'PENDING'",
-           (now, topic, subject_id))
+def bring_forward(tx: Transaction, topic: str, subject_id: str, now: datetime) -> bool:
+    """Make a pending arrow due now; one that is done stays as it is. False when there is none pending."""
+    found = tx.run("UPDATE outbox SET due_at = %s WHERE topic = %s AND subject_id = %s AND state = 'PENDING'",
+                   (now, topic, subject_id))
     function = function_of(topic)
     tx.after_commit[f"wake {function}"] = functools.partial(cloud.wake, function)
+    return found > 0
 
 
 def holds(tx: Transaction, job: Job) -> bool:

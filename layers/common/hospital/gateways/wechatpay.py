@@ -16,7 +16,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from hospital.gateways import wechatpay_read
 from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.gateways.wechatpay_read import Order, Refund, Unreadable
 from hospital.runtime.clock import BEIJING
 from hospital.runtime.cloud import secret
 from hospital.runtime.config import config
@@ -33,28 +35,6 @@ BUSY_CODES = {"SYSTEM_ERROR", "SYSTEMERROR", "BANK_ERROR"}  # "try again with th
 
 
 @dataclass(frozen=True)
-class Order:
-    """An order as WeChat sees it. ``state`` is SUCCESS, NOTPAY, CLOSED, REFUND or another of theirs."""
-
-    out_trade_no: str
-    state: str
-    transaction_id: str
-    total_fen: int
-    success_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Refund:
-    """A refund as WeChat sees it. ``state`` is PROCESSING, SUCCESS, ABNORMAL or CLOSED."""
-
-    out_refund_no: str
-    state: str
-    refund_id: str
-    refund_fen: int
-    success_at: datetime | None
-
-
-@dataclass(frozen=True)
 class Notice:
     """A notice, checked and opened. ``kind`` is its event type; one of order and refund is set."""
 
@@ -65,7 +45,7 @@ class Notice:
 
 
 class NotGenuine(Exception):
-    """A notice that is stale, not signed by WeChat Pay, or not readable. ``reason`` is for the log."""
+    """A notice that is stale, not signed by WeChat Pay, or no notice at all. ``reason`` is for the log."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -85,7 +65,7 @@ def create_order(*, out_trade_no: str, description: str, total_fen: int, openid:
         "time_expire": expires_at.astimezone(BEIJING).isoformat(timespec="seconds"),
         "notify_url": f"{settings.notify_base}/notices/payment",
         "amount": {"total": total_fen, "currency": "CNY"}, "payer": {"openid": openid}})
-    return str(_field(answer, "prepay_id"))
+    return _field(answer, "prepay_id")
 
 
 def payment_parameters(prepay_id: str) -> dict[str, str]:
@@ -99,14 +79,19 @@ def payment_parameters(prepay_id: str) -> dict[str, str]:
 
 
 def query_order(out_trade_no: str) -> Order | None:
-    """The order, or None when WeChat does not know it. Raises Unanswered."""
+    """The order, or None when WeChat does not know it. Raises Unanswered, also for what can't be read."""
     try:
-        return _order(_call("GET", f"/v3/pay/transactions/out-trade-no/{quote(out_trade_no, safe='')}"
-                                   f"?mchid={config().wechatpay_merchant_id}"))
+        order = _order(_call("GET", f"/v3/pay/transactions/out-trade-no/{quote(out_trade_no, safe='')}"
+                                    f"?mchid={config().wechatpay_merchant_id}"))
     except Rejected as refusal:
         if refusal.code in UNKNOWN_ORDER:
             return None
         raise Unanswered(f"wechatpay query: {refusal.code}") from None
+    except Unreadable as problem:
+        raise Unanswered(f"wechatpay query: {problem.reason}") from None
+    if order.out_trade_no != out_trade_no:
+        raise Unanswered("wechatpay query: names another order")
+    return order
 
 
 def close_order(out_trade_no: str) -> None:
@@ -122,16 +107,16 @@ def create_refund(*, out_trade_no: str, out_refund_no: str, refund_fen: int, tot
     Raises Rejected (NOT_ENOUGH, USER_ACCOUNT_ABNORMAL, INVALID_REQUEST, RESOURCE_NOT_EXISTS,
     FREQUENCY_LIMITED, …), Unanswered.
     """
-    return _refund(_call("POST", "/v3/refund/domestic/refunds", {
+    return _answered(_call("POST", "/v3/refund/domestic/refunds", {
         "out_trade_no": out_trade_no, "out_refund_no": out_refund_no, "reason": reason,
         "notify_url": f"{config().notify_base}/notices/refund",
-        "amount": {"refund": refund_fen, "total": total_fen, "currency": "CNY"}}))
+        "amount": {"refund": refund_fen, "total": total_fen, "currency": "CNY"}}), out_refund_no)
 
 
 def query_refund(out_refund_no: str) -> Refund | None:
     """The refund, or None when WeChat does not know it. Raises Unanswered."""
     try:
-        return _refund(_call("GET", f"/v3/refund/domestic/refunds/{quote(out_refund_no, safe='')}"))
+        return _answered(_call("GET", f"/v3/refund/domestic/refunds/{quote(out_refund_no, safe='')}"), out_refund_no)
     except Rejected as refusal:
         if refusal.code == "RESOURCE_NOT_EXISTS":
             return None
@@ -141,12 +126,13 @@ def query_refund(out_refund_no: str) -> Refund | None:
 def open_notice(headers: Headers, body: bytes) -> Notice:
     """Check a notice for freshness and signature over its raw bytes, then decrypt and read it.
 
-    Raises NotGenuine; also for probes (``WECHATPAY/SIGNTEST/…``), whose signature never fits.
+    Raises NotGenuine; also for probes (``WECHATPAY/SIGNTEST/…``), whose signature never fits. Raises Unreadable for
+    a genuine one that does not say what it should, or is of a kind that we don't know.
     """
     try:
         text = body.decode()
         fresh = abs(time.time() - int(headers.get("Wechatpay-Timestamp", "0"))) <= FRESH
-    except ValueError:
+    except (ValueError, OverflowError):
         raise NotGenuine("not text, or a timestamp that is none") from None
     if not fresh:
         raise NotGenuine("stale timestamp")
@@ -163,40 +149,42 @@ def open_notice(headers: Headers, body: bytes) -> Notice:
         raise NotGenuine(f"unreadable: {type(error).__name__}") from None
     if not opened:
         raise NotGenuine("signature or ciphertext does not verify")
-    try:
-        resource, kind = opened["resource"], str(opened["event_type"])
-        return Notice(str(opened["id"]), kind,
-                      _order(resource) if kind.startswith("TRANSACTION.") else None,
-                      _refund(resource) if kind.startswith("REFUND.") else None)
-    except (Unanswered, KeyError, TypeError) as error:
-        raise NotGenuine(f"lacks a field: {type(error).__name__}") from None
+    resource, kind = opened.get("resource"), _plain(opened.get("event_type"))
+    if kind.startswith("TRANSACTION."):
+        return Notice(_plain(opened.get("id")), kind, _order(resource), None)
+    if kind.startswith("REFUND."):
+        return Notice(_plain(opened.get("id")), kind, None, _refund(resource))
+    raise Unreadable("cannot read a field: event_type", resource)
 
 
 # -- the wire ---------------------------------------------------------------------------------------
-def _order(answer: dict[str, Any]) -> Order:
-    amount = answer.get("amount") or {}
-    return Order(str(_field(answer, "out_trade_no")), str(_field(answer, "trade_state")),
-                 str(answer.get("transaction_id") or ""), int(amount.get("total") or 0),
-                 _time(answer.get("success_time")))
+def _order(content: object) -> Order:
+    return wechatpay_read.order(content, app_id=config().wechat_app_id, merchant_id=config().wechatpay_merchant_id)
 
 
-def _refund(answer: dict[str, Any]) -> Refund:
-    # A query says "status", a notice "refund_status".
-    state = answer.get("status") or answer.get("refund_status")
-    if not state:
-        raise Unanswered("wechatpay: refund without a status")
-    return Refund(str(_field(answer, "out_refund_no")), str(state), str(answer.get("refund_id") or ""),
-                  int((answer.get("amount") or {}).get("refund") or 0), _time(answer.get("success_time")))
+def _refund(content: object) -> Refund:
+    return wechatpay_read.refund(content, merchant_id=config().wechatpay_merchant_id)
 
 
-def _field(answer: dict[str, Any], name: str) -> Any:
-    if not answer.get(name):
+def _answered(content: object, out_refund_no: str) -> Refund:
+    try:
+        refund = _refund(content)
+    except Unreadable as problem:
+        raise Unanswered(f"wechatpay refund: {problem.reason}") from None
+    if refund.out_refund_no != out_refund_no:
+        raise Unanswered("wechatpay refund: names another refund")
+    return refund
+
+
+def _plain(told: object) -> str:
+    """A short word fit for a log; empty when it is none."""
+    return told if isinstance(told, str) and len(told) <= 64 and told.isascii() and told.isprintable() else ""
+
+
+def _field(answer: dict[str, Any], name: str) -> str:
+    if not (isinstance(answer.get(name), str) and answer[name]):
         raise Unanswered(f"wechatpay: answer without {name}")
-    return answer[name]
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+    return str(answer[name])
 
 
 def _call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -216,8 +204,8 @@ def _call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[st
         answer = json.loads(text) if text else {}
     except ValueError:
         raise Unanswered(f"wechatpay: status {status}, unreadable") from None
-    if 200 <= status < 300:
-        return dict(answer)
+    if 200 <= status < 300 and isinstance(answer, dict):
+        return answer
     code = str(answer.get("code", "")) if isinstance(answer, dict) else ""
     if status >= 500 or not code or code in BUSY_CODES:
         raise Unanswered(f"wechatpay: status {status} {code}")

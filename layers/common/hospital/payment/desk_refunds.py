@@ -18,7 +18,7 @@ from hospital.gateways.outcome import Rejected
 from hospital.payment import refunds, rules, settlements
 from hospital.payment import settlement_store as store
 from hospital.payment import store as payment_store
-from hospital.payment.model import OF_DESK, DeskRefund, Settlement
+from hospital.payment.model import DESK, DeskRefund, Purpose, Settlement
 from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import Conflict
 
@@ -104,7 +104,8 @@ def _begin(db: Database, desk: DeskRefund, told: Told, settlement: Settlement, n
             return refusal or "MORE_THAN_PAID"
         store.promise(tx, locked, told.amount_fen)
         _describe(tx, desk, told, settlement.id)
-        refunds.request(tx, payment, amount_fen=told.amount_fen, purpose=OF_DESK + desk.id, reason="窗口退费", now=now)
+        refunds.request(tx, payment, amount_fen=told.amount_fen, purpose=Purpose(DESK, desk.id), reason="窗口退费",
+                        now=now)
         store.move_desk_refund(tx, current, "REFUNDING", now)
     return ""
 
@@ -141,7 +142,7 @@ def report(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     desk = store.desk_refund(db, job.subject_id)
     if desk is None or desk.reported_at is not None:
         return None
-    refund = payment_store.refund_of_purpose(db, OF_DESK + desk.id)
+    refund = payment_store.refund_of_purpose(db, Purpose(DESK, desk.id))
     if desk.state == "REFUNDING" and (refund is None or refund.state != "SUCCEEDED"):
         return None
     if desk.state not in ("REFUNDING", "FAILED"):
@@ -180,7 +181,7 @@ def give_up(db: Database, refund_id: str, now: datetime) -> str:
     pays in another way. Raises Conflict (not the desk's, not stuck), Unanswered.
     """
     refund = payment_store.refund(db, refund_id)
-    if refund is None or refund.state != "STUCK" or not refund.purpose.startswith(OF_DESK):
+    if refund is None or refund.state != "STUCK" or not refund.purpose.of_desk:
         raise Conflict("只有窗口发起且已停滞的退款可以放弃。", code="not_to_be_given_up")
     answer = wechatpay.query_refund(refund.out_refund_no)
     if answer is not None and answer.state != "CLOSED":
@@ -188,7 +189,7 @@ def give_up(db: Database, refund_id: str, now: datetime) -> str:
         return answer.state
     with db.transaction() as tx:
         payment_store.by_id(tx, refund.payment_id, lock=True)
-        desk = store.desk_refund(tx, refund.purpose.removeprefix(OF_DESK))
+        desk = store.desk_refund(tx, refund.purpose.id)
         assert desk is not None and desk.settlement_id is not None  # it was begun for one
         store.by_id(tx, desk.settlement_id, lock=True)
         desk = store.desk_refund(tx, desk.id, lock=True)

@@ -16,15 +16,17 @@ PREFIXES = {REGISTRATION: "R", CHECKIN: "K", OUTPATIENT: "P"}
 # What the HIS takes of a payment: a registration's fee (whenever it was paid), or one bill.
 CHARGE = "charge"
 
-# Of the purposes of refunds, those that end with an id.
-OF_CHARGE, OF_DESK = "c-", "d-"
-
 # Payments: OPEN → PAID | CLOSED, CLOSED → PAID (money that comes after all is always recorded).
 PAYMENT_MOVES = {"OPEN": {"PAID", "CLOSED"}, "CLOSED": {"PAID"}, "PAID": set[str]()}
-# Refunds: STUCK waits for a person; everything else moves by itself.
+# Refunds: STUCK waits for a person; everything else moves by itself. ELSEWHERE: not by WeChat Pay, but staff have
+# paid it back in another way.
 REFUND_MOVES = {"REQUESTED": {"PROCESSING", "SUCCEEDED", "STUCK"}, "PROCESSING": {"SUCCEEDED", "STUCK"},
-                "STUCK": {"REQUESTED", "PROCESSING", "SUCCEEDED", "GIVEN_UP"}, "SUCCEEDED": set[str](),
-                "GIVEN_UP": set[str]()}
+                "STUCK": {"REQUESTED", "PROCESSING", "SUCCEEDED", "GIVEN_UP", "ELSEWHERE"}, "SUCCEEDED": set[str](),
+                "GIVEN_UP": set[str](), "ELSEWHERE": set[str]()}
+ENDED = {state for state, moves in REFUND_MOVES.items() if not moves}
+BACK = {"SUCCEEDED", "ELSEWHERE"}  # the patient has the money
+# How staff may have paid it back, and how the patient is told.
+WAYS_BACK = {"BANK_TRANSFER": "银行转账", "CASH": "现金", "OTHER": "其他方式"}
 # Refunds that the desk has begun: FAILED ones moved no money.
 DESK_MOVES = {"FOUND": {"REFUNDING", "FAILED"}, "REFUNDING": {"SUCCEEDED", "FAILED"}, "SUCCEEDED": set[str](),
               "FAILED": set[str]()}
@@ -57,12 +59,54 @@ class Payment:
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """Why money goes back: of ``CANCELLED``, ``REJECTED`` and ``UNSETTLED`` a payment has one, the others name whose.
+
+    ``key`` is how it is written in the database and behind an order's number; a payment has one refund of each.
+    """
+
+    why: str
+    id: str = ""
+
+    @property
+    def key(self) -> str:
+        """As it is written."""
+        return f"{_KEYS[self.why]}{self.id}"
+
+    @classmethod
+    def of_key(cls, key: str) -> Purpose:
+        """Read from what is written. Raises ValueError."""
+        for why, begins in _KEYS.items():
+            if key == begins or (why in NAMES_AN_ID and key.startswith(begins)):
+                return cls(why, key.removeprefix(begins))
+        raise ValueError("no purpose of a refund")
+
+    @property
+    def of_desk(self) -> bool:
+        """Whether the hospital's desk began it."""
+        return self.why == DESK
+
+
+CANCELLED, REJECTED, UNSETTLED = "CANCELLED", "REJECTED", "UNSETTLED"
+DESK = "DESK"  # with the id of the desk's refund; CHARGE: with that of a bill's charge
+NAMES_AN_ID = {CHARGE, DESK}
+_KEYS = {CANCELLED: "cancelled", REJECTED: "rejected", UNSETTLED: "unsettled", CHARGE: "c-", DESK: "d-"}
+
+# What the HIS takes out of its books at its desk has the desk's own number in the ledger, after this; what it takes
+# out at our request has the trade number alone.
+AT_DESK = "desk:"
+
+
+@dataclass(frozen=True)
 class Refund:
-    """Money on its way back, in fen. ``purpose`` is its key within the payment."""
+    """Money on its way back, in fen. ``purpose`` is its key within the payment.
+
+    ``how`` and ``reference``: in which way staff have paid it back (ELSEWHERE), and where that is proven.
+    """
 
     id: str
     payment_id: str
-    purpose: str
+    purpose: Purpose
     out_refund_no: str
     amount_fen: int
     reason: str
@@ -70,11 +114,14 @@ class Refund:
     code: str
     created_at: datetime
     succeeded_at: datetime | None
+    how: str | None = None
+    reference: str | None = None
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Refund:
         """From a row of the table."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+        return cls(**{**{name: row[name] for name in cls.__dataclass_fields__},
+                      "purpose": Purpose.of_key(row["purpose"])})
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from hospital.database import outbox, tasks
-from hospital.database.connection import Database, Transaction
+from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import wechatpay
 from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.gateways.wechatpay_read import PAID, Order
 from hospital.payment import store
 from hospital.payment.model import PREFIXES, Payment
 from hospital.runtime import log
@@ -49,44 +50,94 @@ def begin(db: Database, payment: Payment, now: datetime) -> dict[str, str]:
     return wechatpay.payment_parameters(prepay_id)
 
 
-def record_capture(db: Database, order: wechatpay.Order, now: datetime) -> None:
+def hear(db: Database, order: Order, now: datetime) -> None:
+    """Take what a notice says of an order; one that is not paid by it is asked about."""
+    if order.paid:
+        record_capture(db, order, now)
+    else:
+        ask_soon(db, order.out_trade_no, now)
+
+
+def ask_soon(db: Database, out_trade_no: str, now: datetime) -> None:
+    """Have WeChat asked at once about an order of ours that is not paid: what was said of it can't be read."""
+    with db.transaction() as tx:
+        payment = store.of_trade(tx, out_trade_no) if out_trade_no else None
+        if (payment is not None and payment.state != "PAID"
+                and not outbox.bring_forward(tx, "payment.ask", payment.id, now)):
+            outbox.publish(tx, "payment.ask", payment.id, due=now, now=now)
+
+
+def record_capture(db: Database, order: Order, now: datetime) -> bool:
     """Record received money, once, however often and from wherever it is reported.
 
-    Money for an order that we don't know, of another amount, or paid twice, is also a staff task.
+    Money for an order that we don't know, of another amount, by another payer, or paid twice, is also a staff task.
+    False when nothing may be booked of it, which is a task too: it belongs to another merchant, mini-program or
+    currency, or its transaction paid another order.
     """
+    if order.not_ours:
+        return _not_booked(db, "payment.not-ours", order, order.not_ours, now)
+    try:
+        with db.transaction() as tx:
+            payment = _capture(tx, order, now)
+    except Duplicate:
+        return _not_booked(db, "payment.transaction-elsewhere", order, "its transaction paid another order", now)
+    if payment is not None:
+        log.event("payment.captured", payment_id=payment.id, fen=order.total_fen)
+    return True
+
+
+def _capture(tx: Transaction, order: Order, now: datetime) -> Payment | None:
+    """Book it; the payment when that was the first time. Raises Duplicate when its transaction is booked elsewhere."""
+    payment = store.of_trade(tx, order.out_trade_no, lock=True)
+    if payment is None:
+        tasks.add(tx, kind="payment.unknown-order", subject_id=order.out_trade_no, now=now,
+                  detail=f"WeChat reports {order.total_fen} fen, transaction {order.transaction_id}")
+        return None
+    if payment.state == "PAID":
+        if payment.transaction_id != order.transaction_id:
+            tasks.add(tx, kind="payment.paid-twice", subject_id=payment.id, now=now,
+                      detail=f"second transaction {order.transaction_id}, {order.total_fen} fen")
+        elif payment.paid_fen != order.total_fen:
+            _differs(tx, payment, f"recorded {payment.paid_fen} fen, reported again as {order.total_fen} fen", now)
+        return None
+    paid_at = order.success_at or now
+    store.move(tx, payment, "PAID", transaction_id=order.transaction_id, paid_fen=order.total_fen, paid_at=paid_at)
+    store.add_to_ledger(tx, payment_id=payment.id, movement="CAPTURE", key=order.transaction_id,
+                        amount_fen=order.total_fen, at=paid_at, now=now)
+    if order.total_fen != payment.amount_fen:
+        _differs(tx, payment, f"asked {payment.amount_fen} fen, paid {order.total_fen} fen", now)
+    if order.payer != payment.openid:
+        tasks.add(tx, kind="payment.another-payer", subject_id=payment.id, now=now,
+                  detail=f"transaction {order.transaction_id} was paid by another WeChat user than it was opened for"
+                         if order.payer else f"transaction {order.transaction_id}: WeChat does not say who paid")
+    outbox.publish(tx, f"{payment.kind}.paid", payment.subject_id, due=now, now=now)
+    return payment
+
+
+def _differs(tx: Transaction, payment: Payment, detail: str, now: datetime) -> None:
+    tasks.add(tx, kind="payment.amount-differs", subject_id=payment.id, detail=detail, now=now)
+
+
+def _not_booked(db: Database, kind: str, order: Order, why: str, now: datetime) -> bool:
+    log.event("payment.not-booked", order=order.out_trade_no, transaction=order.transaction_id, kind=kind, why=why)
     with db.transaction() as tx:
-        payment = store.of_trade(tx, order.out_trade_no, lock=True)
-        if payment is None:
-            tasks.add(tx, kind="payment.unknown-order", subject_id=order.out_trade_no, now=now,
-                      detail=f"WeChat reports {order.total_fen} fen, transaction {order.transaction_id}")
-            return
-        if payment.state == "PAID":
-            if payment.transaction_id != order.transaction_id:
-                tasks.add(tx, kind="payment.paid-twice", subject_id=payment.id, now=now,
-                          detail=f"second transaction {order.transaction_id}, {order.total_fen} fen")
-            return
-        paid_at = order.success_at or now
-        store.move(tx, payment, "PAID", transaction_id=order.transaction_id, paid_fen=order.total_fen,
-                   paid_at=paid_at)
-        store.add_to_ledger(tx, payment_id=payment.id, movement="CAPTURE", key=order.transaction_id,
-                            amount_fen=order.total_fen, at=paid_at, now=now)
-        if order.total_fen != payment.amount_fen:
-            tasks.add(tx, kind="payment.amount-differs", subject_id=payment.id, now=now,
-                      detail=f"asked {payment.amount_fen} fen, paid {order.total_fen} fen")
-        outbox.publish(tx, f"{payment.kind}.paid", payment.subject_id, due=now, now=now)
-    log.event("payment.captured", payment_id=payment.id, fen=order.total_fen)
+        tasks.add(tx, kind=kind, subject_id=order.out_trade_no, now=now,
+                  detail=f"{why}: transaction {order.transaction_id}, {order.total_fen} fen, not booked")
+    return False
 
 
 def ask(db: Database, payment: Payment, now: datetime) -> str:
     """Ask WeChat what became of an order and record it; the order's state there.
 
-    Raises Unanswered.
+    Raises Unanswered, also for an answer that is not about this order of ours: then it is neither paid nor unpaid.
     """
     order = wechatpay.query_order(payment.out_trade_no)
     if order is None:
         return "UNKNOWN"
-    if order.state in ("SUCCESS", "REFUND") and order.transaction_id:
-        record_capture(db, order, now)
+    if order.paid and not record_capture(db, order, now):
+        raise Unanswered("wechatpay query: paid, but not to be booked")
+    if order.not_ours:
+        raise Unanswered(f"wechatpay query: not ours, {order.not_ours}")
     return order.state
 
 
@@ -96,14 +147,14 @@ def stop(db: Database, payment: Payment, now: datetime) -> bool:
     Asks first, closes at WeChat (after which nobody can pay), then marks it. Raises Unanswered.
     """
     state = ask(db, payment, now)
-    if state in ("SUCCESS", "REFUND"):
+    if state in PAID:
         return False
     if state != "CLOSED":
         try:
             wechatpay.close_order(payment.out_trade_no)
         except Rejected as refusal:
             if refusal.code in ("ORDERPAID", "ORDER_PAID"):
-                return ask(db, payment, now) not in ("SUCCESS", "REFUND")
+                return ask(db, payment, now) not in PAID
             if state != "UNKNOWN" or refusal.code not in wechatpay.UNKNOWN_ORDER:
                 raise Unanswered(f"wechatpay close: {refusal.code}") from None
     with db.transaction() as tx:

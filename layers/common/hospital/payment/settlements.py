@@ -10,7 +10,7 @@ from datetime import datetime
 from hospital.database import outbox
 from hospital.database.connection import Duplicate, Transaction
 from hospital.payment import settlement_store as store
-from hospital.payment.model import CHARGE, OF_CHARGE, OF_DESK, Item, Payment, Refund, Settlement
+from hospital.payment.model import AT_DESK, CHARGE, Item, Payment, Refund, Settlement
 from hospital.payment.store import add_to_ledger
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
@@ -45,12 +45,12 @@ def reverse_whole(tx: Transaction, trade_no: str, amount_fen: int, now: datetime
 
 def refunded(tx: Transaction, refund: Refund, payment: Payment, now: datetime) -> None:
     """A refund has reached the patient: the e-bill of what it gave back, or what was left of it, is due."""
-    if refund.purpose.startswith(OF_DESK):
-        outbox.publish(tx, "desk.report", refund.purpose.removeprefix(OF_DESK), due=now, now=now)
+    if refund.purpose.of_desk:
+        outbox.publish(tx, "desk.report", refund.purpose.id, due=now, now=now)
         return
     kind, subject_id = payment.kind, payment.subject_id
-    if refund.purpose.startswith(OF_CHARGE):
-        kind, subject_id = CHARGE, refund.purpose.removeprefix(OF_CHARGE)
+    if refund.purpose.why == CHARGE:
+        kind, subject_id = CHARGE, refund.purpose.id
     settlement_id = store.id_of_subject(tx, kind, subject_id)
     if settlement_id is not None:
         _adjust(tx, settlement_id, now)
@@ -62,7 +62,7 @@ def reverse_part(tx: Transaction, settlement: Settlement, amount_fen: int, *, ke
     The feature that was paid for hears of it: ``<kind>.reversed`` with the settlement's id.
     """
     store.reverse(tx, settlement.id, amount_fen)
-    add_to_ledger(tx, payment_id=settlement.payment_id, movement="REVERSAL", key=f"desk:{key}",
+    add_to_ledger(tx, payment_id=settlement.payment_id, movement="REVERSAL", key=AT_DESK + key,
                   amount_fen=-amount_fen, at=now, now=now)
     outbox.publish(tx, f"{settlement.kind}.reversed", settlement.id, due=now, now=now)
     _adjust(tx, settlement.id, now)

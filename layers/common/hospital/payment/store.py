@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from hospital.database.connection import Database, Transaction
-from hospital.payment.model import PAYMENT_MOVES, REFUND_MOVES, Payment, Refund
+from hospital.payment.model import PAYMENT_MOVES, REFUND_MOVES, Payment, Purpose, Refund
 from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
@@ -67,7 +67,7 @@ def release_refund(tx: Transaction, payment_id: str, amount_fen: int) -> None:
 
 def insert_refund(tx: Transaction, refund: Refund) -> None:
     """A new refund. Raises Duplicate when the payment has one of that purpose."""
-    tx.insert("refunds", id=refund.id, payment_id=refund.payment_id, purpose=refund.purpose,
+    tx.insert("refunds", id=refund.id, payment_id=refund.payment_id, purpose=refund.purpose.key,
               out_refund_no=refund.out_refund_no, amount_fen=refund.amount_fen, reason=refund.reason,
               state=refund.state, created_at=refund.created_at)
 
@@ -82,9 +82,9 @@ def refund_of_number(source: Source, out_refund_no: str, *, lock: bool = False) 
     return _refund(source, "out_refund_no = %s", (out_refund_no,), lock)
 
 
-def refund_of_purpose(source: Source, purpose: str) -> Refund | None:
-    """The refund whose purpose ends with an id, and so is one of its kind."""
-    return _refund(source, "purpose = %s", (purpose,), False)
+def refund_of_purpose(source: Source, purpose: Purpose) -> Refund | None:
+    """The refund whose purpose names an id, and so is one of its kind."""
+    return _refund(source, "purpose = %s", (purpose.key,), False)
 
 
 def refunds_of(source: Source, payment_id: str) -> list[Refund]:
@@ -126,6 +126,19 @@ def take_turn(tx: Transaction, refund_: Refund, *, since: datetime, now: datetim
 def note_refund(tx: Transaction, refund_id: str, code: str) -> None:
     """Why a refund that is still to be sent has to wait."""
     tx.run("UPDATE refunds SET code = %s WHERE id = %s AND state = 'REQUESTED'", (code, refund_id))
+
+
+def doubt_refund(tx: Transaction, refund_id: str, code: str) -> None:
+    """Another reason why a stuck refund is stuck."""
+    tx.run("UPDATE refunds SET code = %s WHERE id = %s AND state = 'STUCK'", (code[:48], refund_id))
+
+
+def stuck_without_task(source: Source, limit: int) -> list[str]:
+    """Stuck refunds that staff have not on their list, the oldest first."""
+    return [row["id"] for row in source.all(
+        "SELECT r.id FROM refunds r WHERE r.state = 'STUCK' AND NOT EXISTS (SELECT 1 FROM staff_tasks t "
+        "WHERE t.kind = 'refund.stuck' AND t.subject_id = r.id AND t.state = 'OPEN') "
+        "ORDER BY r.created_at LIMIT %s", (limit,))]
 
 
 def add_to_ledger(tx: Transaction, *, payment_id: str, movement: str, key: str, amount_fen: int,

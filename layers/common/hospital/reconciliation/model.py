@@ -16,10 +16,12 @@ MOVEMENTS = {
     EBILL: ("INVOICE", "RED"),
 }
 SOURCES = tuple(MOVEMENTS)
-OTHER = "OTHER"  # what a source lists and is not ours to compare: fees, the counter's own bills
+OTHER = "OTHER"  # what a source lists and is not ours to compare: fees, the counter's own bills, other merchants' lines
+UNREADABLE = "UNREADABLE"  # a line of theirs that can't be read: its number is the day and its place in the list
 
 # How a line stands on its day. Agreed ones are counted, all others are kept one by one.
 AGREED, OURS_ONLY, THEIRS_ONLY, AMOUNT_DIFFERS, LATE = "AGREED", "OURS_ONLY", "THEIRS_ONLY", "AMOUNT_DIFFERS", "LATE"
+DETAIL_DIFFERS = "DETAIL_DIFFERS"  # the same number and amount, of another transaction, order, currency, day or state
 
 # What was done about a line.
 NONE = "NONE"  # nothing is to be done
@@ -28,7 +30,23 @@ QUERIED = "QUERIED"  # asked the other side, and it knows the movement: its list
 ASKED_AGAIN = "ASKED_AGAIN"  # our own step that was under way is tried at once
 WAITS = "WAITS"  # no answer, too many, or our own step is under way: looked at again on the next day's statement
 TASK = "TASK"  # on staff's list
+EXPLAINED = "EXPLAINED"  # staff have closed its task and said why
 
+# Where a line stands from then on: what was done about it, and SETTLED once a day evened it out. On its day it begins
+# in any of them but EXPLAINED. Drawing up the other day again may take back what that day evened out, so SETTLED is
+# left again.
+SETTLED = "SETTLED"
+LINE_MOVES = {
+    WAITS: {NONE, QUERIED, ASKED_AGAIN, TASK, SETTLED},
+    ASKED_AGAIN: {TASK, SETTLED},
+    QUERIED: {TASK, SETTLED},
+    NONE: {TASK, SETTLED},
+    TASK: {EXPLAINED, SETTLED},
+    EXPLAINED: set[str](),
+    SETTLED: {WAITS, ASKED_AGAIN, QUERIED, NONE, TASK},
+}
+
+ODD = "!"  # begins a note that speaks against its line: a reason, a colon, the order's number
 ORDER = "商户订单号"  # what a detail begins with when the line's order is known: the number follows, then a space
 
 # Statements: WAITING until every list was read and the sheet is stored.
@@ -40,7 +58,8 @@ SHEET = "SHEET"  # stands among the sources that a statement waits for when only
 class Difference:
     """A movement that one side has on a day and the other has not, or not with this amount (fen; None: not there).
 
-    ``note`` is what their list says besides: the order's number of a capture, PROCESSING of a refund.
+    ``note`` is what their list says besides: the order's number, the transaction, PROCESSING of a refund; or, behind
+    ``ODD``, what speaks against the line.
     """
 
     source: str
@@ -55,7 +74,19 @@ class Difference:
         """How it stands before anybody looked for its counterpart."""
         if self.theirs_fen is None:
             return OURS_ONLY
-        return THEIRS_ONLY if self.ours_fen is None else AMOUNT_DIFFERS
+        if self.ours_fen is None:
+            return THEIRS_ONLY
+        return AMOUNT_DIFFERS if self.ours_fen != self.theirs_fen else DETAIL_DIFFERS
+
+    @property
+    def odd(self) -> str:
+        """What speaks against their line; empty: nothing."""
+        return self.note[len(ODD):].partition(":")[0] if self.note.startswith(ODD) else ""
+
+    @property
+    def order(self) -> str:
+        """The order's number that their list names, of a payment or a refund; empty: none."""
+        return self.note.partition(":")[2] if self.odd else self.note
 
 
 @dataclass(frozen=True)
@@ -66,6 +97,11 @@ class Finding:
     action: str
     detail: str = ""
     settled_on: date | None = None
+
+    @property
+    def stands(self) -> str:
+        """Where a line stands with it, as ``LINE_MOVES`` has it."""
+        return SETTLED if self.settled_on is not None and self.action != EXPLAINED else self.action
 
 
 @dataclass(frozen=True)
@@ -88,6 +124,11 @@ class Line:
     def of(cls, row: dict[str, Any]) -> Line:
         """From a row of the table."""
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+    @property
+    def finding(self) -> Finding:
+        """What looking into it has come to so far."""
+        return Finding(self.state, self.action, self.detail, self.settled_on)
 
     @property
     def difference(self) -> Difference:

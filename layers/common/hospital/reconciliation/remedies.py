@@ -13,19 +13,21 @@ from typing import TypeVar
 
 from hospital.database import outbox
 from hospital.database.connection import Database
-from hospital.gateways import ebill, wechatpay
+from hospital.gateways import ebill, wechatpay, wechatpay_bills
 from hospital.gateways.his import trades as his_trades
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.payment import refunds
 from hospital.payment import service as payments
 from hospital.payment import store as payment_store
-from hospital.payment.model import REGISTRATION
+from hospital.payment.model import ENDED, REGISTRATION
 from hospital.reconciliation import rules, store
 from hospital.reconciliation.model import (
     AMOUNT_DIFFERS,
     ASKED_AGAIN,
     DESK,
+    DETAIL_DIFFERS,
     EBILL,
+    FUND_FLOW,
     HIS,
     LATE,
     NONE,
@@ -35,17 +37,23 @@ from hospital.reconciliation.model import (
     RECORDED,
     TASK,
     THEIRS_ONLY,
+    UNREADABLE,
     WAITS,
     Difference,
     Finding,
     Line,
 )
-from hospital.reconciliation.sources import PROCESSING
+from hospital.reconciliation.sources import NO_TRANSACTION, PROCESSING, ROW
 
 QUESTIONS = 300  # that one statement may ask others, lists aside
 SILENT = 3  # who did not answer so often is not asked again by this statement
 # What the platform was to make and never will.
 _DROPPED = {("INVOICE", "VOID"): "已作废，未开具", ("RED", "ON_PAPER"): "已换开纸质票据，由窗口冲红"}
+# What speaks against a line of theirs, and what it means that both sides have it with another detail.
+ODD_LINES = {wechatpay_bills.APP: "账单行属于其他公众账号或商户号", wechatpay_bills.CURRENCY: "账单行币种不是人民币",
+             wechatpay_bills.STATE: "账单行交易状态异常（如已撤销）", wechatpay_bills.DAY: "账单行不属于当日",
+             NO_TRANSACTION: "医院系统未记录微信支付订单号", ROW: "医院系统清单中该行无法识别"}
+OTHER_DETAIL = {HIS: "医院系统记录的微信支付订单号与我方不同"}
 T = TypeVar("T")
 
 
@@ -70,8 +78,14 @@ class Patience:
 
 def look(db: Database, day: date, one: Difference, now: datetime, patience: Patience) -> Finding:
     """Look into a difference of ``day`` and do what can be done by itself."""
+    if one.odd:
+        return _task(one, ODD_LINES[one.odd])
+    if one.movement == UNREADABLE:
+        return _task(one, "该行无法识别，请对照账单原文" + (f"，金额{one.theirs_fen}分" if one.theirs_fen else ""))
     if one.state == AMOUNT_DIFFERS:
         return _task(one, "金额不一致")
+    if one.state == DETAIL_DIFFERS:
+        return _task(one, OTHER_DETAIL.get(one.source, "商户订单号或退款状态与我方不同"))
     return _elsewhere(db, day, one, day) or _act(db, day, one, day, now, patience)
 
 
@@ -116,7 +130,7 @@ def _act(db: Database, day: date, one: Difference, on: date, now: datetime, pati
         if one.source == DESK:
             return _task(one, "窗口退费一方记为成功，另一方没有")
         if one.source == HIS:
-            return _push_step(db, one, now) if one.state == THEIRS_ONLY else _ask_his(one, patience)
+            return _push_step(db, one, now) if one.state == THEIRS_ONLY else _ask_his(db, one, patience)
         if one.source == EBILL:
             if one.state == THEIRS_ONLY:
                 return _push_invoice(db, one, now)
@@ -131,7 +145,7 @@ def _act(db: Database, day: date, one: Difference, on: date, now: datetime, pati
 
 
 def _record_capture(db: Database, day: date, one: Difference, on: date, now: datetime, patience: Patience) -> Finding:
-    payment = payment_store.of_trade(db, one.note)
+    payment = payment_store.of_trade(db, one.order)
     if payment is None or payment.state == "PAID":
         return _task(one, "微信有收款，系统无此订单" if payment is None else "该订单已由另一笔支付付清")
     state = patience.ask("wechatpay", lambda: payments.ask(db, payment, now))
@@ -140,14 +154,17 @@ def _record_capture(db: Database, day: date, one: Difference, on: date, now: dat
 
 def _record_refund(db: Database, day: date, one: Difference, on: date, now: datetime, patience: Patience) -> Finding:
     refund = payment_store.refund_of_number(db, one.number)
-    if refund is None or refund.state == "SUCCEEDED":
-        return _task(one, "微信有退款，系统无此退款单")
-    if one.note == PROCESSING:
+    if refund is not None and refund.state in ENDED:
+        return _task(one, "微信有退款，系统中该退款单未经微信退回")
+    if refund is not None and one.note == PROCESSING:
         return Finding(LATE, NONE, "微信退款处理中")
     answer = patience.ask("wechatpay", lambda: wechatpay.query_refund(one.number))
-    if answer is None:
-        return _task(one, "微信查无此退款，与账单不符")
-    refunds.record(db, answer, now)
+    if answer is not None and refund is not None:
+        refunds.record(db, answer, now)
+    if answer is not None and answer.state == "CLOSED" and one.source == FUND_FLOW:
+        return Finding(LATE, QUERIED, "微信已关闭此退款，资金账单应另有退款关闭入账")
+    if answer is None or refund is None:
+        return _task(one, "微信有退款，系统无此退款单" if refund is None else "微信查无此退款，与账单不符")
     if answer.state == PROCESSING:
         return Finding(LATE, QUERIED, "微信退款处理中")
     return _elsewhere(db, day, one, on) or _task(one, f"微信查询结果为{answer.state}，与账单不符")
@@ -157,7 +174,7 @@ def _ask_wechat(db: Database, one: Difference, patience: Patience) -> Finding:
     if one.movement == "CAPTURE":
         number = store.order_of_capture(db, one.number)
         order = patience.ask("wechatpay", lambda: wechatpay.query_order(number)) if number else None
-        known = (order is not None and order.state in ("SUCCESS", "REFUND")
+        known = (order is not None and order.paid and not order.not_ours
                  and (order.transaction_id, order.total_fen) == (one.number, one.ours_fen))
     else:
         refund = patience.ask("wechatpay", lambda: wechatpay.query_refund(one.number))
@@ -175,10 +192,12 @@ def _push_step(db: Database, one: Difference, now: datetime) -> Finding:
     return Finding(one.state, ASKED_AGAIN, "我方处理中，已催办")
 
 
-def _ask_his(one: Difference, patience: Patience) -> Finding:
+def _ask_his(db: Database, one: Difference, patience: Patience) -> Finding:
+    transaction_id = store.transaction_of_trade(db, one.number)
     trade = patience.ask("his", lambda: his_trades.check_trade(one.number))
     if one.movement == "SETTLEMENT":
-        known = trade is not None and trade.settled_at is not None and trade.paid_fen == one.ours_fen
+        known = (trade is not None and trade.settled_at is not None and trade.paid_fen == one.ours_fen
+                 and trade.transaction_id == transaction_id)
     else:
         known = trade is not None and (trade.state, -trade.refund_fen) == ("CANCELLED", one.ours_fen)
     return _known(one) if known else _task(one, "医院系统清单没有，查询也不符")
@@ -222,7 +241,7 @@ def _task(one: Difference, why: str) -> Finding:
 
 
 def _detail(one: Difference, text: str) -> str:
-    return f"{ORDER}{one.note} {text}" if one.movement == "CAPTURE" and one.note else text
+    return f"{ORDER}{one.order} {text}" if one.movement == "CAPTURE" and one.order else text
 
 
 def unlooked(one: Difference) -> Finding:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
-from hospital.reconciliation.model import AMOUNT_DIFFERS, Difference, Tally
+from hospital.payment.model import PREFIXES
+from hospital.reconciliation.model import ODD, UNREADABLE, Difference, Tally
 
 DAYS_BACK = 7  # so many days are made up for, and a line that is open is looked at again for so long
 OPEN_DAYS = 3  # a line that is still open after these is a person's business, and so is a statement that waits
 LONGEST_NUMBER = 80
 
-Entry = tuple[str, int, str]  # movement and number with a tab between, fen, note
+Entry = tuple[str, int, str]  # movement and number with a tab between, fen; theirs: note, ours: what it must say
+
+_OUR_ORDER = re.compile(f"[{''.join(PREFIXES.values())}][0-9A-HJKMNP-TV-Z]{{26}}")
 
 
 class Unreadable(Exception):
@@ -36,7 +40,7 @@ def entries(lines: Iterable[str]) -> Iterator[Entry]:
         key, fen, note = text[:-1].rsplit("\t", 2)
         if key == before:
             total += int(fen)
-            kept = kept or note
+            kept = note if note.startswith(ODD) or not kept else kept
         else:
             if before:
                 yield before, total, kept
@@ -46,21 +50,22 @@ def entries(lines: Iterable[str]) -> Iterator[Entry]:
 
 
 _LAST = "\x7f"  # after every key
-_END, _OUR_END = (_LAST, 0, ""), (_LAST, 0)
+_END = (_LAST, 0, "")
 
 
-def join(source: str, theirs: Iterator[Entry], ours: Iterator[tuple[str, int]], agreed: dict[str, Tally]
-         ) -> Iterator[Difference]:
+def join(source: str, theirs: Iterator[Entry], ours: Iterator[Entry], agreed: dict[str, Tally]) -> Iterator[Difference]:
     """Walk down two sorted sides at once and yield where they differ; what agrees is added to ``agreed`` by movement.
 
-    Neither side is ever held: the tallies are complete when the last difference has come.
+    Agreed is what has the same amount and, where both sides name it, the same order or transaction. What of theirs
+    comes to nothing (a refund, and its closing) and is not ours is passed over. Neither side is ever held: the tallies
+    are complete when the last difference has come.
     """
     their_key, their_fen, note = next(theirs, _END)
-    our_key, our_fen = next(ours, _OUR_END)
+    our_key, our_fen, named = next(ours, _END)
     movement, count, total = "", 0, 0
     while their_key != _LAST or our_key != _LAST:
         if their_key == our_key:
-            if their_fen == our_fen:
+            if their_fen == our_fen and (note == named or not note or not (named or note.startswith(ODD))):
                 if not (movement and their_key.startswith(movement)):
                     _count(agreed, movement, count, total)
                     movement, count, total = their_key[:their_key.index("\t") + 1], 0, 0
@@ -69,13 +74,14 @@ def join(source: str, theirs: Iterator[Entry], ours: Iterator[tuple[str, int]], 
             else:
                 yield _difference(source, our_key, our_fen, their_fen, note)
             their_key, their_fen, note = next(theirs, _END)
-            our_key, our_fen = next(ours, _OUR_END)
+            our_key, our_fen, named = next(ours, _END)
         elif their_key < our_key:
-            yield _difference(source, their_key, None, their_fen, note)
+            if their_fen or note or their_key.startswith(UNREADABLE):
+                yield _difference(source, their_key, None, their_fen, note)
             their_key, their_fen, note = next(theirs, _END)
         else:
             yield _difference(source, our_key, our_fen, None, "")
-            our_key, our_fen = next(ours, _OUR_END)
+            our_key, our_fen, named = next(ours, _END)
     _count(agreed, movement, count, total)
 
 
@@ -90,6 +96,21 @@ def _count(agreed: dict[str, Tally], movement: str, count: int, total: int) -> N
         tally.lines += count
         tally.ours_fen += total
         tally.theirs_fen += total
+
+
+# -- whose a line is ------------------------------------------------------------------------------------
+def odd(reason: str, order: str) -> str:
+    """A note that speaks against its line; without a reason just the order's number."""
+    return f"{ODD}{reason}:{order}" if reason else order
+
+
+def of_our_form(one: Difference) -> bool:
+    """Whether a line of WeChat's may be about an order of ours: others under our merchant number have other numbers.
+
+    One that names no order may be anybody's, and so ours.
+    """
+    order = one.number if one.movement == "REFUND" else one.order
+    return not order or _OUR_ORDER.fullmatch(order.partition("-")[0] if one.movement == "REFUND" else order) is not None
 
 
 # -- days -------------------------------------------------------------------------------------------
@@ -112,8 +133,10 @@ def overdue(day: date, on: date) -> bool:
 # -- counterparts -----------------------------------------------------------------------------------
 def meets(difference: Difference, ours_fen: int | None, theirs_fen: int | None) -> bool:
     """Whether what stands on another day is exactly what this one lacks."""
-    if difference.state == AMOUNT_DIFFERS:
+    if difference.ours_fen is not None and difference.theirs_fen is not None:
         return False
+    if difference.theirs_fen is not None and ours_fen is None:  # WeChat closed a refund: what went out came in again
+        return difference.movement == "REFUND" and theirs_fen == -difference.theirs_fen
     if difference.theirs_fen is None:
         return ours_fen is None and theirs_fen == difference.ours_fen
     return theirs_fen is None and ours_fen == difference.theirs_fen

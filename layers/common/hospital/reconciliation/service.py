@@ -24,8 +24,11 @@ from hospital.reconciliation import remedies, rules, sheet, sorting, sources, st
 from hospital.reconciliation.model import (
     AGREED,
     DONE,
+    EXPLAINED,
     OTHER,
+    SETTLED,
     SHEET,
+    SOURCES,
     TASK,
     Difference,
     Finding,
@@ -90,16 +93,15 @@ def _compare(db: Database, day: date, wanted: list[str], now: datetime, patience
              ) -> list[str] | None:
     """Compare the wanted sources and write what they say. The sources that could not be read; None: taken over."""
     sums: Sums = defaultdict(Tally)
-    waits: list[str] = []
+    waits: dict[str, str] = {}  # and why
     many: list[str] = []
     with tempfile.SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="\n") as findings:
         for source in wanted:
             try:
                 looked = _compare_source(db, source, day, now, patience, findings, sums)
-            except (NotReady, Unanswered, Rejected, rules.Unreadable) as problem:
-                log.event("statement.list-missing", day=str(day), source=source,
-                          problem=getattr(problem, "reason", type(problem).__name__))
-                waits.append(source)
+            except (NotReady, Unanswered, Rejected) as problem:
+                waits[source] = getattr(problem, "reason", type(problem).__name__)
+                log.event("statement.list-missing", day=str(day), source=source, problem=waits[source])
             else:
                 many += [source] if looked > LOOKS else []
         read = [source for source in wanted if source not in waits]
@@ -107,25 +109,30 @@ def _compare(db: Database, day: date, wanted: list[str], now: datetime, patience
             if not store.still_mine(tx, day, now):
                 return None
             told = store.told_lines(tx, day, read)
+            explained = {line.difference: line.finding for line in store.explained_lines(tx, day, read)}
             store.clear(tx, day, read)
             findings.seek(0)
-            _write_lines(tx, day, findings, told, now)
+            _write_lines(tx, day, findings, told, explained, now)
             store.insert_sums(tx, day, sums)
             for source in read:
                 _say_many(tx, day, source, source in many, now)
             if waits:
-                store.wait_for(tx, day, waits)
+                store.wait_for(tx, day, list(waits))
                 _say_waiting(tx, day, waits, now)
-    return waits
+    return list(waits)
 
 
 def _compare_source(db: Database, source: str, day: date, now: datetime, patience: remedies.Patience,
                     findings: IO[str], sums: Sums) -> int:
     """Compare one source, findings to the file. Returns how many differences there are. Raises as its list does."""
     others, agreed, count = Tally(), dict[str, Tally](), 0
+    strangers = sources.Strangers(day)
     with (sorting.in_order(sources.theirs(source, day, others)) as lines,
           sources.ours(db, source, day) as ours):
         for one in rules.join(source, rules.entries(lines), ours, agreed):
+            if strangers.has(one):
+                others.add(0, one.theirs_fen or 0)
+                continue
             count += 1
             finding = remedies.look(db, day, one, now, patience) if count <= LOOKS else remedies.unlooked(one)
             sums[source, one.movement, finding.state].add(one.ours_fen or 0, one.theirs_fen or 0)
@@ -137,15 +144,19 @@ def _compare_source(db: Database, source: str, day: date, now: datetime, patienc
     return count
 
 
-def _write_lines(tx: Transaction, day: date, findings: IO[str], told: set[tuple[str, str]], now: datetime) -> None:
-    """Write what was found. ``told``: what staff had been told of; a task about what is no more is settled."""
-    found = (_read(text) for text in findings)
+def _write_lines(tx: Transaction, day: date, findings: IO[str], told: set[tuple[str, str]],
+                 explained: dict[Difference, Finding], now: datetime) -> None:
+    """Write what was found. ``told``: what staff had been told of; a task about what is no more is settled.
+
+    What staff have ``explained`` stays so, as long as it is the same difference.
+    """
+    found = (_kept(*_read(text), explained) for text in findings)
     while some := list(islice(found, AT_ONCE)):
         store.insert_lines(tx, day, some)
         for one, finding in some:
-            if finding.settled_on:
-                _even_out(tx, day, one, finding.settled_on, now)
-            elif finding.action == TASK:
+            if finding.stands == SETTLED:
+                _even_out(tx, day, one, finding.settled_on or day, now)
+            elif finding.stands == TASK:
                 told.discard((one.source, one.number))
                 _add_task(tx, day, one, finding, now)
     for source, number in told:
@@ -157,6 +168,11 @@ def _read(text: str) -> tuple[Difference, Finding]:
     found = Finding(*finding)
     return Difference(*one), replace(
         found, settled_on=date.fromisoformat(str(found.settled_on)) if found.settled_on else None)
+
+
+def _kept(one: Difference, finding: Finding, explained: dict[Difference, Finding]) -> tuple[Difference, Finding]:
+    before = explained.get(replace(one, note=one.order if one.movement == "CAPTURE" else ""))
+    return one, before if before is not None and finding.stands == TASK and before.state == finding.state else finding
 
 
 def _even_out(tx: Transaction, day: date, one: Difference, on: date, now: datetime) -> None:
@@ -190,9 +206,10 @@ def _say_many(tx: Transaction, day: date, source: str, too_many: bool, now: date
         tasks.settle(tx, kind=kind, subject_id=subject_id, note="drawn up again", now=now)
 
 
-def _say_waiting(tx: Transaction, day: date, waits: list[str], now: datetime) -> None:
+def _say_waiting(tx: Transaction, day: date, waits: dict[str, str], now: datetime) -> None:
     if rules.overdue(day, hospital_day(now)):
-        tasks.add(tx, kind="statement.waits", subject_id=str(day), detail=f"waits for {', '.join(waits)}", now=now)
+        told = ", ".join(f"{what} ({why})" for what, why in waits.items())
+        tasks.add(tx, kind="statement.waits", subject_id=str(day), detail=f"waits for {told}", now=now)
 
 
 # -- open lines of the days before ------------------------------------------------------------------
@@ -204,9 +221,21 @@ def _look_again(db: Database, day: date, now: datetime, patience: remedies.Patie
                 _note_again(tx, line, finding, now)
 
 
+def explain(tx: Transaction, kind: str, subject_id: str, note: str, now: datetime) -> int:
+    """Staff have closed a task about lines that differ, and say why: the lines end with that. How many there were."""
+    sources_of = {_task_kind(source): source for source in SOURCES}
+    if kind not in sources_of:
+        return 0
+    lines = store.lines_of_task(tx, sources_of[kind], subject_id)
+    for line in lines:
+        store.note_finding(tx, line, Finding(line.state, EXPLAINED, f"{line.detail}；人工说明：{note}",
+                                             hospital_day(now)))
+    return len(lines)
+
+
 def _note_again(tx: Transaction, line: Line, finding: Finding, now: datetime) -> None:
     store.note_finding(tx, line, finding)
-    if finding.settled_on:
+    if finding.settled_on is not None:
         _even_out(tx, line.day, line.difference, finding.settled_on, now)
     elif finding.action == TASK and line.action != TASK:
         _add_task(tx, line.day, line.difference, finding, now)
@@ -223,18 +252,18 @@ def _store_sheet(db: Database, day: date, now: datetime) -> list[str]:
             cos.put(key, file, content_type=sheet.CONTENT_TYPE)
     except (Unanswered, Rejected) as problem:
         log.event("statement.sheet-missing", day=str(day), problem=problem.reason)
-        waits = [SHEET]
+        waits = {SHEET: problem.reason}
     else:
-        waits = []
+        waits = {}
     with db.transaction() as tx:
         if not store.still_mine(tx, day, now):
             return [SHEET]
         if waits:
-            store.wait_for(tx, day, waits)
+            store.wait_for(tx, day, list(waits))
             _say_waiting(tx, day, waits, now)
         else:
             store.finish(tx, day, key, now)
             tasks.settle(tx, kind="statement.waits", subject_id=str(day), note="drawn up", now=now)
-    return waits
+    return list(waits)
 
 

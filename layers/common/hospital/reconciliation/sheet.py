@@ -20,11 +20,11 @@ MOST_LINES = 200_000  # on the page of differences; a page holds 1,048,576 rows,
 SOURCE_NAMES = {"WECHAT": "微信交易账单", "FUND_FLOW": "微信资金账单", "HIS": "医院系统", "DESK": "窗口退费",
                 "EBILL": "电子票据"}
 MOVEMENT_NAMES = {"CAPTURE": "收款", "REFUND": "退款", "SETTLEMENT": "入账", "REVERSAL": "退费冲销", "INVOICE": "开票",
-                  "RED": "冲红", "OTHER": "其他（不参与核对）"}
+                  "RED": "冲红", "UNREADABLE": "无法识别的行", "OTHER": "其他（不参与核对）"}
 STATE_NAMES = {"AGREED": "一致", "OURS_ONLY": "仅我方有", "THEIRS_ONLY": "仅对方有", "AMOUNT_DIFFERS": "金额不符",
-               "LATE": "跨日"}
+               "DETAIL_DIFFERS": "内容不符", "LATE": "跨日"}
 ACTION_NAMES = {"NONE": "无需处理", "RECORDED": "已补记", "QUERIED": "已查询确认", "ASKED_AGAIN": "已催办",
-                "WAITS": "待再次核对", "TASK": "转人工"}
+                "WAITS": "待再次核对", "TASK": "转人工", "EXPLAINED": "人工已说明"}
 SUM_HEADS = {"来源": 16, "类别": 20, "状态": 12, "笔数": 10, "我方金额(元)": 16, "对方金额(元)": 16}  # name: width
 LINE_HEADS = {"来源": 16, "类别": 12, "单号": 62, "状态": 12, "我方金额(元)": 14, "对方金额(元)": 14, "处理": 14,
               "说明": 60, "已平日期": 12}

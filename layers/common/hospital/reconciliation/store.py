@@ -8,21 +8,27 @@ from typing import Any
 
 from hospital.database.connection import Database, Row, Transaction
 from hospital.invoices.store import bus_no
+from hospital.payment.model import AT_DESK
 from hospital.reconciliation.model import (
     DESK,
     DONE,
     EBILL,
+    EXPLAINED,
+    LINE_MOVES,
     MOVEMENTS,
     OTHER,
     SOURCES,
     TASK,
+    UNREADABLE,
     WAITING,
     Difference,
     Finding,
     Line,
     Tally,
 )
+from hospital.reconciliation.rules import Entry
 from hospital.runtime.clock import hospital_day
+from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 
 PAGE = 5000
@@ -43,22 +49,27 @@ def first_day(db: Database) -> date | None:
     return min([*days, *([hospital_day(ordered["created_at"])] if ordered else [])], default=None)
 
 
-def ledger(db: Database, day: date, movements: tuple[str, ...]) -> Iterator[tuple[str, int]]:
-    """A day's movements in order: movement and key with a tab between, and fen. The desk's are in ``desk_refunds``."""
+def ledger(db: Database, day: date, movements: tuple[str, ...], named: str) -> Iterator[Entry]:
+    """A day's movements in order: movement and key with a tab between, fen, and what is ``named`` of their payment.
+
+    The desk's are in ``desk_refunds``.
+    """
+    wanted = {"out_trade_no": "p.out_trade_no", "transaction_id": "p.transaction_id"}[named]
     for movement in movements:
         prefix, last = f"{movement}\t", ""
         while True:
-            page = db.tuples("SELECT movement_key, amount_fen FROM ledger WHERE day = %s AND movement = %s "
-                             "AND movement_key > %s AND movement_key NOT LIKE 'desk:%%' "
-                             "ORDER BY movement_key LIMIT %s", (day, movement, last, PAGE))
-            for number, fen in page:
-                yield prefix + number, fen
+            page = db.tuples(f"SELECT l.movement_key, l.amount_fen, {wanted} FROM ledger l "
+                             "LEFT JOIN payments p ON p.id = l.payment_id WHERE l.day = %s AND l.movement = %s "
+                             "AND l.movement_key > %s AND l.movement_key NOT LIKE %s "
+                             "ORDER BY l.movement_key LIMIT %s", (day, movement, last, f"{AT_DESK}%", PAGE))
+            for number, fen, of_payment in page:
+                yield prefix + number, fen, of_payment or ""
             if len(page) < PAGE:
                 break
             last = page[-1][0]
 
 
-def desk_refunds(db: Database, day: date) -> Iterator[tuple[str, int]]:
+def desk_refunds(db: Database, day: date) -> Iterator[Entry]:
     """The desk's refunds begun on a day that went back and are reported, in order, as ``ledger`` gives them."""
     last = ""
     while True:
@@ -66,7 +77,7 @@ def desk_refunds(db: Database, day: date) -> Iterator[tuple[str, int]]:
                          "AND state = 'SUCCEEDED' AND reported_at IS NOT NULL ORDER BY refund_no LIMIT %s",
                          (day, last, PAGE))
         for number, fen in page:
-            yield f"REVERSAL\t{number}", int(fen)
+            yield f"REVERSAL\t{number}", int(fen), ""
         if len(page) < PAGE:
             return
         last = page[-1][0]
@@ -118,6 +129,13 @@ def order_of_capture(db: Database, transaction_id: str) -> str | None:
     """Our number of the order that a transaction paid."""
     payment = db.one("SELECT out_trade_no FROM payments WHERE transaction_id = %s", (transaction_id,))
     return str(payment["out_trade_no"]) if payment else None
+
+
+def transaction_of_trade(db: Database, trade_no: str) -> str | None:
+    """The transaction that paid what we have settled under a trade number."""
+    row = db.one("SELECT p.transaction_id FROM settlements s JOIN payments p ON p.id = s.payment_id "
+                 "WHERE s.trade_no = %s", (trade_no,))
+    return row["transaction_id"] if row else None
 
 
 def steps_under_way(db: Database, trade_no: str) -> list[tuple[str, str]]:
@@ -172,7 +190,9 @@ def _reopen_counterparts(tx: Transaction, day: date, sources: list[str]) -> None
            "SET other.settled_on = NULL WHERE mine.day = %s AND mine.settled_on IS NOT NULL "
            f"AND mine.source IN ({_marks(sources)}) AND other.settled_on IS NOT NULL "
            "AND ((mine.ours_fen IS NULL AND other.theirs_fen IS NULL AND other.ours_fen = mine.theirs_fen) "
-           "OR (mine.theirs_fen IS NULL AND other.ours_fen IS NULL AND other.theirs_fen = mine.ours_fen))",
+           "OR (mine.theirs_fen IS NULL AND other.ours_fen IS NULL AND other.theirs_fen = mine.ours_fen) "
+           "OR (mine.ours_fen IS NULL AND other.ours_fen IS NULL AND other.theirs_fen = -mine.theirs_fen)) "
+           "AND other.action <> 'EXPLAINED'",
            (day, *sources))
 
 
@@ -189,6 +209,22 @@ def told_lines(tx: Transaction, day: date, sources: list[str]) -> set[tuple[str,
     return {(row["source"], row["number"]) for row in tx.all(
         "SELECT source, number FROM statement_lines WHERE day = %s AND action = %s "
         f"AND source IN ({_marks(sources)})", (day, TASK, *sources))}
+
+
+def explained_lines(tx: Transaction, day: date, sources: list[str]) -> list[Line]:
+    """What the statement says of some sources and staff have explained."""
+    if not sources:
+        return []
+    return [Line.of(row) for row in tx.all(
+        f"SELECT * FROM statement_lines WHERE day = %s AND action = %s AND source IN ({_marks(sources)})",
+        (day, EXPLAINED, *sources))]
+
+
+def lines_of_task(tx: Transaction, source: str, number_end: str) -> list[Line]:
+    """Open lines of a source that staff have on their list under the end of their number."""
+    return [Line.of(row) for row in tx.all(
+        "SELECT * FROM statement_lines WHERE source = %s AND action = %s AND settled_on IS NULL "
+        "AND RIGHT(number, 32) = %s ORDER BY day", (source, TASK, number_end))]
 
 
 def clear(tx: Transaction, day: date, sources: list[str]) -> None:
@@ -241,7 +277,10 @@ def open_lines(db: Database, first: date, last: date, limit: int) -> list[Line]:
 
 
 def note_finding(tx: Transaction, line: Line, finding: Finding) -> None:
-    """What looking again came to; its state stays as it was counted."""
+    """What looking again came to; its state stays as it was counted. Raises IllegalMove off the table."""
+    before, after = line.finding.stands, finding.stands
+    if after != before and after not in LINE_MOVES[before]:
+        raise IllegalMove(f"statement line {line.id}: {before} to {after}")
     tx.run("UPDATE statement_lines SET action = %s, detail = %s, settled_on = %s WHERE id = %s",
            (finding.action, finding.detail[:300], finding.settled_on, line.id))
 
@@ -250,8 +289,9 @@ def sums(db: Database, day: date) -> list[Row]:
     """The statement's sums, in the order of ``MOVEMENTS``; what agrees comes first, what is not compared last."""
     found = db.all("SELECT source, movement, state, line_count, ours_fen, theirs_fen FROM statement_sums "
                    "WHERE day = %s", (day,))
-    return sorted(found, key=lambda one: (SOURCES.index(one["source"]),
-                                          (*MOVEMENTS[one["source"]], OTHER).index(one["movement"]), one["state"]))
+    return sorted(found, key=lambda one: (
+        SOURCES.index(one["source"]), (*MOVEMENTS[one["source"]], UNREADABLE, OTHER).index(one["movement"]),
+        one["state"]))
 
 
 def open_count(db: Database, day: date) -> int:
@@ -263,7 +303,7 @@ def open_count(db: Database, day: date) -> int:
 def lines(db: Database, day: date) -> Iterator[Line]:
     """The day's lines, source by source, in order."""
     for source, movements in MOVEMENTS.items():
-        for movement in movements:
+        for movement in (*movements, UNREADABLE):
             last = ""
             while page := db.all("SELECT * FROM statement_lines WHERE day = %s AND source = %s AND movement = %s "
                                  "AND number > %s ORDER BY number LIMIT %s", (day, source, movement, last, PAGE)):

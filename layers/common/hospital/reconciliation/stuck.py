@@ -13,6 +13,7 @@ from hospital.database.connection import Database
 from hospital.gateways import wechatpay
 from hospital.gateways.his import trades as his_trades
 from hospital.gateways.outcome import Unanswered
+from hospital.payment import refunds
 from hospital.reconciliation import stuck_store as store
 from hospital.runtime import log
 
@@ -26,7 +27,7 @@ def sweep(db: Database, now: datetime) -> int:
     Tasks of what has moved on since are closed.
     """
     found = store.overdue(db, now - DEADLINE)
-    touched = 0
+    touched = refunds.watch_stuck(db, now)
     for one in found:
         touched += _restart(db, one, now)
         if now - one.since > one.patience:
@@ -67,7 +68,7 @@ def _wechat_says(out_trade_no: str) -> str:
         order = wechatpay.query_order(out_trade_no)
     except Unanswered as silence:
         return silence.reason
-    return f"{order.state}, {order.total_fen} fen" if order is not None else "unknown"
+    return f"{order.state}, {order.total_fen} fen {order.not_ours}".strip() if order is not None else "unknown"
 
 
 def _his_says(trade_no: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hospital.database.connection import Database, Row, Transaction
+from hospital.payment.model import DESK, Purpose
 from hospital.runtime.clock import hospital_day
 
 Source = Database | Transaction
@@ -45,7 +46,8 @@ class Overdue:
     patience: timedelta = ON_LIST
 
 
-_REFUND = "desk_refunds t JOIN refunds r ON r.purpose = CONCAT('d-', t.id) AND r.state = 'SUCCEEDED'"
+_REFUND = (f"desk_refunds t JOIN refunds r ON r.purpose = CONCAT('{Purpose(DESK).key}', t.id) "
+           "AND r.state = 'SUCCEEDED'")
 _KINDS = {"registration": "booking", "checkin": "checkin", "outpatient": "order"}
 WATCHED = [
     Watch("booking", "bookings t", ("HELD", "AWAITING_PAYMENT"), "t.expires_at", "booking.expire"),
@@ -89,9 +91,10 @@ def _without_invoice(source: Source, before: datetime) -> list[Overdue]:
     found = [Overdue("settlement", row["id"], "NO_INVOICE", "invoice.adjust", row["since"]) for row in rows]
     rows = source.all(
         "SELECT s.id, MAX(l.at) AS since FROM ledger l JOIN settlements s ON s.payment_id = l.payment_id "
-        "JOIN invoices i ON i.settlement_id = s.id AND i.state = 'ISSUED' WHERE l.day >= %s AND l.movement = 'REFUND' "
-        "AND l.at < %s AND i.amount_fen <> s.amount_fen - s.reversed_fen AND NOT EXISTS (SELECT 1 FROM refunds r "
-        "WHERE r.payment_id = s.payment_id AND r.state NOT IN ('SUCCEEDED', 'GIVEN_UP')) "
+        "JOIN invoices i ON i.settlement_id = s.id AND i.state = 'ISSUED' WHERE l.day >= %s "
+        "AND l.movement IN ('REFUND', 'ELSEWHERE') AND l.at < %s AND i.amount_fen <> s.amount_fen - s.reversed_fen "
+        "AND NOT EXISTS (SELECT 1 FROM refunds r "
+        "WHERE r.payment_id = s.payment_id AND r.state NOT IN ('SUCCEEDED', 'GIVEN_UP', 'ELSEWHERE')) "
         f"GROUP BY s.id ORDER BY since LIMIT {MOST}",
         (hospital_day(before - YOUNG), before))
     return found + [Overdue("settlement", row["id"], "OLD_INVOICE", "invoice.adjust", row["since"]) for row in rows]
@@ -113,6 +116,15 @@ def _unsettled(source: Source, before: datetime) -> list[Overdue]:
         (before - YOUNG, before))
     return [Overdue(_KINDS[row["kind"]], row["subject_id"], "UNSETTLED", f"{row['kind']}.paid", row["since"])
             for row in rows]
+
+
+def paid_nothing(source: Source, subject_id: str) -> bool:
+    """Whether the order of a registration, of its check-in or of a charge counts as paid, but with nothing."""
+    return source.one(
+        "SELECT 1 AS found FROM payments p WHERE p.state = 'PAID' AND p.paid_fen <= 0 AND p.subject_id IN ("
+        "SELECT %s UNION ALL SELECT k.id FROM checkins k WHERE k.booking_id = %s "
+        "UNION ALL SELECT c.order_id FROM charges c WHERE c.id = %s) LIMIT 1",
+        (subject_id, subject_id, subject_id)) is not None
 
 
 def pending(source: Source, one: Overdue) -> bool:

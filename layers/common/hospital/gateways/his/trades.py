@@ -45,6 +45,7 @@ class MoneyTrade(Answer):
     trade_no: str
     state: str
     paid_fen: int
+    transaction_id: str | None
     refund_fen: int
     settled_at: Moment | None
     cancelled_at: Moment | None
