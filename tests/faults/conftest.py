@@ -60,6 +60,7 @@ class Visit:
         self.patient_id: str = self.phone.add_patient(person(), relation="SELF")["id"]
         self.account_id: str = sql("SELECT id FROM accounts WHERE openid = %s", (self.phone.openid,))[0][0]
         self.id = ""
+        self.answers: set[int | None] = {204, 503}  # that WeChat may have been given to its notices
         self.payment: dict[str, str] | None = None
 
     # -- what the patient does ----------------------------------------------------------------------
@@ -145,6 +146,18 @@ class Visit:
         return sorted(f"{one}>{other}" for one, other in self.sql(
             "SELECT from_state, to_state FROM booking_history WHERE booking_id = %s", (self.id,)))
 
+    def notice(self, like: str = "", url: str = "", **changes: Any) -> int | None:
+        """A notice about the order, or a refund of it, rightly signed: the status answered. ``changes``: set, remove."""
+        said = self.control("POST", "/wechatpay/notices/send", like=like or self.out_trade_no, url=url, **changes)
+        status: int | None = said["status"]
+        return status
+
+    def ledger(self, *movements: str) -> list[tuple[str, int]]:
+        """Movement and fen of what is booked of its payment, oldest first."""
+        return self.sql("SELECT l.movement, l.amount_fen FROM ledger l JOIN payments p ON p.id = l.payment_id "
+                        f"WHERE p.subject_id = %s AND l.movement IN ({', '.join(['%s'] * len(movements))}) "
+                        "ORDER BY l.id", (self.id, *movements))
+
     # -- what follows by itself ---------------------------------------------------------------------
     def work(self, until: Callable[[], bool] = lambda: False, rounds: int = 40) -> None:
         """Let everything run that is due or will be, in the order of time, until nothing is left to do.
@@ -213,7 +226,7 @@ class Visit:
                                               (self.account_id,))}
         answers = {delivery["status"] for notice in self.control("GET", "/wechatpay/notices")
                    if notice["out_trade_no"] in numbers for delivery in notice["deliveries"]}
-        assert answers <= {204, 503, None}, answers  # None: later than WeChat waits, on a busy machine
+        assert answers <= {*self.answers, None}, answers  # None: later than WeChat waits, on a busy machine
 
     def _mine(self) -> set[str]:
         return {row[0] for row in self.sql(_MINE, {"me": self.account_id})}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from sandbox.phone import Refused
 from tests.faults.conftest import Visit
 
 
@@ -135,6 +138,168 @@ def test_a_refund_unanswered_for_hours_is_a_task_and_is_never_sent_twice(confirm
     confirmed.check("CANCELLED")
     assert (asked(confirmed), len(confirmed.order()["refunds"])) == (1, 1)
     assert confirmed.tasks() == []
+
+
+# -- WeChat speaks of another refund than ours -------------------------------------------------------
+ANOTHER = {"amount.refund": 1, "out_trade_no": "R0000000000000000000000000", "transaction_id": "4200000000000001"}
+
+
+@pytest.fixture
+def on_its_way(confirmed: Visit) -> Visit:
+    """Its refund is accepted, and WeChat has told nobody that it arrived."""
+    confirmed.control("POST", "/wechatpay/notices/mode", drop=True)
+    confirmed.cancel()
+    confirmed.control.settle()
+    assert refund(confirmed)[0] == "PROCESSING"
+    confirmed.control.advance(4)
+    return confirmed
+
+
+def number_of(visit: Visit) -> str:
+    """The number of its only refund."""
+    [one] = visit.order()["refunds"]
+    return str(one["out_refund_no"])
+
+
+@pytest.mark.parametrize("field", ANOTHER)
+def test_a_notice_of_a_refund_with_another_amount_or_order_is_not_believed_and_wechat_is_asked(
+        on_its_way: Visit, field: str) -> None:
+    on_its_way.control.fault("wechatpay", "query_refund", "error", times=-1)
+    assert on_its_way.notice(number_of(on_its_way), set={field: ANOTHER[field]}) == 204
+    on_its_way.control.settle()
+    assert (refund(on_its_way)[0], on_its_way.ledger("REFUND")) == ("PROCESSING", [])
+    on_its_way.control("DELETE", "/faults")
+    assert on_its_way.notice(number_of(on_its_way), set={field: ANOTHER[field]}) == 204
+    on_its_way.control.settle()  # no time passes: WeChat was asked at once
+    assert (refund(on_its_way), on_its_way.ledger("REFUND")) == (("SUCCEEDED", ""), [("REFUND", -2500)])
+    on_its_way.work()
+    on_its_way.check("CANCELLED")
+
+
+def test_a_notice_of_a_refund_that_cannot_be_read_is_refused_and_wechat_is_asked(on_its_way: Visit) -> None:
+    on_its_way.answers.add(403)
+    assert on_its_way.notice(number_of(on_its_way), remove=["amount"]) == 403
+    on_its_way.control.settle()
+    assert refund(on_its_way) == ("SUCCEEDED", "")
+    on_its_way.work()
+    on_its_way.check("CANCELLED")
+
+
+@pytest.mark.parametrize("field", ["amount.refund", "out_trade_no"])
+def test_while_wechats_answer_is_about_another_refund_it_is_stuck_and_a_task(on_its_way: Visit, field: str) -> None:
+    on_its_way.control.fault("wechatpay", "query_refund", "override", times=-1, set={field: ANOTHER[field]})
+    on_its_way.control.advance(10)
+    on_its_way.control.work()
+    assert (refund(on_its_way), on_its_way.ledger("REFUND")) == (("STUCK", "ANSWER_DIFFERS"), [])
+    assert [kind for kind, _ in on_its_way.tasks()] == ["refund.stuck"]
+    [(detail,)] = on_its_way.sql("SELECT detail FROM staff_tasks WHERE id = %s", (on_its_way.tasks()[0][1],))
+    assert str(ANOTHER[field]) in detail
+    on_its_way.control.advance(3600)
+    on_its_way.control.work()
+    assert refund(on_its_way) == ("STUCK", "ANSWER_DIFFERS"), "asked again, and told the same"
+    on_its_way.control("DELETE", "/faults")
+    on_its_way.control.advance(3600)
+    on_its_way.control.work()
+    assert (refund(on_its_way), on_its_way.ledger("REFUND")) == (("SUCCEEDED", ""), [("REFUND", -2500)])
+    assert on_its_way.tasks() == []
+    on_its_way.work()
+    on_its_way.check("CANCELLED")
+
+
+# -- money that WeChat will never give back ----------------------------------------------------------
+TRANSFER = {"how": "BANK_TRANSFER", "reference": "ICBC 2026112300018"}
+
+
+def pay_elsewhere(visit: Visit, task: str, **how: str) -> str:
+    """Staff say that they paid it back themselves; the state after."""
+    return str(visit.control.operate("refund.paid_elsewhere", task_id=task, note="patient's account is closed",
+                                     **{**TRANSFER, **how})["state"])
+
+
+@pytest.fixture
+def refused(confirmed: Visit) -> Visit:
+    """Cancelled, and WeChat refuses the refund for good."""
+    confirmed.control.fault("wechatpay", "create_refund", "refuse", code="USER_ACCOUNT_ABNORMAL", status=403)
+    confirmed.cancel()
+    confirmed.work()
+    assert refund(confirmed) == ("STUCK", "USER_ACCOUNT_ABNORMAL")
+    return confirmed
+
+
+def test_what_the_hospital_paid_back_by_bank_is_booked_as_that_and_everything_follows(refused: Visit) -> None:
+    [(_, task)] = refused.tasks()
+    assert pay_elsewhere(refused, task) == "ELSEWHERE"
+    refused.work()
+    assert refused.tasks() == []
+    assert refund(refused)[0] == "ELSEWHERE"
+    assert refused.ledger("REFUND", "ELSEWHERE") == [("ELSEWHERE", -2500)]
+    assert refused.sql("SELECT r.how, r.reference FROM refunds r JOIN payments p ON p.id = r.payment_id "
+                       "WHERE p.subject_id = %s", (refused.id,)) == [("BANK_TRANSFER", "ICBC 2026112300018")]
+    assert refused.shown()["refunds"][0]["state"] == "ELSEWHERE"
+    assert refused.sql("SELECT i.state FROM invoices i JOIN settlements s ON s.id = i.settlement_id "
+                       "WHERE s.subject_id = %s", (refused.id,)) == [("WRITTEN_OFF",)]
+    refused.check("CANCELLED")
+    with pytest.raises(Refused) as refusal:
+        pay_elsewhere(refused, task)
+    assert refusal.value.code == "task_not_found"
+
+
+def test_the_patient_is_told_once_in_which_way_the_money_came_back(refused: Visit) -> None:
+    refused.phone.allow_messages("refunds")
+    [(_, task)] = refused.tasks()
+    pay_elsewhere(refused, task)
+    refused.work()
+    told = [json.dumps(one, ensure_ascii=False) for one in refused.phone.inbox()]
+    assert sum("以银行转账退回" in one for one in told) == 1
+    assert not any("原路退回" in one for one in told)
+
+
+def test_what_wechat_knows_after_all_is_recorded_and_not_paid_back_twice(confirmed: Visit) -> None:
+    confirmed.control("POST", "/wechatpay/refunds/policy", outcome="ABNORMAL", delay_seconds=3, times=1)
+    confirmed.cancel()
+    confirmed.work()
+    [(_, task)] = confirmed.tasks()
+    assert pay_elsewhere(confirmed, task) == "ABNORMAL", "the merchant platform can still bring it to the patient"
+    assert refund(confirmed) == ("STUCK", "ABNORMAL")
+    confirmed.control("POST", f"/wechatpay/refunds/{number_of(confirmed)}/solve")
+    assert pay_elsewhere(confirmed, task) == "SUCCEEDED"
+    assert confirmed.ledger("REFUND", "ELSEWHERE") == [("REFUND", -2500)]
+    confirmed.work()
+    confirmed.check("CANCELLED")
+    assert confirmed.tasks() == []
+
+
+def test_while_wechat_is_silent_nothing_counts_as_paid_back_elsewhere(refused: Visit) -> None:
+    refused.control.fault("wechatpay", "query_refund", "error", times=-1)
+    [(_, task)] = refused.tasks()
+    with pytest.raises(Refused) as refusal:
+        pay_elsewhere(refused, task)
+    assert refusal.value.code == "unanswered"
+    assert refund(refused)[0] == "STUCK"
+    with pytest.raises(Refused) as refusal:
+        pay_elsewhere(refused, task, how="SOMEHOW")
+    assert refusal.value.code == "invalid"
+    refused.control("DELETE", "/faults")
+    refused.operate("task.retry", task)
+    refused.work()
+    refused.check("CANCELLED")
+
+
+def test_a_stuck_refund_never_lacks_an_open_task(refused: Visit) -> None:
+    [(_, task)] = refused.tasks()
+    with pytest.raises(Refused) as refusal:
+        refused.operate("task.close", task)
+    assert refusal.value.code == "refund_still_stuck"
+    refused.sql("UPDATE staff_tasks SET state = 'RESOLVED' WHERE id = %s", (task,))
+    assert refused.control("POST", "/scf/timers/reconcile/every-ten-minutes/fire")["result"]["moved"] >= 1
+    [(kind, again)] = refused.tasks()
+    assert (kind, again != task) == ("refund.stuck", True)
+    refused.control("POST", "/scf/timers/reconcile/every-ten-minutes/fire")
+    assert refused.tasks() == [(kind, again)], "once"
+    refused.operate("task.retry", again)
+    refused.work()
+    refused.check("CANCELLED")
+    assert refused.tasks() == []
 
 
 def test_a_refund_that_takes_days_is_a_task_until_it_arrives(confirmed: Visit) -> None:

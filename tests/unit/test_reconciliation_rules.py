@@ -13,6 +13,7 @@ import pytest
 from hospital.reconciliation import model, rules, sheet, sorting
 from hospital.reconciliation.model import (
     AMOUNT_DIFFERS,
+    DETAIL_DIFFERS,
     LATE,
     OURS_ONLY,
     THEIRS_ONLY,
@@ -28,13 +29,14 @@ from openpyxl import load_workbook
 
 MONDAY = date(2026, 11, 23)
 NUMBERS = st.text("0129AZaz-_|*@", min_size=1, max_size=6)
-SIDE = st.dictionaries(st.tuples(st.sampled_from(["CAPTURE", "REFUND"]), NUMBERS), st.integers(-5, 5), max_size=30)
+AMOUNTS = st.integers(-5, 5).filter(bool)
+SIDE = st.dictionaries(st.tuples(st.sampled_from(["CAPTURE", "REFUND"]), NUMBERS), AMOUNTS, max_size=30)
 Side = dict[tuple[str, str], int]
 
 
 def compare(theirs: list[str], ours: Side) -> tuple[list[Difference], dict[str, Tally]]:
     agreed: dict[str, Tally] = {}
-    mine = iter(sorted((f"{movement}\t{number}", fen) for (movement, number), fen in ours.items()))
+    mine = iter(sorted((f"{movement}\t{number}", fen, "") for (movement, number), fen in ours.items()))
     return list(rules.join("WECHAT", rules.entries(sorted(theirs)), mine, agreed)), agreed
 
 
@@ -156,6 +158,56 @@ def test_a_number_that_begins_like_another_is_another() -> None:
     assert agreed["REFUND"].lines == 2
 
 
+def join_one(theirs: tuple[int, str], ours: tuple[int, str], key: str = "SETTLEMENT\tT1") -> list[Difference]:
+    return list(rules.join("HIS", iter([(key, *theirs)]), iter([(key, *ours)]), {}))
+
+
+def test_the_same_number_and_amount_with_another_order_or_transaction_differs() -> None:
+    [one] = join_one((500, "4200002"), (500, "4200001"))
+    assert (one.state, one.ours_fen, one.theirs_fen) == (DETAIL_DIFFERS, 500, 500)
+    for theirs, ours in (("4200001", "4200001"), ("", "4200001"), ("4200001", "")):
+        assert join_one((500, theirs), (500, ours)) == [], "agrees, or one side does not name it"
+
+
+@pytest.mark.parametrize("named", ["", "R01"])
+def test_a_line_that_something_speaks_against_never_agrees_and_says_what(named: str) -> None:
+    [one] = join_one((500, rules.odd("CURRENCY", "R01")), (500, named))
+    assert (one.state, one.odd, one.order) == (DETAIL_DIFFERS, "CURRENCY", "R01")
+    assert rules.odd("", "R01") == "R01"
+    assert Difference("WECHAT", "CAPTURE", "1", None, 5, "R01").order == "R01"
+
+
+def test_an_odd_line_among_several_of_one_number_is_not_lost_in_their_sum() -> None:
+    odd = rules.odd("STATE", "R01")
+    for notes in (["R01", odd], [odd, "R01"]):
+        [entry] = rules.entries(sorted(rules.line("CAPTURE", "1", 5, note) for note in notes))
+        assert entry == ("CAPTURE\t1", 10, odd)
+
+
+def test_a_refund_and_its_closing_come_to_nothing_and_are_no_difference() -> None:
+    both = [rules.line("REFUND", "R1-c", -2500), rules.line("REFUND", "R1-c", 2500)]
+    assert compare(both, {}) == ([], {})
+    [one], _ = compare(both, {("REFUND", "R1-c"): -2500})
+    assert (one.state, one.ours_fen, one.theirs_fen) == (AMOUNT_DIFFERS, -2500, 0), "but not where we booked one"
+
+
+def test_a_line_that_cannot_be_read_is_a_difference_though_it_counts_for_nothing() -> None:
+    [one], _ = compare([rules.line(model.UNREADABLE, "2026-11-23:L7", 0)], {})
+    assert (one.movement, one.number, one.state) == (model.UNREADABLE, "2026-11-23:L7", THEIRS_ONLY)
+
+
+OURS = "P01M82ZM1KXBQRCNCX1XG2RHHX5"
+
+
+@pytest.mark.parametrize(("movement", "number", "note", "ours"), [
+    ("CAPTURE", "42", OURS, True), ("CAPTURE", "42", "KIOSK-1129-001", False), ("CAPTURE", "42", OURS.lower(), False),
+    ("CAPTURE", "42", f"{OURS}1", False), ("CAPTURE", "42", "", True), ("REFUND", f"{OURS}-cancelled", "", True),
+    ("REFUND", f"{OURS}-c-01M82ZM1KXBQRCNCX1XG2RHHX5@2", OURS, True), ("REFUND", "KIOSK-1129-001-R", "", False)])
+def test_orders_of_ours_are_known_by_the_form_of_their_numbers(movement: str, number: str, note: str, ours: bool
+                                                               ) -> None:
+    assert rules.of_our_form(Difference("WECHAT", movement, number, None, 5, note)) is ours
+
+
 def test_two_empty_sides_agree() -> None:
     assert compare([], {}) == ([], {})
 
@@ -172,13 +224,12 @@ def test_a_number_that_would_not_stay_on_its_line_is_refused(number: str) -> Non
 def test_neither_side_is_read_ahead_of_what_is_compared() -> None:
     read = [0, 0]
 
-    def side(place: int, fen: int) -> Iterator[tuple[str, int]]:
+    def side(place: int, fen: int) -> Iterator[rules.Entry]:
         for number in range(1000):
             read[place] += 1
-            yield f"CAPTURE\t{number:04}", fen
+            yield f"CAPTURE\t{number:04}", fen, ""
 
-    theirs = ((key, fen, "") for key, fen in side(0, 1))
-    differences = rules.join("WECHAT", theirs, side(1, 2), {})
+    differences = rules.join("WECHAT", side(0, 1), side(1, 2), {})
     for number in range(1000):
         assert int(next(differences).number) == number
         assert max(read) <= number + 2
@@ -217,6 +268,27 @@ def test_two_days_even_out_when_each_has_exactly_what_the_other_lacks(
     assert rules.meets(one, ours, theirs) is met
 
 
+def test_a_refund_that_went_out_on_one_day_and_came_in_again_on_another_evens_out() -> None:
+    out = Difference("FUND_FLOW", "REFUND", "R1-c", None, -2500)
+    assert rules.meets(out, None, 2500)
+    assert not rules.meets(out, None, -2500)
+    assert not rules.meets(difference(None, 5), None, -5), "a payment does not"
+
+
+# -- where a line stands ----------------------------------------------------------------------------
+def test_every_way_a_line_may_stand_is_in_the_table_and_every_action_has_a_row() -> None:
+    assert set(model.LINE_MOVES) == {*(set(sheet.ACTION_NAMES) - {model.RECORDED}), model.SETTLED}
+    assert set().union(*model.LINE_MOVES.values()) <= set(model.LINE_MOVES)
+    assert model.LINE_MOVES[model.EXPLAINED] == set(), "what staff have said stays"
+
+
+@pytest.mark.parametrize(("action", "on", "stands"), [
+    ("WAITS", None, "WAITS"), ("TASK", None, "TASK"), ("QUERIED", MONDAY, "SETTLED"), ("RECORDED", MONDAY, "SETTLED"),
+    ("TASK", MONDAY, "SETTLED"), ("EXPLAINED", MONDAY, "EXPLAINED")])
+def test_a_line_stands_where_it_was_brought_until_a_day_evens_it_out(action: str, on: date | None, stands: str) -> None:
+    assert Finding(THEIRS_ONLY, action, "", on).stands == stands
+
+
 def test_a_stored_line_is_the_difference_it_was_with_the_number_of_its_order() -> None:
     def line(detail: str) -> Line:
         return Line("0" * 26, MONDAY, "WECHAT", "CAPTURE", "42", THEIRS_ONLY, None, 5, "WAITS", detail, None)
@@ -228,14 +300,15 @@ def test_a_stored_line_is_the_difference_it_was_with_the_number_of_its_order() -
 # -- the sheet --------------------------------------------------------------------------------------
 def test_every_word_that_a_statement_may_hold_has_a_chinese_name() -> None:
     assert set(sheet.SOURCE_NAMES) == set(model.SOURCES)
-    assert set(sheet.MOVEMENT_NAMES) == {model.OTHER, *(one for some in model.MOVEMENTS.values() for one in some)}
-    assert set(sheet.STATE_NAMES) == {model.AGREED, OURS_ONLY, THEIRS_ONLY, AMOUNT_DIFFERS, LATE}
+    assert set(sheet.MOVEMENT_NAMES) == {model.OTHER, model.UNREADABLE, *(one for some in model.MOVEMENTS.values() for one in some)}
+    assert set(sheet.STATE_NAMES) == {model.AGREED, OURS_ONLY, THEIRS_ONLY, AMOUNT_DIFFERS, DETAIL_DIFFERS, LATE}
     assert set(sheet.ACTION_NAMES) == {model.NONE, model.RECORDED, model.QUERIED, model.ASKED_AGAIN, model.WAITS,
-                                       model.TASK}
+                                       model.TASK, model.EXPLAINED}
 
 
 def test_movements_stand_in_the_order_in_which_both_sides_are_read() -> None:
-    assert all(list(movements) == sorted(movements) for movements in model.MOVEMENTS.values())
+    assert all([*movements, model.UNREADABLE] == sorted([*movements, model.UNREADABLE])
+               for movements in model.MOVEMENTS.values())
     assert Finding(LATE, model.NONE).settled_on is None
 
 
