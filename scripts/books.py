@@ -36,7 +36,8 @@ def judge(books: Books) -> Report:
 def _registration(report: Report, books: Books, booking: Row) -> None:
     trade, cases, state = books.trades.get(booking["trade_no"]), books.cases_of(booking["id"]), booking["state"]
     his = trade["state"] if trade else "-"
-    captured, refunded = sum(one.captured_fen for one in cases), sum(one.refunded_fen for one in cases)
+    captured = sum(one.captured_fen for one in cases)
+    refunded = sum(one.refunded_fen + one.elsewhere_fen for one in cases)
     if trade and his == "CONFIRMED" and cases:
         report.confirmed_fen += trade["paid_fen"] or 0
     where = f"booking {booking['id']} ({state}, HIS {his}, captured {captured}, refunded {refunded})"

@@ -12,6 +12,7 @@ from tests.faults.outpatient import Care
 from tests.features.closing import Day
 
 WECHAT = ("WECHAT", "FUND_FLOW")
+NOBODY = f"R{0:026}"  # an order of ours by its number, that nobody knows
 
 
 def number_at_wechat(care: Care) -> str:
@@ -94,7 +95,7 @@ def test_what_is_down_is_named_and_only_that_is_read_again(today: Day) -> None:
 
 @pytest.mark.parametrize("fault", ["garbage", "cut_after"])
 def test_a_file_that_is_not_whole_is_not_believed(today: Day, fault: str) -> None:
-    today.amend(add=[{"out_trade_no": "R-NOBODY-KNOWS", "amount_fen": 700, "transaction_id": f"42{today.day:%Y%m%d}"}])
+    today.amend(add=[{"out_trade_no": NOBODY, "amount_fen": 700, "transaction_id": f"42{today.day:%Y%m%d}"}])
     today.control.fault("wechatpay", "download_bill", fault, effect=True)
     assert today.close() == 0
     assert today.waits() == ("WAITING", "WECHAT")
@@ -123,13 +124,13 @@ def test_lines_that_differ_are_kept_looked_into_and_given_to_staff(today: Day, p
     care.one_paid(4000)
     changed, changed_at_wechat = care.out_trade_no, number_at_wechat(care)
     today.amend(remove=[missing], change=[{"out_trade_no": changed, "amount_fen": 4001}],
-                add=[{"out_trade_no": "R-NOBODY-KNOWS", "amount_fen": 700, "transaction_id": unknown}])
+                add=[{"out_trade_no": NOBODY, "amount_fen": 700, "transaction_id": unknown}])
     today.close()
     assert today.lines(missing_at_wechat) == {(source, "CAPTURE"): ("LATE", "QUERIED", False) for source in WECHAT}
     assert today.lines(changed_at_wechat) == {
         (source, "CAPTURE"): ("AMOUNT_DIFFERS", "TASK", False) for source in WECHAT}
     assert today.lines(unknown) == {(source, "CAPTURE"): ("THEIRS_ONLY", "TASK", False) for source in WECHAT}
-    assert "R-NOBODY-KNOWS 微信有收款，系统无此订单" in today.detail(unknown)
+    assert f"{NOBODY} 微信有收款，系统无此订单" in today.detail(unknown)
     told = {(f"statement.{source.lower()}", number) for source in WECHAT for number in (changed_at_wechat, unknown)}
     assert today.tasks() == told
     assert today.sums()["WECHAT", "CAPTURE", "AMOUNT_DIFFERS"] == (1, 4000, 4001)

@@ -17,6 +17,7 @@ from hospital.checkin import model as checkins
 from hospital.checkin import service as checkin
 from hospital.invoices import store as invoices
 from hospital.payment.model import DESK_MOVES, PAYMENT_MOVES, REFUND_MOVES
+from hospital.reconciliation.model import LINE_MOVES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -104,7 +105,8 @@ def test_every_state_that_a_patient_sees_has_a_name() -> None:
 
 @pytest.mark.parametrize(("title", "table"), [
     ("Registrations", MOVES), ("Check-ins", checkins.MOVES), ("Orders", ORDER_MOVES), ("Charges", CHARGE_MOVES),
-    ("Desk refunds", DESK_MOVES), ("E-bills", invoices.MOVES), ("Payments", PAYMENT_MOVES), ("Refunds", REFUND_MOVES)])
+    ("Desk refunds", DESK_MOVES), ("E-bills", invoices.MOVES), ("Payments", PAYMENT_MOVES), ("Refunds", REFUND_MOVES),
+    ("Lines of statements", LINE_MOVES)])
 def test_the_text_explains_every_move_once_and_no_other(title: str, table: Moves) -> None:
     told = list(explained(section(title)))
     assert sorted(told) == sorted(arrows(table))
