@@ -104,16 +104,24 @@ def _fill(place: Place, database: str, synthetic: Synthetic) -> None:
     migrate.migrate(place.host, place.port, database)
     entries = synthetic.entries()
     with local_db.connect(place.host, place.port, database) as sql, sql.cursor() as cursor:
-        number = 0
+        number = back = 0
         sql.begin()  # in one piece: a commit for every statement would take longer than the benchmark
         while some := list(islice(entries, AT_ONCE)):
-            rows = []
+            rows, payments = [], []
             for one in some:
                 number += 1
+                back += bool(one.out_refund_no)
+                payment = hospital.identifier("P", back or number)  # refunds are of the first, after all payments
+                if not one.out_refund_no:
+                    payments.append((payment, hospital.identifier("B", number), hospital.identifier("A", number),
+                                     one.openid, one.out_trade_no, one.amount_fen, one.transaction_id, one.amount_fen))
                 movement, key, fen = (("REFUND", one.out_refund_no, -one.amount_fen) if one.out_refund_no
                                       else ("CAPTURE", one.transaction_id, one.amount_fen))
-                rows.append((hospital.identifier("L", number), hospital.identifier("P", number), movement, key, fen,
-                             synthetic.day))
+                rows.append((hospital.identifier("L", number), payment, movement, key, fen, synthetic.day))
+            cursor.executemany(
+                "INSERT INTO payments (id, kind, subject_id, account_id, openid, out_trade_no, description, "
+                "amount_fen, state, expires_at, transaction_id, paid_fen, created_at) VALUES (%s, 'registration', %s, "
+                "%s, %s, %s, '', %s, 'PAID', UTC_TIMESTAMP(6), %s, %s, UTC_TIMESTAMP(6))", payments)
             cursor.executemany(
                 "INSERT INTO ledger (id, payment_id, movement, movement_key, amount_fen, day, at, recorded_at) "
                 "VALUES (%s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))", rows)

@@ -147,9 +147,14 @@ class Visit:
             "SELECT from_state, to_state FROM booking_history WHERE booking_id = %s", (self.id,)))
 
     def notice(self, like: str = "", url: str = "", **changes: Any) -> int | None:
-        """A notice about the order, or a refund of it, rightly signed: the status answered. ``changes``: set, remove."""
-        said = self.control("POST", "/wechatpay/notices/send", like=like or self.out_trade_no, url=url, **changes)
-        status: int | None = said["status"]
+        """A notice about the order, or a refund of it, rightly signed, with ``changes``: the status answered."""
+        status: int | None = None
+        for _ in range(TRIES):  # as WeChat does, which waits five seconds each time: a cold function may take longer
+            said = self.control("POST", "/wechatpay/notices/send", like=like or self.out_trade_no, url=url, **changes)
+            status = said["status"]
+            if status is not None:
+                break
+            self.answers.add(None)
         return status
 
     def ledger(self, *movements: str) -> list[tuple[str, int]]:

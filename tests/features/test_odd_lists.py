@@ -1,4 +1,4 @@
-"""Lists of the day with lines that are odd, of others, or in another layout: each line stands alone, the rest is compared."""
+"""Lists of the day with lines that are odd, of others, or in another layout: each stands alone, the others count."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def test_a_trade_of_the_his_with_another_payment_does_not_agree(today: Day, pati
     charge = patient_of.one_paid(3000)
     [(number,)] = today.sql("SELECT trade_no FROM charges WHERE id = %s", (charge["id"],))
     for told in ("4200000000000001", None):
-        today.control.fault("his", "list_trades", "override", times=-1, set={f"trades.trade_no={number}.transaction_id": told})
+        today.control.fault("his", "list_trades", "override", times=-1,
+                            set={f"trades.trade_no={number}.transaction_id": told})
         if told:
             today.close()
         else:
@@ -198,6 +199,6 @@ def test_a_line_that_staff_explain_ends_with_that_and_stays_so_when_the_day_is_d
     assert (today.tasks(), today.shown()["open_lines"]) == (set(), 0)
     today.amend(change=[{"out_trade_no": order, "amount_fen": 3002}], bills=["trade"])
     today.again()
-    assert today.lines(number) == {("WECHAT", "CAPTURE"): ("AMOUNT_DIFFERS", "TASK", False)}, "that is another difference"
+    assert today.lines(number) == {("WECHAT", "CAPTURE"): ("AMOUNT_DIFFERS", "TASK", False)}, "another difference"
     with pytest.raises(Refused):
         today.control.operate("task.close", task_id=task, note="it is closed already")

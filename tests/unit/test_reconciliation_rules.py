@@ -285,7 +285,8 @@ def test_every_way_a_line_may_stand_is_in_the_table_and_every_action_has_a_row()
 @pytest.mark.parametrize(("action", "on", "stands"), [
     ("WAITS", None, "WAITS"), ("TASK", None, "TASK"), ("QUERIED", MONDAY, "SETTLED"), ("RECORDED", MONDAY, "SETTLED"),
     ("TASK", MONDAY, "SETTLED"), ("EXPLAINED", MONDAY, "EXPLAINED")])
-def test_a_line_stands_where_it_was_brought_until_a_day_evens_it_out(action: str, on: date | None, stands: str) -> None:
+def test_a_line_stands_where_it_was_brought_until_a_day_evens_it_out(action: str, on: date | None, stands: str
+                                                                     ) -> None:
     assert Finding(THEIRS_ONLY, action, "", on).stands == stands
 
 
@@ -300,7 +301,8 @@ def test_a_stored_line_is_the_difference_it_was_with_the_number_of_its_order() -
 # -- the sheet --------------------------------------------------------------------------------------
 def test_every_word_that_a_statement_may_hold_has_a_chinese_name() -> None:
     assert set(sheet.SOURCE_NAMES) == set(model.SOURCES)
-    assert set(sheet.MOVEMENT_NAMES) == {model.OTHER, model.UNREADABLE, *(one for some in model.MOVEMENTS.values() for one in some)}
+    assert set(sheet.MOVEMENT_NAMES) == {model.OTHER, model.UNREADABLE,
+                                         *(one for some in model.MOVEMENTS.values() for one in some)}
     assert set(sheet.STATE_NAMES) == {model.AGREED, OURS_ONLY, THEIRS_ONLY, AMOUNT_DIFFERS, DETAIL_DIFFERS, LATE}
     assert set(sheet.ACTION_NAMES) == {model.NONE, model.RECORDED, model.QUERIED, model.ASKED_AGAIN, model.WAITS,
                                        model.TASK, model.EXPLAINED}

@@ -61,11 +61,12 @@ def test_a_payment_that_lacks_what_decides_is_unreadable_and_named(path: str) ->
         assert problem.value.out_trade_no == ("" if path == "out_trade_no" else NUMBER)
 
 
-@pytest.mark.parametrize("total", [2500.7, 2500.0, "2500", "二十五元", -2500, 0, True, 10**13, 10**30, [2500], {"fen": 1}])
+@pytest.mark.parametrize("total", [
+    2500.7, 2500.0, "2500", "二十五元", -2500, 0, True, 10**13, 10**30, [2500], {"fen": 1}])
 def test_only_a_whole_number_of_fen_is_an_amount(total: Any) -> None:
-    with pytest.raises(Unreadable, match="amount.total"):
+    with pytest.raises(Unreadable, match=r"amount\.total"):
         order("amount.total", total)
-    with pytest.raises(Unreadable, match="amount.refund"):
+    with pytest.raises(Unreadable, match=r"amount\.refund"):
         refund("amount.refund", total)
 
 
@@ -80,8 +81,8 @@ def test_every_rfc_3339_moment_is_read(told: Any, moment: datetime | None) -> No
 
 @pytest.mark.parametrize("told", [
     "2026-11-23T09:05:00", "2026-11-23", "20261123090500", "2026-11-23 09:05:00+08:00", "2026-13-23T09:05:00Z",
-    "2026-11-23T25:05:00Z", "0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-12:00", "２０26-11-23T09:05:00Z", 1795395900,
-    ["2026-11-23T09:05:00Z"], "2026-11-23T09:05:00+99:99"])
+    "2026-11-23T25:05:00Z", "0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-12:00", "２０26-11-23T09:05:00Z",
+    1795395900, ["2026-11-23T09:05:00Z"], "2026-11-23T09:05:00+99:99"])
 def test_a_moment_without_a_zone_or_none_at_all_is_unreadable(told: Any) -> None:
     with pytest.raises(Unreadable, match="success_time"):
         order("success_time", told)
@@ -120,8 +121,9 @@ def test_what_belongs_to_somebody_else_says_so(path: str, value: str, said: str)
 def test_an_order_that_is_not_paid_needs_no_amount_and_no_transaction() -> None:
     told = {name: PAID[name] for name in ("appid", "mchid", "out_trade_no")}
     for state in ("NOTPAY", "CLOSED", "USERPAYING", "PAYERROR"):
-        one = wechatpay_read.order({**told, "trade_state": state, "payer": {}, "amount": {"currency": "CNY"},
-                                    "transaction_id": "", "success_time": ""}, app_id="wx-app", merchant_id="1900000001")
+        one = wechatpay_read.order(
+            {**told, "trade_state": state, "payer": {}, "amount": {"currency": "CNY"}, "transaction_id": "",
+             "success_time": ""}, app_id="wx-app", merchant_id="1900000001")
         assert (one.state, one.paid, one.not_ours) == (state, False, "")
 
 
