@@ -90,7 +90,7 @@ def _trade_bill(day: date, others: Tally) -> Iterator[Movement]:
             yield "CAPTURE", one.transaction_id, one.paid_fen, rules.odd(one.odd, one.out_trade_no)
         elif one.refund_state == PROCESSING and not one.odd:
             yield "REFUND", one.out_refund_no, -one.refund_fen, PROCESSING
-        elif one.refund_state != "FAIL" or one.odd:
+        elif one.refund_state != "FAIL":
             yield "REFUND", one.out_refund_no, -one.refund_fen, rules.odd(one.odd, one.out_trade_no)
 
 
