@@ -19,7 +19,7 @@ ENDS: dict[str, tuple[str, ...]] = {
     "booking.confirm.hangs": ("task.retry", "task.refund", "task.close"),
     "charge.settle.hangs": ("task.retry", "task.refund", "task.close"),
     "order.stuck": ("task.refund", "task.close"),
-    "refund.stuck": ("task.retry", "refund.give_up"),
+    "refund.stuck": ("task.retry", "refund.paid_elsewhere", "refund.give_up"),
     "statement.many": ("statement.make", "task.close"),
     "statement.waits": ("statement.make", "task.close"),
     "message.template": ("settings.change", "task.close"),
@@ -28,7 +28,8 @@ ENDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys((
         "patient.record-shared", "invoice.on-paper", "schedule.stopped", "slot.moved", "booking.unlock-refused",
         "checkin.his-refused", "charge.unlock-refused", "charge.his-refused", "payment.unknown-order",
-        "payment.paid-twice", "payment.amount-differs", "desk-refund.refused", "desk-refund.report-refused",
+        "payment.paid-twice", "payment.amount-differs", "payment.another-payer", "payment.not-ours",
+        "payment.transaction-elsewhere", "desk-refund.refused", "desk-refund.report-refused",
         "refund.slow", "refund.unknown", "refund.amount-differs", "refund.paid-after-all", "bill.unreadable",
         "desk-refund.unreadable", "trade.unreadable"), CLOSE)}
 ENDS_OF_FAMILIES: dict[str, tuple[str, ...]] = {
