@@ -8,11 +8,12 @@ from hospital.database.connection import database
 from hospital.database.outbox import work_off
 from hospital.invoices import service as invoices
 from hospital.messages import service as messages
+from hospital.patients import records as patients
 from hospital.payment import jobs as payment
 from hospital.runtime.events import timer_function
 from hospital.schedules import sync as schedules
 
 HANDLERS = {**schedules.WORKER, **booking.WORKER, **checkin.WORKER, **billing.WORKER, **events.WORKER, **payment.WORKER,
-            **invoices.WORKER, **messages.WORKER}
+            **invoices.WORKER, **messages.WORKER, **patients.WORKER}
 
 main_handler = timer_function(lambda: work_off(database(), HANDLERS, function="worker"))

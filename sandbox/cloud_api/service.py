@@ -55,6 +55,8 @@ class CloudApi(System):
         self.app.add_url_rule("/", endpoint="call", view_func=self._call, methods=["POST"])
         self.control.add_url_rule("/secrets/<path:secret>", endpoint="put_secret", view_func=self._put_secret,
                                   methods=["PUT"])
+        self.control.add_url_rule("/secrets/<path:secret>", endpoint="show_secret", view_func=self._show_secret,
+                                  methods=["GET"])
 
     # -- what System asks -----------------------------------------------------------------------
     def operation(self) -> str:
@@ -143,6 +145,11 @@ class CloudApi(System):
             if chosen not in names:
                 raise Refused("ResourceNotFound", f"the secret {name} has no version {version}")
             return {"SecretName": name, "VersionId": chosen, "SecretString": versions[names.index(chosen)]}
+
+    def _show_secret(self, secret: str) -> tuple[Response, int]:
+        with self.lock:
+            versions = self.secrets.get(secret)
+        return (jsonify(value=versions[-1]), 200) if versions else (jsonify(error="no such secret"), 404)
 
     def _put_secret(self, secret: str) -> tuple[Response, int]:
         given = request.get_json(silent=True)

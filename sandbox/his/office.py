@@ -71,6 +71,13 @@ def _change(his: Hospital, session: Schedule, fields: Fields) -> None:
 def _add_records(his: Hospital) -> None:
     control = his.control
 
+    @control.post("/patients", endpoint="register_patient")
+    def register_patient() -> tuple[Response, int]:
+        """The window makes a file, or finds it, with a name written as it will."""
+        with his.lock:
+            patient, _ = his.patients.match_or_create(_body(), his.sessions.today())
+            return jsonify(his.patients.file(patient.code)), 201
+
     @control.post("/patients/<code>/merge", endpoint="merge_patient")
     def merge_patient(code: str) -> Response:
         """The record is gone: its document leads to another one, which has all that was under it."""
@@ -80,6 +87,7 @@ def _add_records(his: Hospital) -> None:
             his.trades.hand_over(code, into.code)
             his.registrations.hand_over(code, into.code)
             his.bills.hand_over(code, into.code)
+            his.events.tell("PATIENT_CHANGED", code)
             return jsonify(_shown(into))
 
     @control.post("/patients/<code>/correct", endpoint="correct_patient")
@@ -93,7 +101,9 @@ def _add_records(his: Hospital) -> None:
         if fields.has("birth_date"):
             changes["birth_date"] = fields.day("birth_date")
         with his.lock:
-            return jsonify(_shown(his.patients.correct(code, **changes)))
+            corrected = his.patients.correct(code, **changes)
+            his.events.tell("PATIENT_CHANGED", code)
+            return jsonify(_shown(corrected))
 
 
 def _shown(patient: Patient) -> dict[str, Any]:

@@ -15,11 +15,15 @@ ID_FORMS = {
     "ID_CARD": r"[1-9][0-9]{16}[0-9X]",
     "PASSPORT": r"[0-9A-Z]{5,17}",
     "HK_MACAU_PERMIT": r"[HM][0-9]{8}([0-9]{2})?",
-    "TAIWAN_PERMIT": r"[0-9]{8}",
+    "TAIWAN_PERMIT": r"[0-9]{8}|[A-Z]?[0-9]{10}[A-Z]?",
+    "PERMANENT_RESIDENT": r"9[0-9]{16}[0-9X]|[A-Z]{3}[0-9]{12}",
+    "BIRTH_CERTIFICATE": r"[A-Z][0-9]{9}",
 }
+NO_DOCUMENT = "NONE"  # a child who has none yet, known by its guardian's
+FOR_CHILDREN = ("BIRTH_CERTIFICATE", NO_DOCUMENT)
 SEXES = ("MALE", "FEMALE")
 NAME = r"\S(.{0,48}\S)?"
-PHONE = r"1[3-9][0-9]{9}"
+PHONE = r"1[3-9][0-9]{9}|\+[1-9][0-9]{6,14}"
 ADULT_FROM = 14  # years; younger patients need a guardian
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
@@ -66,39 +70,9 @@ class Patients:
         """Whether this patient code is on file."""
         return code in self._codes
 
-    def match_or_create(self, body: dict[str, Any], today: date) -> tuple[Patient, bool]:
-        """The patient of this document, and whether they are new. A match changes nothing on file.
-
-        Raises Refused: INVALID_FIELD, GUARDIAN_REQUIRED, PATIENT_MISMATCH.
-        """
-        fields = Fields(body, _FIELDS)
-        id_type, id_number = _document(fields)
-        name = fields.text("name", NAME)
-        sex = fields.choice("sex", SEXES)
-        birth = fields.day("birth_date")
-        phone = fields.text("phone", PHONE, "应为大陆手机号")
-        if not date(1900, 1, 1) <= birth <= today:
-            raise wrong("birth_date", "出生日期不合理")
-        if id_type == "ID_CARD":
-            _agrees_with_card(id_number, birth, sex)
-        guardian = _guardian(fields, (id_type, id_number))
-        if guardian is None and age_on(today, birth) < ADULT_FROM:
-            raise Refused("GUARDIAN_REQUIRED", "未满十四周岁的患者须登记监护人", 422, "guardian")
-        known = self._by_document.get((id_type, id_number))
-        if known is None:
-            return self._add(id_type, id_number, name, sex, birth, phone, guardian), True
-        if (known.name, known.birth_date) != (name, birth):
-            raise Refused("PATIENT_MISMATCH", "证件已建档，但姓名或出生日期不符，请到窗口核对", 409)
-        return known, False
-
-    def listing(self) -> list[dict[str, Any]]:
-        """Everyone on file, for the sandbox's control side only."""
-        return [
-            {"patient_code": p.code, "card_number": p.card_number, "id_type": p.id_type,
-             "id_number": p.id_number, "name": p.name, "sex": p.sex, "phone": p.phone,
-             "birth_date": p.birth_date.isoformat(), "seeded": p.seeded}
-            for p in dict.fromkeys(self._by_document.values())
-        ]
+    def file(self, patient_code: str) -> dict[str, Any]:
+        """What is on file under a code. Raises Refused PATIENT_UNKNOWN."""
+        return _shown(self._known(patient_code))
 
     def merge(self, code: str, into: str | None) -> Patient:
         """End a record: its documents lead to another one (None: to a new one of the same person).
@@ -110,8 +84,8 @@ class Patients:
         kept = self._known(into) if into is not None else None
         self._codes.remove(code)
         if kept is None:
-            kept = self._add(old.id_type, old.id_number, old.name, old.sex, old.birth_date, old.phone, old.guardian_id,
-                             seeded=old.seeded)
+            kept = self._add(documents[0], old.id_number, old.name, old.sex, old.birth_date, old.phone,
+                             old.guardian_id, seeded=old.seeded)
         self._by_document.update(dict.fromkeys(documents, kept))
         return kept
 
@@ -128,13 +102,47 @@ class Patients:
                 return patient
         raise Refused("PATIENT_UNKNOWN", "患者不存在", 404)
 
-    def _add(self, id_type: str, id_number: str, name: str, sex: str, birth: date, phone: str,
+    def match_or_create(self, body: dict[str, Any], today: date) -> tuple[Patient, bool]:
+        """The patient of this document, and whether they are new. A match changes nothing on file.
+
+        Raises Refused: INVALID_FIELD, GUARDIAN_REQUIRED, PATIENT_MISMATCH.
+        """
+        fields = Fields(body, _FIELDS)
+        id_type, id_number = _document(fields)
+        name = fields.text("name", NAME)
+        sex = fields.choice("sex", SEXES)
+        birth = fields.day("birth_date")
+        phone = fields.text("phone", PHONE, "应为大陆手机号，或 + 加国家和地区代码的号码")
+        if not date(1900, 1, 1) <= birth <= today:
+            raise wrong("birth_date", "出生日期不合理")
+        _agrees(id_type, id_number, birth, sex)
+        guardian = _guardian(fields, (id_type, id_number))
+        if guardian is None and (age_on(today, birth) < ADULT_FROM or id_type in FOR_CHILDREN):
+            raise Refused("GUARDIAN_REQUIRED", "未满十四周岁的患者须登记监护人", 422, "guardian")
+        without = (NO_DOCUMENT, f"{guardian}{birth}{sex}{name}")  # how the child is found that has no document
+        key = without if id_type == NO_DOCUMENT else (id_type, id_number)
+        known = self._by_document.get(key)
+        if known is None and guardian is not None and without in self._by_document:
+            known = self.correct(self._by_document[without].code, id_type=id_type, id_number=id_number)
+            self._by_document[key] = known  # the child has its first document
+        if known is None:
+            return self._add(key, id_number, name, sex, birth, phone, guardian), True
+        if (known.name, known.birth_date) != (name, birth):
+            raise Refused("PATIENT_MISMATCH", "证件已建档，但姓名或出生日期不符，请到窗口核对", 409)
+        return known, False
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Everyone on file, for the sandbox's control side only."""
+        people = {patient.code: patient for patient in self._by_document.values()}.values()
+        return [{**_shown(one), "phone": one.phone, "seeded": one.seeded} for one in people]
+
+    def _add(self, key: tuple[str, str], id_number: str, name: str, sex: str, birth: date, phone: str,
              guardian: tuple[str, str] | None, *, seeded: bool = False) -> Patient:
         self._made += 1
         serial = 10_000_000 + self._made
-        patient = Patient(f"P{serial}", f"88{serial}", id_type, id_number, name, sex, birth, phone,
+        patient = Patient(f"P{serial}", f"88{serial}", key[0], id_number, name, sex, birth, phone,
                           guardian, seeded)
-        self._by_document[id_type, id_number] = patient
+        self._by_document[key] = patient
         self._codes.add(patient.code)
         return patient
 
@@ -146,22 +154,40 @@ class Patients:
             first17 = f"449900{birth:%Y%m%d}{order:03d}"
             document = first17 + check_digit(first17)
             if ("ID_CARD", document) not in self._by_document:
-                self._add("ID_CARD", document, name, sex, birth, f"139{rng.randrange(10**8):08d}", None,
+                self._add(("ID_CARD", document), document, name, sex, birth, f"139{rng.randrange(10**8):08d}", None,
                           seeded=True)
 
 
+def _shown(one: Patient) -> dict[str, Any]:
+    return {"patient_code": one.code, "card_number": one.card_number, "id_type": one.id_type,
+            "id_number": one.id_number, "name": one.name, "sex": one.sex, "birth_date": one.birth_date.isoformat()}
+
+
 def _document(fields: Fields) -> tuple[str, str]:
-    id_type = fields.choice("id_type", ID_FORMS)
+    id_type = fields.choice("id_type", (*ID_FORMS, NO_DOCUMENT))
+    if id_type == NO_DOCUMENT:
+        if fields.has("id_number"):
+            raise wrong("id_number", "没有证件的患者不应有证件号码")
+        return id_type, ""
     return id_type, fields.text("id_number", ID_FORMS[id_type], "证件号码格式错误")
+
+
+def _agrees(id_type: str, number: str, birth: date, sex: str) -> None:
+    """Birth date and sex agree with a number that says them; the old residence card only has the birth date's end."""
+    if id_type == "PERMANENT_RESIDENT" and len(number) == 15:
+        if number[7:13] != f"{birth:%y%m%d}":
+            raise wrong("birth_date", "与证件号码不符")
+    elif id_type in ("ID_CARD", "PERMANENT_RESIDENT"):
+        _agrees_with_card(number, birth, sex)
 
 
 def _agrees_with_card(number: str, birth: date, sex: str) -> None:
     if check_digit(number[:17]) != number[17]:
-        raise wrong("id_number", "身份证号码校验位错误")
+        raise wrong("id_number", "证件号码校验位错误")
     if number[6:14] != f"{birth:%Y%m%d}":
-        raise wrong("birth_date", "与身份证号码不符")
+        raise wrong("birth_date", "与证件号码不符")
     if sex != SEXES[int(number[16]) % 2 == 0]:
-        raise wrong("sex", "与身份证号码不符")
+        raise wrong("sex", "与证件号码不符")
 
 
 def _guardian(fields: Fields, ward: tuple[str, str]) -> tuple[str, str] | None:
@@ -170,6 +196,8 @@ def _guardian(fields: Fields, ward: tuple[str, str]) -> tuple[str, str] | None:
     inner = fields.inner("guardian", ("name", "id_type", "id_number"))
     inner.text("name", NAME)
     document = _document(inner)
+    if document[0] in FOR_CHILDREN:
+        raise wrong("guardian.id_type", "监护人须有本人证件")
     if document[0] == "ID_CARD" and check_digit(document[1][:17]) != document[1][17]:
         raise wrong("guardian.id_number", "身份证号码校验位错误")
     if document == ward:

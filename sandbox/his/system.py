@@ -37,6 +37,7 @@ class His(Hospital):
             "list_schedules": ("/schedules", self._schedules),
             "check_trade": ("/trades/<trade_no>", self._trade),
             "list_trades": ("/trades", self._trades_of_day),
+            "patient_file": ("/patients/<patient_code>", self.patients.file),
             "list_bills": ("/patients/<patient_code>/bills", self._bills),
             "get_bill": ("/bills/<bill_no>", self._bill),
             "refundability": ("/charges/<trade_no>/refundability", self.charges.refundability),

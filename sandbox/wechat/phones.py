@@ -13,11 +13,15 @@ CodeKind = Literal["login", "phone"]
 
 @dataclass
 class Phone:
-    """One person's WeChat. ``consents``: messages still allowed per template; -1 is a lasting consent."""
+    """One person's WeChat. ``consents``: messages still allowed per template; -1 is a lasting consent.
+
+    ``number`` is without its ``country``'s code.
+    """
 
     openid: str
     unionid: str
     number: str
+    country: str = "86"
     consents: dict[str, int] = field(default_factory=dict)
     inbox: list[dict[str, Any]] = field(default_factory=list)
 
@@ -43,10 +47,10 @@ class Phones:
         self._phones: dict[str, Phone] = {}
         self._codes: dict[str, Code] = {}
 
-    def new(self, number: str | None) -> Phone:
+    def new(self, number: str | None, country: str = "86") -> Phone:
         """A new person's phone; a number is made up when none is given."""
         number = number or f"13{secrets.choice('0123456789')}{secrets.randbelow(10**8):08d}"
-        phone = Phone(_wechat_id(), _wechat_id(), number)
+        phone = Phone(_wechat_id(), _wechat_id(), number, country)
         self._phones[phone.openid] = phone
         return phone
 

@@ -21,9 +21,10 @@ _PAGE = re.compile(r"[\w-]+(/[\w-]+)*(\?[^\s#]*)?", re.ASCII)
 
 
 class NewPhone(ControlBody):
-    """A person to invent; without ``phone`` the number is made up."""
+    """A person to invent; without ``phone`` the number is made up. ``country`` is its country's code."""
 
-    phone: str | None = Field(default=None, pattern=r"^1\d{10}$")
+    phone: str | None = Field(default=None, pattern=r"^\d{5,14}$")
+    country: str = Field(default="86", pattern=r"^[1-9]\d{0,3}$")
 
 
 class Consent(ControlBody):
@@ -153,7 +154,8 @@ class WeChat(System):
             phone = code.phone
         self.note(openid=phone.openid)
         return _json({"errcode": 0, "errmsg": "ok", "phone_info": {
-            "phoneNumber": phone.number, "purePhoneNumber": phone.number, "countryCode": "86",
+            "phoneNumber": phone.number if phone.country == "86" else f"+{phone.country}{phone.number}",
+            "purePhoneNumber": phone.number, "countryCode": phone.country,
             "watermark": {"timestamp": int(now.timestamp()), "appid": self.app_id},
         }})
 
@@ -224,7 +226,7 @@ class WeChat(System):
     def _new_phone(self) -> Response:
         wish = body_as(NewPhone)
         with self.lock:
-            phone = self.phones.new(wish.phone)
+            phone = self.phones.new(wish.phone, wish.country)
         return jsonify({"openid": phone.openid, "unionid": phone.unionid, "phone": phone.number})
 
     def _login_code(self, openid: str) -> Response:

@@ -101,7 +101,7 @@ def test_a_doctor_is_found_by_characters_full_pinyin_and_initials(guest: Phone, 
     assert guest.book(guest.add_patient(person())["id"], session)["fee_fen"] == session["fee_fen"]
 
 
-@pytest.mark.parametrize("text", ["%", "_", "%%%", "\\", "' OR 1=1 -- ", "<b>", "\x00", "😀", "z" * 40])
+@pytest.mark.parametrize("text", ["%", "_", "%%%", "\\", "' OR 1=1 -- ", "<b>", "\x00", "😀", "\u202e", "·", "q" * 40])
 def test_a_search_for_what_is_no_name_finds_nobody(guest: Phone, text: str) -> None:
     assert search(guest, text) == []
 
@@ -149,3 +149,33 @@ def test_doctors_seen_are_the_accounts_own(control: Control, guest: Phone, ill: 
                                            session: dict[str, Any], visit: Any) -> None:
     visit(guest, ill, session)
     assert Phone(control).sign_in().call("GET", "booking/doctors/seen") == {"doctors": []}
+
+
+@pytest.mark.parametrize(("name", "texts"), [
+    ("古丽米热·艾比布力", ["gulimire", "glmr", "古丽米热•艾", "古丽米热艾比", "古丽米热.艾比", "gulimire·aibi",
+                           "布力"]),
+    ("鞠㛃萍", ["jjp", "jujieping", "㛃"]), ("贠小苏", ["yun", "yunxiaosu", "yxs", "贠\u200b小"]),
+    ("吕律", ["lyu", "lvlv", "lü", "lulu", "LYULYU"]), ("靳\ue863", ["jinyan", "靳䶮", "靳\ue863"]),
+    ("解⽥", ["xietian", "解田", "解⽥"])])
+def test_a_doctor_with_a_dot_or_a_rare_character_is_found(guest: Phone, new_session: Open, name: str,
+                                                          texts: list[str]) -> None:
+    made = new_session(doctor_code=None, doctor="new", doctor_name=name, department_code="1104")
+    assert [text for text in texts if made["doctor_id"] not in [one["id"] for one in search(guest, text)]] == []
+
+
+def test_a_doctor_with_the_longest_name_is_taken_over_and_found(guest: Phone, new_session: Open) -> None:
+    name = "庄" * 50
+    made = new_session(doctor_code=None, doctor="new", doctor_name=name, department_code="1104")
+    assert made["doctor_name"] == name
+    for text in ("庄" * 40, "zhuang" * 6, "z" * 40):
+        assert made["doctor_id"] in [one["id"] for one in search(guest, text)]
+
+
+def test_spellings_of_an_older_edition_are_made_anew_by_the_next_sync(
+        control: Control, guest: Phone, new_session: Open, sql: Callable[..., Any]) -> None:
+    made = new_session(doctor_code=None, doctor="new", doctor_name="贠旧版", department_code="1104")
+    sql("UPDATE doctors SET spelled_by = 0 WHERE id = %s", (made["doctor_id"],))
+    sql("DELETE FROM doctor_spellings WHERE doctor_id = %s", (made["doctor_id"],))
+    assert search(guest, "yunjiuban") == []
+    control.operate("schedules.sync", schedule=made["his"]["code"])
+    assert [one["id"] for one in search(guest, "yunjiuban")] == [made["doctor_id"]]

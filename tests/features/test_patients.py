@@ -91,7 +91,9 @@ def test_another_persons_phone_is_no_second_check(control: Control, guest: Phone
 @pytest.mark.parametrize("change", [
     {"id_number": "44990019800101001X"}, {"id_number": "449900198013010011"}, {"id_number": "12345"},
     {"id_number": "00990019800101001X"}, {"id_number": "449900209901010017"},
-    {"id_number": "４４９９００１９８００１０１００１１"},
+    {"id_type": "PASSPORT", "id_number": "DEU110190030712"},
+    {"id_type": "PERMANENT_RESIDENT", "id_number": "911840199003071237"},
+    {"id_type": "BIRTH_CERTIFICATE", "id_number": "110123456"}, {"id_type": "NONE"},
     {"id_type": "PASSPORT", "id_number": "E1234-678"}, {"id_type": "HK_MACAU_PERMIT", "id_number": "X12345678"},
     {"id_type": "TAIWAN_PERMIT", "id_number": "1234567"}])
 def test_a_number_that_cannot_be_one_is_refused(guest: Phone, change: dict[str, str]) -> None:
@@ -125,8 +127,9 @@ def test_other_documents_need_sex_and_birth_date_and_are_one_however_written(
 
 
 @pytest.mark.parametrize("change", [
-    {"phone": "12345678901"}, {"phone": "+8613800000000"}, {"phone": ""}, {"name": "x"}, {"name": "张3"},
-    {"name": "张 "}, {"relation": "FRIEND"}, {"sex": "X"}, {"birth_date": "1980-02-30"}, {"nickname": "小张"},
+    {"phone": "12345678901"}, {"phone": "+861012345678"}, {"phone": ""}, {"phone": 13800138000}, {"name": "x"},
+    {"name": "张3"}, {"name": " "}, {"name": 3}, {"birth_date": 636768000}, {"birth_date": "636768000"},
+    {"relation": "FRIEND"}, {"sex": "X"}, {"birth_date": "1980-02-30"}, {"nickname": "小张"},
     {"guardian": "张三"}, {"consents": [{"purpose": "HEALTH_DATA", "version": 0}]}])
 def test_a_wrong_field_is_named_and_its_value_not_repeated(guest: Phone, change: dict[str, Any]) -> None:
     refusal = refused(guest, person(), **change)

@@ -13,6 +13,7 @@ from hospital.gateways.his import wire as his_wire
 from hospital.gateways.his.bills import Bill
 from hospital.gateways.his.wire import Odd
 from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.patients import records
 from hospital.patients import service as patients
 from hospital.patients import store as patient_store
 from hospital.runtime import log
@@ -37,11 +38,14 @@ def act_for(db: Database, account_id: str, patient_id: str, now: datetime) -> st
 
 def unpaid(db: Database, account_id: str, patient_id: str, now: datetime) -> Shown:
     """What a patient has to pay. Raises NotFound, ConsentRequired, Unavailable (no answer, and nothing known)."""
-    code = act_for(db, account_id, patient_id, now)
+    act_for(db, account_id, patient_id, now)
     try:
-        told = his_bills.unpaid_bills(code)
+        told = records.with_code(db, patient_id, his_bills.unpaid_bills, now)
     except (Unanswered, Rejected) as problem:
         log.event("his.unanswered", operation="bills", reason=problem.reason)
+        if isinstance(problem, Rejected) and problem.code == records.UNKNOWN:
+            raise records.RecordChanged from None
+        code = patient_store.his_code(db, patient_id)
         known = bill_store.known_unpaid(db, code, now)
         if not known:
             raise Unavailable("医院系统繁忙，暂时无法查询待缴费用，请稍后重试。", code="his_unavailable") from None
@@ -65,7 +69,7 @@ def one(db: Database, account_id: str, patient_id: str, bill_no: str, now: datet
         if known is None or known[0].patient_code != code:
             raise Unavailable("医院系统繁忙，暂时无法查询该费用，请稍后重试。", code="his_unavailable") from None
         bill, live, as_of = known[0], False, known[1]
-    if bill is None or bill.patient_code != code:
+    if bill is None or not _theirs(db, patient_id, bill, now):
         raise NotFound("未找到该费用，请返回刷新。", code="bill_not_found")
     return Shown([bill], live, as_of)
 
@@ -84,7 +88,7 @@ def scan(db: Database, account_id: str, text: str, now: datetime) -> tuple[str, 
                       fields=["code"]) from None
     if code.expires_at <= now:
         raise Conflict("该二维码已过期，请在待缴费用中查看，或到窗口办理。", code="code_expired")
-    patient_id = patient_store.bound_by_code(db, account_id, code.patient_code)
+    patient_id = _patient_of_code(db, account_id, code.patient_code, now)
     if patient_id is None:
         raise NotFound("该处方不属于您绑定的就诊人，请先添加就诊人或核对处方。", code="code_of_another")
     act_for(db, account_id, patient_id, now)
@@ -93,10 +97,32 @@ def scan(db: Database, account_id: str, text: str, now: datetime) -> tuple[str, 
     except Unanswered as silence:
         log.event("his.unanswered", operation="scan", reason=silence.reason)
         raise Unavailable("医院系统繁忙，暂时无法打开该处方，请稍后重试。", code="his_unavailable") from None
-    if bill is None or bill.patient_code != code.patient_code:
+    if bill is None or not _theirs(db, patient_id, bill, now):
         raise NotFound("该处方对应的费用已不存在，请到窗口核实。", code="bill_not_found")
     if bill.state == "CANCELLED":
         raise Conflict("该处方费用已作废，请咨询开单医生。", code="bill_cancelled")
     if bill.state != "UNPAID":
         raise Conflict("该处方费用已缴清，无需重复支付。", code="bill_paid")
     return patient_id, bill
+
+
+def _theirs(db: Database, patient_id: str, bill: Bill, now: datetime) -> bool:
+    """Whether a bill is this patient's. Raises Unavailable when only the HIS could tell, and does not."""
+    try:
+        return records.is_theirs(db, patient_id, bill.patient_code, now)
+    except Unanswered as silence:
+        log.event("his.unanswered", operation="patient", reason=silence.reason)
+        raise Unavailable("医院系统繁忙，请稍后重试。", code="his_unavailable") from None
+
+
+def _patient_of_code(db: Database, account_id: str, code: str, now: datetime) -> str | None:
+    """The account's patient whom a printed code names, also when the HIS has merged their record since we read it."""
+    known = patient_store.bound_by_code(db, account_id, code)
+    if known is not None:
+        return known
+    try:
+        return next((one.id for one in patient_store.bound_patients(db, account_id)
+                     if records.is_theirs(db, one.id, code, now)), None)
+    except Unanswered as silence:
+        log.event("his.unanswered", operation="patient", reason=silence.reason)
+        raise Unavailable("医院系统繁忙，暂时无法打开该处方，请稍后重试。", code="his_unavailable") from None

@@ -10,6 +10,7 @@ from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import bills as his_bills
 from hospital.gateways.his import events as his_events
+from hospital.patients import records
 from hospital.patients import store as patients
 from hospital.payment import desk_refunds
 from hospital.security import cipher
@@ -30,6 +31,9 @@ def _note(tx: Transaction, event: his_events.Event, now: datetime) -> None:
         return
     if event.type == "DESK_REFUND_REQUESTED" and event.refund_no:
         desk_refunds.found(tx, event.refund_no, now)
+    if event.type == "PATIENT_CHANGED":
+        for patient_id in patients.of_code(tx, event.patient_code):
+            outbox.publish(tx, "patient.refresh", patient_id, due=now, now=now)
     if event.bill_no:
         outbox.publish(tx, "bill.read", row_id, due=now, now=now)
 
@@ -66,8 +70,10 @@ def read_bill(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | No
     if not owners:
         return None  # nobody here may see it, so nothing of it is kept
     bill = his_bills.bill(event["bill_no"])
+    theirs = bill is not None and any(records.is_theirs(db, patient_id, bill.patient_code, now)
+                                      for patient_id in {patient_id for _, patient_id in owners})
     with db.transaction() as tx:
-        if bill is None or bill.patient_code != event["patient_code"]:
+        if bill is None or not theirs:
             bill_store.forget(tx, event["bill_no"])
             return None
         bill_store.keep(tx, bill, now)

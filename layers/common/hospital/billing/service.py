@@ -16,6 +16,7 @@ from hospital.gateways.his import charges as his_charges
 from hospital.gateways.his.bills import Bill
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.invoices import service as invoices
+from hospital.patients import records as patient_records
 from hospital.patients import service as patients
 from hospital.patients import store as patient_store
 from hospital.payment import service as payments
@@ -65,7 +66,8 @@ def create_order(db: Database, order: NewOrder, *, account_id: str, key: str, no
     if len(order.bills) > settings.bills_per_payment:
         raise Invalid(f"一次最多支付{settings.bills_per_payment}笔费用，请分次支付。", code="too_many_bills",
                       fields=["bills"])
-    found = _checked(bills.act_for(db, account_id, order.patient_id, now), order)
+    bills.act_for(db, account_id, order.patient_id, now)
+    found = _checked(db, order, now)
     total_fen = sum(bill.total_fen for bill in found)
     if not all(bill.total_fen for bill in found):
         raise Conflict("所选费用中有无需支付的项目，请直接到执行科室或窗口办理。", code="nothing_to_pay")
@@ -80,15 +82,16 @@ def create_order(db: Database, order: NewOrder, *, account_id: str, key: str, no
         raise Conflict("所选费用正在支付或已支付，请在缴费记录中查看，或稍后重试。", code="bill_being_paid") from None
 
 
-def _checked(patient_code: str, order: NewOrder) -> list[Bill]:
+def _checked(db: Database, order: NewOrder, now: datetime) -> list[Bill]:
     """The bills as they are now, if they are as the patient saw them."""
     try:
-        unpaid = {bill.bill_no: bill for bill in his_bills.unpaid_bills(patient_code) if isinstance(bill, Bill)}
+        unpaid = {bill.bill_no: bill for bill in patient_records.with_code(
+            db, order.patient_id, his_bills.unpaid_bills, now) if isinstance(bill, Bill)}
         for wanted in order.bills:
             refusal = rules.refusal_to_pay(wanted, unpaid)
             if refusal == "MISSING":
                 one = his_bills.bill(wanted.bill_no)
-                if one is not None and one.patient_code != patient_code:
+                if one is not None and not patient_records.is_theirs(db, order.patient_id, one.patient_code, now):
                     one = None
                 refusal = rules.refusal_of_missing(one) or "BILL_CHANGED"
             if refusal:
@@ -97,6 +100,8 @@ def _checked(patient_code: str, order: NewOrder) -> list[Bill]:
         raise _unavailable("bills", silence) from None
     except Rejected as refusal_of_list:
         log.event("his.refused", operation="bills", code=refusal_of_list.code)
+        if refusal_of_list.code == patient_records.UNKNOWN:
+            raise patient_records.RecordChanged from None
         raise _refused(refusal_of_list.code) from None
     return [unpaid[wanted.bill_no] for wanted in order.bills]
 

@@ -122,7 +122,7 @@ def confirm(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None
         _refuse(db, booking, "AMOUNT_DIFFERS", now)
         return None
     try:
-        trade = _confirm_in_his(db, booking, payment)
+        trade = _confirm_in_his(db, booking, payment, now)
     except Rejected as refusal:
         log.event("his.refused", operation="confirm", booking_id=booking.id, code=refusal.code)
         _refuse(db, booking, refusal.code, now)
@@ -131,9 +131,9 @@ def confirm(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None
     return None
 
 
-def _confirm_in_his(db: Database, booking: Booking, payment: Payment | None) -> his_trades.Trade:
+def _confirm_in_his(db: Database, booking: Booking, payment: Payment | None, now: datetime) -> his_trades.Trade:
     if not booking.his_locked:
-        lock_in_his(db, booking, booking.expires_at + RETAKEN_HOLD)
+        lock_in_his(db, booking, booking.expires_at + RETAKEN_HOLD, now)
         with db.transaction() as tx:
             store.mark_locked(tx, booking.id)
     try:

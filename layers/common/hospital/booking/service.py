@@ -14,6 +14,7 @@ from hospital.database import outbox, policy, repeats
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import registrations as his_registrations
 from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.patients import records as patient_records
 from hospital.patients import service as patients
 from hospital.patients import store as patient_store
 from hospital.payment import service as payments
@@ -181,7 +182,7 @@ def _open(tx: Transaction, booking: Booking, account_id: str, deadline: datetime
 
 def _lock(db: Database, booking: Booking, until: datetime, now: datetime) -> None:
     try:
-        lock_in_his(db, booking, until)
+        lock_in_his(db, booking, until, now)
     except Rejected as refusal:
         log.event("his.refused", operation="lock", booking_id=booking.id, code=refusal.code)
         sold = refusal.code in SOLD_ELSEWHERE
@@ -198,12 +199,13 @@ def _lock(db: Database, booking: Booking, until: datetime, now: datetime) -> Non
         raise Unavailable("医院系统繁忙，号源已为您保留，请稍后重试。", code="his_unavailable") from None
 
 
-def lock_in_his(db: Database, booking: Booking, until: datetime) -> None:
+def lock_in_his(db: Database, booking: Booking, until: datetime, now: datetime) -> None:
     """Take the place in the HIS under the registration's number; repeatable. Raises Rejected, Unanswered."""
     slot = schedule_store.slot(db, booking.slot_id)
     assert slot is not None
-    his_registrations.lock(booking.trade_no, slot_code=slot["his_code"], fee_fen=booking.fee_fen, hold_until=until,
-                          patient_code=patient_store.his_code(db, booking.patient_id))
+    place = slot["his_code"]
+    patient_records.with_code(db, booking.patient_id, lambda code: his_registrations.lock(
+        booking.trade_no, slot_code=place, patient_code=code, fee_fen=booking.fee_fen, hold_until=until), now)
 
 
 class _Refused(Conflict):
@@ -225,7 +227,7 @@ class _Duplicate(Conflict):
 SOLD_ELSEWHERE = {"SLOT_TAKEN", "LOCK_EXPIRED", "SLOT_UNKNOWN"}
 REFUSALS: dict[str, type[Conflict]] = {
     "SCHEDULE_STOPPED": _Stopped, "FEE_CHANGED": _FeeChanged, "DUPLICATE_REGISTRATION": _Duplicate,
-    "TRADE_CLOSED": HoldExpired}
+    "TRADE_CLOSED": HoldExpired, patient_records.UNKNOWN: patient_records.RecordChanged}
 
 
 # -- cancelling -------------------------------------------------------------------------------------

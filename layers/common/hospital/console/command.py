@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from hospital.runtime.canonical import Text, TextDates
 
 
-class Command(BaseModel):
+class Command(TextDates):
     """A command, and who gives it."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
     action: str
-    by: Annotated[str, Field(min_length=2, max_length=50)]
+    by: Annotated[Text, Field(min_length=2, max_length=50)]

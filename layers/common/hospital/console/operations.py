@@ -23,9 +23,11 @@ from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Transaction
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
+from hospital.patients import records as patient_records
 from hospital.payment import desk_refunds, refunds
 from hospital.reconciliation import service as reconciliation
 from hospital.reconciliation import stuck, stuck_store, views
+from hospital.runtime.canonical import Text
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound
 from hospital.runtime.http import Id, OptionalId
@@ -49,9 +51,9 @@ class DepartmentIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
     id: OptionalId = ""
-    name: Annotated[str, Field(min_length=1, max_length=80)]
-    introduction: Annotated[str, Field(max_length=5000)] = ""
-    location: Annotated[str, Field(max_length=200)] = ""
+    name: Annotated[Text, Field(min_length=1, max_length=80)]
+    introduction: Annotated[Text, Field(max_length=5000)] = ""
+    location: Annotated[Text, Field(max_length=200)] = ""
     his_codes: list[str] = []
 
 
@@ -83,14 +85,20 @@ class OnTask(Command):
     """A task, and why it is ended like this."""
 
     task_id: Id
-    note: Annotated[str, Field(min_length=2, max_length=400)]
+    note: Annotated[Text, Field(min_length=2, max_length=400)]
+
+
+class MatchPatient(OnTask):
+    """``patient_code``: the patient's file as the hospital has it; empty when it was put right there."""
+
+    patient_code: Annotated[str, Field(max_length=64, pattern=r"^[!-~]*$")] = ""
 
 
 class PaidElsewhere(OnTask):
     """How the hospital paid back what WeChat never will, and where that is proven: a transfer's number."""
 
     how: Literal["BANK_TRANSFER", "CASH", "OTHER"]
-    reference: Annotated[str, Field(min_length=4, max_length=64)]
+    reference: Annotated[Text, Field(min_length=4, max_length=64)]
 
 
 def change_settings(db: Database, command: ChangeSettings, now: datetime) -> dict[str, Any]:
@@ -206,6 +214,19 @@ def pay_elsewhere(db: Database, command: PaidElsewhere, now: datetime) -> dict[s
     return {"task": command.task_id, "state": state}
 
 
+def match_patient(db: Database, command: MatchPatient, now: datetime) -> dict[str, Any]:
+    """End what the HIS could not match: under the code of the hospital's file, or under what we know of the patient."""
+    with db.transaction() as tx:
+        task = _open_task(tx, command.task_id)
+    if task["kind"] != patient_records.UNMATCHED:
+        raise Conflict("该任务不是待核对的就诊人档案。", code="not_a_patient")
+    patient_records.match_by_staff(db, task["subject_id"], command.patient_code, now)
+    with db.transaction() as tx:
+        tasks.resolve(tx, command.task_id, by=command.by, note=command.note, now=now)
+        _note(tx, command, command.task_id, now)
+    return {"matched": task["subject_id"]}
+
+
 def close_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
     """Close a task that was settled by hand elsewhere; a hanging step is not tried any more."""
     with db.transaction() as tx:
@@ -233,6 +254,7 @@ COMMANDS: dict[str, tuple[type[Command], Callable[[Database, Any, datetime], dic
     "task.refund": (OnTask, refund_task),
     "refund.give_up": (OnTask, give_up_refund),
     "refund.paid_elsewhere": (PaidElsewhere, pay_elsewhere),
+    "patient.match": (MatchPatient, match_patient),
     "task.close": (OnTask, close_task),
 }
 

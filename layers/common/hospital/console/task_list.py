@@ -24,6 +24,7 @@ ENDS: dict[str, tuple[str, ...]] = {
     "statement.waits": ("statement.make", "task.close"),
     "message.template": ("settings.change", "task.close"),
     "setting.ignored": ("settings.change", "task.close"),
+    "patient.unmatched": ("patient.match", "task.close"),
     "event.unreadable": ("task.retry", "task.close"),
     **dict.fromkeys((
         "patient.record-shared", "invoice.on-paper", "schedule.stopped", "slot.moved", "booking.unlock-refused",

@@ -39,7 +39,8 @@ UNDECIDED = ("E00", "E9")
 WECHAT = "05"  # the channel's code
 OPERATOR = "微信小程序"
 # The platform takes codes of our own and has on file what they mean.
-CARD_TYPES = {"ID_CARD": "1101", "PASSPORT": "1102", "HK_MACAU_PERMIT": "1103", "TAIWAN_PERMIT": "1104"}
+CARD_TYPES = {"ID_CARD": "1101", "PASSPORT": "1102", "HK_MACAU_PERMIT": "1103", "TAIWAN_PERMIT": "1104",
+              "PERMANENT_RESIDENT": "1105", "BIRTH_CERTIFICATE": "1106", "MEDICAL_CARD": "1201"}
 
 _OPERATIONS = {REGISTRATION: "invEBillRegistration", OUTPATIENT: "invoiceEBillOutpatient"}
 _RED, _YES = "2", "1"
@@ -66,7 +67,8 @@ class Item:
 class Document:
     """What a bill says: all of it paid by the patient through WeChat; the items add up to ``total_fen``.
 
-    ``bus_no`` is our number, used for one document only; ``department`` where the patient was seen.
+    ``bus_no`` is our number, used for one document only; ``department`` where the patient was seen. ``id_type`` is
+    ``MEDICAL_CARD``, and ``id_number`` the hospital's card, of a child without a document.
     """
 
     bus_no: str
@@ -82,7 +84,7 @@ class Document:
     items: list[Item]
     remark: str = ""
     sex: str = ""  # 男, 女
-    age: str = ""  # in whole years, with its unit
+    age: str = ""  # with its unit: 8天, 5个月, 36岁
     seen_on: str = ""  # the day of the visit, ISO
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from hospital.database import shared_tokens
 from hospital.database.connection import Database, database
 from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.runtime import canonical
 from hospital.runtime.clock import utc_now
 from hospital.runtime.cloud import secret
 from hospital.runtime.config import config
@@ -37,10 +38,17 @@ def sign_in(code: str) -> str:
 
 
 def phone_number(code: str) -> str:
-    """The phone number behind a ``getPhoneNumber`` code (single use). Raises Rejected, Unanswered."""
+    """The phone number behind a ``getPhoneNumber`` code (single use), in its canonical form with its country.
+
+    Raises Rejected, Unanswered.
+    """
     answer = _with_token("post", "wxa/business/getuserphonenumber", data={"code": code})
-    info = answer.get("phone_info")
-    return _text(info if isinstance(info, dict) else {}, "purePhoneNumber")
+    told = answer.get("phone_info")
+    info = told if isinstance(told, dict) else {}
+    number = canonical.phone_of_country(_text(info, "countryCode"), _text(info, "purePhoneNumber"))
+    if number is None:
+        raise Unanswered("wechat: an unreadable phone number")
+    return number
 
 
 def send_message(openid: str, template_id: str, data: dict[str, str], page: str) -> None:

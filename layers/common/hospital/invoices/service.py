@@ -15,8 +15,9 @@ from hospital.gateways import cos, ebill
 from hospital.gateways.outcome import Unanswered
 from hospital.invoices import rules, store
 from hospital.invoices.store import Invoice
+from hospital.patients import records
 from hospital.patients import store as patients
-from hospital.patients.rules import age
+from hospital.patients.rules import age_text
 from hospital.payment import settlement_store
 from hospital.payment.model import REGISTRATION, Item, Settlement
 from hospital.runtime import log
@@ -29,7 +30,13 @@ ON_ITS_WAY = timedelta(minutes=5)  # no request takes longer to have its effect,
 
 
 def adjust(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
-    """Order what makes a settlement's live bill say what the hospital keeps."""
+    """Order what makes a settlement's live bill say what the hospital keeps.
+
+    The payer's name is the hospital's of this moment: a bill never changes. Raises Unanswered: it is tried again.
+    """
+    wanted = settlement_store.by_id(db, job.subject_id)
+    if wanted is not None and wanted.net_fen and store.live(db, wanted.id) is None:
+        records.refresh(db, wanted.patient_id, now)
     with db.transaction() as tx:
         settlement = settlement_store.by_id(tx, job.subject_id, lock=True)
         if settlement is None:
@@ -49,19 +56,21 @@ def adjust(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
 
 
 def _order(tx: Transaction, settlement: Settlement, now: datetime) -> None:
-    identity, phone = patients.payer(tx, settlement.account_id, settlement.patient_id)
+    identity, card_number, phone = patients.payer(tx, settlement.account_id, settlement.patient_id)
     invoice_id = new_id()
     again, day = settlement.reversed_fen > 0, hospital_day(settlement.settled_at)
     document = ebill.Document(
         bus_no=store.bus_no(invoice_id),
         bus_type=ebill.REGISTRATION if settlement.kind == REGISTRATION else ebill.OUTPATIENT,
-        bus_at=now if again else settlement.settled_at, payer=identity.name, id_type=identity.id_type,
-        id_number=identity.id_number, phone=phone, patient_code=patients.his_code(tx, settlement.patient_id),
+        bus_at=now if again else settlement.settled_at, payer=identity.name,
+        id_type=identity.id_type if identity.id_number else "MEDICAL_CARD",
+        id_number=identity.id_number or card_number, phone=phone,
+        patient_code=patients.his_code(tx, settlement.patient_id),
         department=settlement.department_name, total_fen=settlement.net_fen,
         items=[_line(item, fen) for item, fen in rules.left(
             settlement, settlement_store.desk_refunds_of(tx, settlement.id))],
         remark="部分退费后重新开具" if again else "", sex={"MALE": "男", "FEMALE": "女"}[identity.sex],
-        age=f"{age(identity.birth_date, day)}岁", seen_on=day.isoformat())
+        age=age_text(identity.birth_date, day), seen_on=day.isoformat())
     store.insert(tx, invoice_id, settlement_id=settlement.id, account_id=settlement.account_id, document=document,
                  now=now)
     outbox.publish(tx, "invoice.issue", invoice_id, due=now, now=now)

@@ -13,6 +13,7 @@ from hospital.database.policy import load as load_policy
 from hospital.messages.service import SCENES
 from hospital.patients import rules, service, store
 from hospital.patients.model import BoundPatient, Guardian, Identity, IdType, Purpose, Relation, Sex
+from hospital.runtime import canonical
 from hospital.runtime.clock import hospital_day, utc_now
 from hospital.runtime.errors import Invalid, NotFound
 from hospital.runtime.http import Api, Id, Model
@@ -51,16 +52,11 @@ class AccountView(Model):
 
 
 class DocumentIn(Model):
-    """Who a person is by their document."""
+    """Who a person is by their document. ``id_number`` is empty for a child without one (``NONE``)."""
 
-    name: Annotated[str, Field(min_length=2, max_length=50)]
+    name: Annotated[canonical.Name, Field(min_length=1, max_length=50)]
     id_type: IdType
-    id_number: Annotated[str, Field(min_length=5, max_length=20)]
-
-    @field_validator("id_number")
-    @classmethod
-    def _normalise(cls, value: str) -> str:
-        return rules.normalise(value)
+    id_number: Annotated[canonical.DocumentNumber, Field(max_length=20)] = ""
 
     @field_validator("name")
     @classmethod
@@ -71,12 +67,13 @@ class DocumentIn(Model):
 
     @model_validator(mode="after")
     def _is_number(self) -> DocumentIn:
-        if self.id_type == "ID_CARD":
-            if rules.read_id_card(self.id_number, hospital_day(utc_now())) is None:
-                raise Invalid("身份证号码有误，请核对后重新填写。", code="id_number_invalid", fields=["id_number"])
-        elif not rules.is_document_number(self.id_type, self.id_number):
-            raise Invalid("证件号码有误，请核对后重新填写。", code="id_number_invalid", fields=["id_number"])
+        if not rules.is_document_number(self.id_type, self.id_number, hospital_day(utc_now())):
+            raise Invalid(_WRONG_NUMBER.get(self.id_type, "证件号码有误，请核对证件类型和号码后重新填写。"),
+                          code="id_number_invalid", fields=["id_number"])
         return self
+
+
+_WRONG_NUMBER = {"ID_CARD": "身份证号码有误，请核对后重新填写。", "NONE": "选择“暂无证件”时请勿填写证件号码。"}
 
 
 class ConsentIn(Model):
@@ -87,9 +84,12 @@ class ConsentIn(Model):
 
 
 class PatientIn(DocumentIn):
-    """A patient to add. ``sex`` and ``birth_date`` only for documents that don't say them."""
+    """A patient to add. ``sex`` and ``birth_date`` only for documents that don't say them.
 
-    phone: str
+    ``phone`` is a mainland mobile number, or any other with ``+`` and its country.
+    """
+
+    phone: Annotated[str, Field(max_length=40)]
     relation: Relation
     sex: Sex | None = None
     birth_date: date | None = None
@@ -108,20 +108,20 @@ class PatientIn(DocumentIn):
     @field_validator("phone")
     @classmethod
     def _is_phone(cls, value: str) -> str:
-        if not rules.is_mobile(value):
-            raise ValueError("not a mobile number")
-        return value
+        number = canonical.phone(value)
+        if number is None:
+            raise ValueError("not a phone number")
+        return number
 
     def to_use(self) -> service.NewPatient:
         """For the use case; raises Invalid when sex or birth date are missing or contradict the number."""
         today = hospital_day(utc_now())
         born, sex = self.birth_date, self.sex
-        if self.id_type == "ID_CARD":
-            read = rules.read_id_card(self.id_number, today)
-            assert read is not None
-            if (born is not None and born != read[0]) or (sex is not None and sex != read[1]):
-                raise Invalid("出生日期或性别与身份证号码不符。", fields=["birth_date", "sex"])
-            born, sex = read
+        read = rules.read_document(self.id_type, self.id_number, today)
+        if read is not None:
+            if rules.contradicts(self.id_type, self.id_number, read, born, sex):
+                raise Invalid("出生日期或性别与证件号码不符。", fields=["birth_date", "sex"])
+            born, sex = born or read[0], sex or read[1]
         if born is None or sex is None:
             raise Invalid("请填写出生日期和性别。", fields=["birth_date", "sex"])
         if born > today or born.year < 1880:
@@ -134,7 +134,10 @@ class PatientIn(DocumentIn):
 
 
 class PatientView(Model):
-    """A bound patient, masked. ``consents_missing`` are purposes to be asked for again."""
+    """A bound patient, masked. ``age`` is in completed years, ``age_text`` as hospitals write it (8天, 5个月, 36岁).
+
+    ``consents_missing`` are purposes to be asked for again.
+    """
 
     id: str
     name: str
@@ -144,6 +147,7 @@ class PatientView(Model):
     card_number: str
     sex: Sex
     age: int
+    age_text: str
     relation: Relation
     is_default: bool
     consents_missing: list[str] = []
@@ -320,9 +324,11 @@ def withdraw(caller: Caller, body: Withdrawal) -> None:
 
 def _view(caller: Caller, one: BoundPatient) -> PatientView:
     db, now, identity = database(), utc_now(), one.identity
-    age = rules.age(identity.birth_date, hospital_day(now))
+    today = hospital_day(now)
     return PatientView(
         id=one.id, name=rules.mask_name(identity.name), id_type=identity.id_type,
         id_number=rules.mask_number(identity.id_number), phone=rules.mask_phone(one.phone),
-        card_number=rules.mask_number(one.card_number), sex=identity.sex, age=age, relation=one.relation,
-        is_default=one.is_default, consents_missing=service.consents_missing(db, caller.account_id, one, now))
+        card_number=rules.mask_number(one.card_number), sex=identity.sex,
+        age=rules.age(identity.birth_date, today), age_text=rules.age_text(identity.birth_date, today),
+        relation=one.relation, is_default=one.is_default, consents_missing=service.consents_missing(
+            db, caller.account_id, one, now))

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-IdType = Literal["ID_CARD", "PASSPORT", "HK_MACAU_PERMIT", "TAIWAN_PERMIT"]
+# NONE: a child who has no document yet, known by its guardian's.
+IdType = Literal["ID_CARD", "PASSPORT", "HK_MACAU_PERMIT", "TAIWAN_PERMIT", "PERMANENT_RESIDENT", "BIRTH_CERTIFICATE",
+                 "NONE"]
 Relation = Literal["SELF", "SPOUSE", "CHILD", "PARENT", "OTHER"]
 Sex = Literal["MALE", "FEMALE"]
 Purpose = Literal["HEALTH_DATA", "CHILD_GUARDIAN"]
@@ -14,7 +16,7 @@ Purpose = Literal["HEALTH_DATA", "CHILD_GUARDIAN"]
 
 @dataclass(frozen=True)
 class Identity:
-    """A person, as their document says."""
+    """A person, as their document says; ``id_number`` is empty for one without a document."""
 
     id_type: IdType
     id_number: str
@@ -30,6 +32,17 @@ class Guardian:
     name: str
     id_type: IdType
     id_number: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """A patient as the HIS is asked for them: ``phone`` and ``guardian`` are the latest binding's."""
+
+    id: str
+    his_code: str
+    identity: Identity
+    phone: str
+    guardian: Guardian | None
 
 
 @dataclass(frozen=True)

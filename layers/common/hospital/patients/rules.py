@@ -1,26 +1,36 @@
-"""Identity documents, ages and masks. Source: GB 11643-1999 (citizen identification number)."""
+"""Identity documents, ages and masks. Sources of the numbers' forms: ``docs/facts.md``."""
 
 from __future__ import annotations
 
 import re
-from datetime import date
+import unicodedata
+from datetime import date, timedelta
 
-from hospital.patients.model import IdType, Sex
+from hospital.patients.model import Identity, IdType, Sex
+from hospital.runtime import canonical
 
 _WEIGHTS = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
 _CHECK_DIGITS = "10X98765432"
 _PATTERNS: dict[str, str] = {
-    "PASSPORT": r"[A-Z0-9]{5,17}",
+    "PASSPORT": r"(?![A-Z]{3}\d{12}$)[A-Z0-9]{5,17}",  # what is left out is a permanent residence card's
     "HK_MACAU_PERMIT": r"[HM]\d{8}(\d{2})?",  # 来往内地通行证: card number, older ones with two more digits
     "TAIWAN_PERMIT": r"\d{8}|[A-Z]?\d{10}[A-Z]?",  # 台胞证: 8 digits, older ones 10 with a letter
+    "PERMANENT_RESIDENT": r"9\d{16}[\dX]|[A-Z]{3}\d{12}",  # 外国人永久居留身份证: since 2023, and before
+    "BIRTH_CERTIFICATE": r"[A-Z]\d{9}",  # 出生医学证明
+    "NONE": r"",
 }
 _PROVINCES = {11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46, 50, 51, 52, 53,
-              54, 61, 62, 63, 64, 65, 71, 81, 82, 83}
+              54, 61, 62, 63, 64, 65, 71, 81, 82, 83}  # 81 to 83: residence permits of Hong Kong, Macau, Taiwan
+FOR_CHILDREN = {"BIRTH_CERTIFICATE", "NONE"}  # only a guardian uses them
 
 
-def normalise(number: str) -> str:
-    """A document number as it is stored and compared: upper case, without spaces."""
-    return re.sub(r"\s", "", number).upper()
+def read_document(id_type: IdType, number: str, today: date) -> tuple[date, Sex] | None:
+    """Birth date and sex, where a document's number says them; None where it does not, or can't be one."""
+    if id_type == "ID_CARD":
+        return read_id_card(number, today)
+    if id_type == "PERMANENT_RESIDENT":
+        return _read_residence_card(number, today)
+    return None
 
 
 def read_id_card(number: str, today: date) -> tuple[date, Sex] | None:
@@ -28,7 +38,37 @@ def read_id_card(number: str, today: date) -> tuple[date, Sex] | None:
 
     Province, date (not after ``today``, not before 1880) and check digit (ISO 7064, mod 11-2) are tested.
     """
-    if not re.fullmatch(r"\d{17}[\dX]", number, re.ASCII) or int(number[:2]) not in _PROVINCES:
+    return _read_18(number, today) if number[:2].isdecimal() and int(number[:2]) in _PROVINCES else None
+
+
+def _read_residence_card(number: str, today: date) -> tuple[date, Sex] | None:
+    """The new form has the ID card's end; the old one a year of two digits, the latest that is possible."""
+    if number.startswith("9"):
+        return _read_18(number, today) if number[1:3].isdecimal() and int(number[1:3]) in _PROVINCES else None
+    if not re.fullmatch(r"[A-Z]{3}\d{12}", number, re.ASCII) or int(number[3:5]) not in _PROVINCES:
+        return None
+    for century in (today.year // 100, today.year // 100 - 1):
+        try:
+            born = date(century * 100 + int(number[7:9]), int(number[9:11]), int(number[11:13]))
+        except ValueError:
+            continue
+        if born <= today:
+            return born, "MALE" if int(number[13]) % 2 else "FEMALE"
+    return None
+
+
+def contradicts(id_type: IdType, number: str, read: tuple[date, Sex], born: date | None, sex: Sex | None) -> bool:
+    """Whether what a person says contradicts their number.
+
+    An old residence card's year has two digits and its sex no certain source: there the person is believed.
+    """
+    if id_type == "PERMANENT_RESIDENT" and not number.startswith("9"):
+        return born is not None and f"{born:%y%m%d}" != f"{read[0]:%y%m%d}"
+    return (born is not None and born != read[0]) or (sex is not None and sex != read[1])
+
+
+def _read_18(number: str, today: date) -> tuple[date, Sex] | None:
+    if not re.fullmatch(r"\d{17}[\dX]", number, re.ASCII):
         return None
     try:
         born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
@@ -42,8 +82,10 @@ def read_id_card(number: str, today: date) -> tuple[date, Sex] | None:
     return born, "MALE" if int(number[16]) % 2 else "FEMALE"
 
 
-def is_document_number(id_type: IdType, number: str) -> bool:
-    """Whether a number has the form of its document (not an ID card's: see :func:`read_id_card`)."""
+def is_document_number(id_type: IdType, number: str, today: date) -> bool:
+    """Whether a number, in its canonical form, can be one of its document."""
+    if id_type in ("ID_CARD", "PERMANENT_RESIDENT"):
+        return read_document(id_type, number, today) is not None
     return re.fullmatch(_PATTERNS[id_type], number, re.ASCII) is not None
 
 
@@ -52,19 +94,55 @@ def age(born: date, today: date) -> int:
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
-def is_mobile(number: str) -> bool:
-    """A mainland mobile number."""
-    return re.fullmatch(r"1[3-9]\d{9}", number, re.ASCII) is not None
+def age_text(born: date, today: date) -> str:
+    """An age as hospitals write it: completed years, below one year months, below one month days."""
+    months = (today.year - born.year) * 12 + today.month - born.month - (today.day < born.day)
+    if _is_end_of_month(today) and today.day < born.day:  # born on the 31st: a month is over on the 30th
+        months += 1
+    if months >= 12 and age(born, today):
+        return f"{age(born, today)}岁"
+    return f"{min(months, 11)}个月" if months else f"{(today - born).days}天"
+
+
+def _is_end_of_month(day: date) -> bool:
+    return (day + timedelta(days=1)).day == 1
 
 
 def is_name(name: str) -> bool:
-    """A person's name: 2 to 50 letters of any script, with spaces, dots, hyphens or apostrophes inside."""
-    return re.fullmatch(r"[^\W\d_](?:[^\W\d_]|[ ·•.'’\-]){0,48}[^\W\d_]\.?", name) is not None
+    """Whether a canonical name can be a person's: letters of any script, up to 50 characters.
+
+    Inside it may have spaces, dots, commas, hyphens, apostrophes. One character is a name if it is no Latin letter.
+    """
+    if not 1 <= len(name) <= 50 or not _is_letter(name[0]) or not _is_letter(name[-1], ends_with="."):
+        return False
+    if len(name) == 1 and unicodedata.category(name) in ("Lu", "Ll"):
+        return False
+    return all(_is_letter(char, ends_with=" ·.,'-") for char in name)
+
+
+def _is_letter(char: str, *, ends_with: str = "") -> bool:
+    """A letter or a mark on one; the ideographs' planes whole, as new ones come faster than our tables of them."""
+    return (char in ends_with or char == "〇" or unicodedata.category(char)[0] in "LM"
+            or 0x20000 <= ord(char) <= 0x3fffd)
+
+
+def other_spellings(name: str) -> list[str]:
+    """How other systems may have written a canonical name: with other dots, private characters; likely ones first."""
+    private = [name.replace("\u4dae", "\ue863")] if "\u4dae" in name else []
+    dots = ["•", ".", "・", "．", "‧", "●", "⋅", "･", " · "] if canonical.DOT in name else []
+    return private + [name.replace(canonical.DOT, dot) for dot in dots]
+
+
+def same_person(one: Identity, other: Identity) -> bool:
+    """Whether two identities under one record are one person's documents; a child's name may come with its first."""
+    if (one.birth_date, one.sex) != (other.birth_date, other.sex):
+        return False
+    return "NONE" in (one.id_type, other.id_type) or canonical.same_name(one.name, other.name)
 
 
 def mask_name(name: str) -> str:
-    """All but the last character hidden: 张三丰 → **丰."""
-    return "*" * (len(name) - 1) + name[-1:]
+    """All but the last character hidden: 张三丰 → **丰, 吴 → *."""
+    return "*" * (len(name) - 1) + name[-1:] if len(name) > 1 else "*" * len(name)
 
 
 def mask_number(number: str) -> str:
@@ -74,5 +152,11 @@ def mask_number(number: str) -> str:
 
 
 def mask_phone(number: str) -> str:
-    """138****0001."""
-    return number[:3] + "****" + number[-4:]
+    """138****0001; of a number abroad the country (its first digits) and the last two: +852******67.
+
+    Short numbers show less, so that what is hidden can't be tried through.
+    """
+    if len(number) == 11 and number.isdecimal():
+        return number[:3] + "****" + number[-4:]
+    head, tail = (4 if number.startswith("+") else 0), (2 if len(number) >= 11 else 1)
+    return number[:head] + "*" * max(len(number) - head - tail, 4) + number[-tail:]

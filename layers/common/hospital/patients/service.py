@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from hospital.database import policy, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import wechat
-from hospital.gateways.his import persons as his_persons
 from hospital.gateways.his.persons import MatchedPatient
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
 from hospital.messages.rules import time_text
-from hospital.patients import rules, store
+from hospital.patients import records, rules, store
 from hospital.patients.model import BoundPatient, Guardian, Identity
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
@@ -98,24 +97,29 @@ def add_patient(db: Database, account_id: str, new: NewPatient, now: datetime) -
     _check_consents(db, new, now)
     if len(store.bound_patients(db, account_id)) >= settings.patients_per_account:
         raise _too_many_patients(settings)  # before the HIS makes a record; checked again under the lock
+    new = replace(new, identity=records.known_as(db, new.identity))
     record = _match(new)
     cipher.ready()
     try:
+        known = store.with_identity(db, store.identity_key(new.identity, new.guardian))
+        if known is not None:  # the HIS may have merged or corrected the record that we knew; kept whatever follows
+            records.take_over(db, known, record.patient_code, record.card_number, new.identity, now)
         return _bind(db, account_id, new, record, now)
     except Duplicate as refusal:
         if refusal.key != "patients_his":
             raise
-    with db.transaction() as tx:  # the HIS gives one record to two documents: people must look at it
-        tasks.add(tx, kind="patient.record-shared", subject_id=account_id, now=now,
-                  detail=f"HIS record {record.patient_code} belongs to a patient with another document")
+        with db.transaction() as tx:  # the HIS gives one record to two people: people must look at it
+            tasks.add(tx, kind="patient.record-shared", subject_id=account_id, now=now,
+                      detail=f"HIS record {record.patient_code} belongs to a patient with another document")
+    except Rejected as refusal:
+        log.event("patient.refused", code=refusal.code)
     raise Conflict("建档失败，请到人工窗口办理。", code="patient_refused")
 
 
 def _bind(db: Database, account_id: str, new: NewPatient, record: MatchedPatient, now: datetime) -> BoundPatient:
     with db.transaction() as tx:
         store.lock_account(tx, account_id)
-        patient_id = store.patient_with(tx, new.identity, his_code=record.patient_code,
-                                        card_number=record.card_number, now=now)
+        patient_id = records.row_for(tx, new.identity, new.guardian, record, now)
         _check_limits(tx, account_id, patient_id, new.relation)
         mine = store.bound_patients(tx, account_id)
         try:
@@ -184,13 +188,19 @@ def _mine(source: Database | Transaction, account_id: str, patient_id: str) -> B
 
 
 def _check_guardian(new: NewPatient, settings: policy.Policy, today: date) -> None:
-    if rules.age(new.identity.birth_date, today) < settings.guardian_below_age:
-        if new.guardian is None:
-            raise Invalid("未满14周岁的就诊人须填写监护人信息。", code="guardian_required", fields=["guardian"])
-        if new.relation == "SELF":
-            raise Invalid("未满14周岁的就诊人须由监护人添加。", fields=["relation"])
-        if new.guardian.id_number == new.identity.id_number:
-            raise Invalid("监护人不能是就诊人本人。", fields=["guardian"])
+    if rules.age(new.identity.birth_date, today) >= settings.guardian_below_age:
+        if new.identity.id_type in rules.FOR_CHILDREN:
+            raise Invalid(f"{settings.guardian_below_age}周岁及以上的就诊人请使用本人身份证件。",
+                          fields=["id_type"])
+        return
+    if new.guardian is None:
+        raise Invalid("未满14周岁的就诊人须填写监护人信息。", code="guardian_required", fields=["guardian"])
+    if new.relation == "SELF":
+        raise Invalid("未满14周岁的就诊人须由监护人添加。", fields=["relation"])
+    if new.guardian.id_type in rules.FOR_CHILDREN:
+        raise Invalid("监护人须使用本人身份证件。", fields=["guardian.id_type"])
+    if (new.guardian.id_type, new.guardian.id_number) == (new.identity.id_type, new.identity.id_number):
+        raise Invalid("监护人不能是就诊人本人。", fields=["guardian"])
 
 
 def _check_consents(db: Database, new: NewPatient, now: datetime) -> None:
@@ -221,12 +231,8 @@ def _too_many_patients(settings: policy.Policy) -> Conflict:
 
 
 def _match(new: NewPatient) -> MatchedPatient:
-    identity = new.identity
     try:
-        return his_persons.match_patient(
-            id_type=identity.id_type, id_number=identity.id_number, name=identity.name, sex=identity.sex,
-            birth_date=identity.birth_date, phone=new.phone,
-            guardian=dict(new.guardian.__dict__) if new.guardian else None)
+        return records.match(new.identity, new.phone, new.guardian)
     except Rejected as refusal:
         log.event("his.refused", operation="match_patient", code=refusal.code)
         if refusal.code == "PATIENT_MISMATCH":

@@ -6,15 +6,19 @@ import json
 from datetime import datetime
 
 from hospital.database.connection import Database, Duplicate, Row, Transaction
-from hospital.patients.model import BoundPatient, Guardian, Identity
+from hospital.patients.model import BoundPatient, Guardian, Identity, Record
+from hospital.runtime import canonical
 from hospital.runtime.ids import new_id
 from hospital.security import cipher
 
 Source = Database | Transaction
 
-_BOUND = ("SELECT b.id AS binding_id, b.relation, b.phone_enc, b.is_default, p.id, p.his_code, p.card_number, "
-          "p.id_type, p.id_number_enc, p.name_enc, p.sex, p.birth_date "
-          "FROM bindings b JOIN patients p ON p.id = b.patient_id "
+# A patient with the record that their document leads to in the HIS: their own, or another patient's.
+_CODES = "COALESCE(r.his_code, p.his_code) AS his_code, COALESCE(r.card_number, p.card_number) AS card_number"
+_RECORD = "LEFT JOIN patients r ON r.id = p.record_of"
+_PERSON = "p.id, p.id_type, p.id_number_enc, p.name_enc, p.sex, p.birth_date"
+_BOUND = (f"SELECT b.id AS binding_id, b.relation, b.phone_enc, b.is_default, {_PERSON}, {_CODES} "
+          f"FROM bindings b JOIN patients p ON p.id = b.patient_id {_RECORD} "
           "WHERE b.account_id = %s AND b.bound_flag = 1")
 
 
@@ -61,33 +65,81 @@ def lock_account(tx: Transaction, account_id: str) -> None:
 
 
 # -- patients and bindings --------------------------------------------------------------------------
-def identity_key(identity: Identity) -> bytes:
-    """What a person is found by."""
-    return cipher.lookup(f"identity.{identity.id_type}", identity.id_number)
+def identity_key(identity: Identity, guardian: Guardian | None = None) -> bytes:
+    """What a person is found by: their document, or for a child without one the guardian's and all that is known."""
+    number = identity.id_number
+    if identity.id_type == "NONE":
+        assert guardian is not None
+        number = ":".join((guardian.id_type, guardian.id_number, identity.birth_date.isoformat(), identity.sex,
+                           identity.name))
+    return cipher.lookup(f"identity.{identity.id_type}", number)
 
 
-def patient_with(tx: Transaction, identity: Identity, *, his_code: str, card_number: str, now: datetime) -> str:
-    """The row of a person, locked; made when there is none. Its id."""
-    key = identity_key(identity)
-    row = tx.one("SELECT id, his_code FROM patients WHERE id_number_hash = %s FOR UPDATE", (key,))
-    if row is not None:
-        if row["his_code"] != his_code:  # the HIS merged two records of this person
-            tx.run("UPDATE patients SET his_code = %s, card_number = %s WHERE id = %s",
-                   (his_code, card_number, row["id"]))
-        return str(row["id"])
+def with_identity(source: Source, key: bytes, *, lock: bool = False) -> str | None:
+    """The patient of an identity, by its key."""
+    row = source.one(f"SELECT id FROM patients WHERE id_number_hash = %s{' FOR UPDATE' if lock else ''}", (key,))
+    return str(row["id"]) if row else None
+
+
+def with_code(tx: Transaction, code: str) -> tuple[str, Identity] | None:
+    """Whose own record in the HIS a code names, locked."""
+    row = tx.one(f"SELECT {_PERSON} FROM patients p WHERE p.his_code = %s FOR UPDATE", (code,))
+    return (row["id"], _identity(row)) if row else None
+
+
+def insert_patient(tx: Transaction, identity: Identity, key: bytes, *, his_code: str, card_number: str,
+                   record_of: str | None, now: datetime) -> str:
+    """A person's row; its id. With ``record_of`` the code is another's. Raises Duplicate."""
     patient_id = new_id()
-    try:
-        tx.insert("patients", id=patient_id, his_code=his_code, card_number=card_number,
-                  id_type=identity.id_type, id_number_hash=key,
-                  id_number_enc=cipher.seal(identity.id_number, f"patients.id_number:{patient_id}"),
-                  name_enc=cipher.seal(identity.name, f"patients.name:{patient_id}"),
-                  sex=identity.sex, birth_date=identity.birth_date, created_at=now)
-    except Duplicate:
-        row = tx.one("SELECT id FROM patients WHERE id_number_hash = %s FOR UPDATE", (key,))
-        if row is None:
-            raise  # the HIS gave one record to two identities: a fault for people, not to be papered over
-        return str(row["id"])
+    tx.insert("patients", id=patient_id, his_code=_placeholder(patient_id) if record_of else his_code,
+              card_number=card_number, id_type=identity.id_type, id_number_hash=key,
+              id_number_enc=cipher.seal(identity.id_number, f"patients.id_number:{patient_id}"),
+              name_enc=cipher.seal(identity.name, f"patients.name:{patient_id}"),
+              sex=identity.sex, birth_date=identity.birth_date, record_of=record_of, created_at=now)
     return patient_id
+
+
+def set_identity(tx: Transaction, patient_id: str, identity: Identity, key: bytes | None = None) -> None:
+    """The person as they are known now; with ``key`` also by another document."""
+    tx.run("UPDATE patients SET name_enc = %s, sex = %s, birth_date = %s WHERE id = %s",
+           (cipher.seal(identity.name, f"patients.name:{patient_id}"), identity.sex, identity.birth_date, patient_id))
+    if key is not None:
+        tx.run("UPDATE patients SET id_type = %s, id_number_enc = %s, id_number_hash = %s WHERE id = %s",
+               (identity.id_type, cipher.seal(identity.id_number, f"patients.id_number:{patient_id}"), key, patient_id))
+
+
+def set_record(tx: Transaction, patient_id: str, *, his_code: str, card_number: str, record_of: str | None,
+               now: datetime) -> None:
+    """The record that a patient has in the HIS from now on; a code of their own stays known as theirs.
+
+    Whoever shared the old one goes along.
+    """
+    tx.run("REPLACE INTO former_codes (code, patient_id, ended_at) "
+           "SELECT his_code, id, %s FROM patients WHERE id = %s AND record_of IS NULL", (now, patient_id))
+    own = _placeholder(patient_id) if record_of else his_code
+    tx.run("UPDATE patients SET his_code = %s, card_number = %s, record_of = %s WHERE id = %s",
+           (own, card_number, record_of, patient_id))
+    if record_of:
+        tx.run("UPDATE patients SET record_of = %s WHERE record_of = %s", (record_of, patient_id))
+    tx.run("DELETE FROM former_codes WHERE code = %s", (his_code,))
+
+
+def _placeholder(patient_id: str) -> str:
+    return f"={patient_id}"
+
+
+def record(source: Source, patient_id: str, *, lock: bool = False) -> Record:
+    """A patient as the HIS is asked for them."""
+    row = source.one(f"SELECT {_PERSON}, {_CODES} FROM patients p {_RECORD} WHERE p.id = %s"
+                     f"{' FOR UPDATE' if lock else ''}", (patient_id,))
+    latest = source.one("SELECT id, phone_enc, guardian_enc FROM bindings WHERE patient_id = %s "
+                        "ORDER BY bound_flag IS NULL, id DESC LIMIT 1", (patient_id,))
+    assert row is not None and latest is not None
+    guardian = None
+    if latest["guardian_enc"] is not None:
+        guardian = Guardian(**json.loads(cipher.unseal(latest["guardian_enc"], f"bindings.guardian:{latest['id']}")))
+    return Record(patient_id, row["his_code"], _identity(row),
+                  cipher.unseal(latest["phone_enc"], f"bindings.phone:{latest['id']}"), guardian)
 
 
 def counts(tx: Transaction, account_id: str, patient_id: str) -> tuple[int, int]:
@@ -122,23 +174,37 @@ def bound_patient(source: Source, account_id: str, patient_id: str) -> BoundPati
     return _bound(row) if row else None
 
 
+def of_code(source: Source, code: str) -> list[str]:
+    """The patients whose record in the HIS has this code, or had it."""
+    found = [row["id"] for row in source.all(
+        "SELECT id FROM patients WHERE his_code = %s UNION SELECT patient_id AS id FROM former_codes WHERE code = %s",
+        (code, code))]
+    if found:
+        marks = ", ".join(["%s"] * len(found))
+        found += [row["id"] for row in source.all(f"SELECT id FROM patients WHERE record_of IN ({marks})", found)
+                  if row["id"] not in found]
+    return found
+
+
 def bound_by_code(source: Source, account_id: str, code: str) -> str | None:
     """The account's patient with a number in the HIS; None when it has none."""
-    row = source.one("SELECT p.id FROM bindings b JOIN patients p ON p.id = b.patient_id "
-                     "WHERE b.account_id = %s AND p.his_code = %s AND b.bound_flag = 1", (account_id, code))
-    return str(row["id"]) if row else None
+    return next((patient_id for owner, patient_id in accounts_of_code(source, code) if owner == account_id), None)
 
 
 def accounts_of_code(source: Source, code: str) -> list[tuple[str, str]]:
     """Who has the patient with this number in the HIS bound: account, patient."""
-    return [(row["account_id"], row["id"]) for row in source.all(
-        "SELECT b.account_id, p.id FROM patients p JOIN bindings b ON b.patient_id = p.id "
-        "WHERE p.his_code = %s AND b.bound_flag = 1 ORDER BY b.id", (code,))]
+    patients = of_code(source, code)
+    if not patients:
+        return []
+    marks = ", ".join(["%s"] * len(patients))
+    return [(row["account_id"], row["patient_id"]) for row in source.all(
+        f"SELECT account_id, patient_id FROM bindings WHERE patient_id IN ({marks}) AND bound_flag = 1 ORDER BY id",
+        patients)]
 
 
 def lock_bound(tx: Transaction, account_id: str, patient_id: str) -> Row | None:
     """HIS code and birth date of one of the account's patients; binding and patient stay locked."""
-    return tx.one("SELECT p.his_code, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id "
+    return tx.one(f"SELECT {_CODES}, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id {_RECORD} "
                   "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE",
                   (account_id, patient_id))
 
@@ -161,31 +227,34 @@ def set_default(tx: Transaction, account_id: str, patient_id: str) -> None:
 
 
 def _bound(row: Row) -> BoundPatient:
-    patient_id = row["id"]
-    identity = Identity(row["id_type"], cipher.unseal(row["id_number_enc"], f"patients.id_number:{patient_id}"),
-                        cipher.unseal(row["name_enc"], f"patients.name:{patient_id}"),
-                        row["sex"], row["birth_date"])
-    return BoundPatient(patient_id, row["binding_id"], row["his_code"], row["card_number"], identity,
+    return BoundPatient(row["id"], row["binding_id"], row["his_code"], row["card_number"], _identity(row),
                         row["relation"], cipher.unseal(row["phone_enc"], f"bindings.phone:{row['binding_id']}"),
                         bool(row["is_default"]))
 
 
-def payer(source: Source, account_id: str, patient_id: str) -> tuple[Identity, str]:
-    """Who a bill is made out to, and the account's number to reach them: empty when they are no longer bound."""
-    row = source.one("SELECT id_type, id_number_enc, name_enc, sex, birth_date FROM patients WHERE id = %s",
-                     (patient_id,))
+def _identity(row: Row) -> Identity:
+    return Identity(row["id_type"], cipher.unseal(row["id_number_enc"], f"patients.id_number:{row['id']}"),
+                    _name(row["id"], row["name_enc"]), row["sex"], row["birth_date"])
+
+
+def _name(patient_id: str, sealed: bytes) -> str:
+    """A stored name; what was sealed before there was a canonical form is brought to it."""
+    return canonical.name(cipher.unseal(sealed, f"patients.name:{patient_id}"))
+
+
+def payer(source: Source, account_id: str, patient_id: str) -> tuple[Identity, str, str]:
+    """Who a bill is made out to, their card, and the account's number to reach them: empty when no longer bound."""
+    row = source.one(f"SELECT {_PERSON}, {_CODES} FROM patients p {_RECORD} WHERE p.id = %s", (patient_id,))
     assert row is not None
     bound = bound_patient(source, account_id, patient_id)
-    return Identity(row["id_type"], cipher.unseal(row["id_number_enc"], f"patients.id_number:{patient_id}"),
-                    cipher.unseal(row["name_enc"], f"patients.name:{patient_id}"), row["sex"], row["birth_date"]
-                    ), bound.phone if bound else ""
+    return _identity(row), row["card_number"], bound.phone if bound else ""
 
 
 def patient_name(source: Source, patient_id: str) -> str:
     """A patient's full name, for messages to who may read it."""
     row = source.one("SELECT name_enc FROM patients WHERE id = %s", (patient_id,))
     assert row is not None
-    return cipher.unseal(row["name_enc"], f"patients.name:{patient_id}")
+    return _name(patient_id, row["name_enc"])
 
 
 # -- consents ---------------------------------------------------------------------------------------
@@ -228,6 +297,6 @@ def purposes_in_force(source: Source, account_id: str, patient_id: str, now: dat
 
 def his_code(source: Source, patient_id: str) -> str:
     """A patient's number in the HIS."""
-    row = source.one("SELECT his_code FROM patients WHERE id = %s", (patient_id,))
+    row = source.one(f"SELECT {_CODES} FROM patients p {_RECORD} WHERE p.id = %s", (patient_id,))
     assert row is not None
     return str(row["his_code"])

@@ -22,6 +22,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from hospital.runtime import log
+from hospital.runtime.canonical import TextDates
 from hospital.runtime.config import config
 from hospital.runtime.errors import AppError, BadRequest, Conflict, Invalid, NotFound, RetryWhole, TooLarge
 from hospital.runtime.event_form import translate
@@ -37,8 +38,8 @@ Id = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 OptionalId = Annotated[str, Field(pattern=r"^([0-9A-HJKMNP-TV-Z]{26})?$")]
 
 
-class Model(BaseModel):
-    """Base of request and response bodies: unknown fields are refused, texts trimmed, built when used."""
+class Model(TextDates):
+    """Base of request and response bodies: unknown fields are refused, texts trimmed, dates ISO, built when used."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, defer_build=True)
 

@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from itertools import islice, product
 
+from hospital.runtime import canonical
+
+EDITION = 1  # counted up when other spellings come out: stored ones are then made anew
 MOST_SPELLINGS = 24  # of one name; characters with many readings multiply
+LONGEST = 320  # characters of a spelling, as wide as its column
+
+# Readings that characters have as surnames, and that pypinyin does not know.
+_AS_SURNAMES = {"贠": ["yun"], "黑": ["he"], "谌": ["shen"], "难": ["ning"]}
 
 
 def spellings(name: str) -> set[str]:
-    """Full pinyin and initials of every reading of a name, lower case, without tones or spaces.
+    """Full pinyin and initials of every reading of a name, lower case, without tones, dots or spaces.
 
-    Characters with several readings (曾 ceng/zeng, 单 dan/shan/chan) give each; ü is found as v and as u.
+    Characters with several readings (曾 ceng/zeng, 单 dan/shan/chan) give each; ü is found as v, as u and, as
+    passports have it, as yu. Accents are left out, and so is a character that nobody has a reading for.
     """
     from pypinyin import Style, pinyin
 
-    plain = re.sub(r"\s", "", name).lower()
+    plain = re.sub(r"[^\w]", "", canonical.name(name)).lower()
     found: set[str] = set()
     # As words (万俟 is moqi), and character by character (曾经国 is zeng jingguo, whatever 曾经 is).
     for text in (plain, list(plain)):
-        readings = pinyin(text, style=Style.NORMAL, heteronym=True, v_to_u=False)
+        readings = [[reading for reading in map(_ascii, more) if reading] or [""]
+                    for more in pinyin(text, style=Style.NORMAL, heteronym=True, v_to_u=False)]
+        if plain[:1] in _AS_SURNAMES and len(readings) > 0:
+            readings[0] = [*_AS_SURNAMES[plain[0]], *readings[0]]
         # The surname's readings vary fastest, so the cut never loses one of them.
         for backwards in islice(product(*reversed(readings)), MOST_SPELLINGS):
             reading = backwards[::-1]
             full = "".join(reading)
             found |= {full, "".join(syllable[:1] for syllable in reading)}
             if "v" in full:
-                found.add(full.replace("v", "u"))
-    return {spelling for spelling in found if spelling.isascii() and spelling}
+                found |= {full.replace("v", "u"), full.replace("v", "yu")}
+    return {spelling[:LONGEST] for spelling in found if spelling}
+
+
+def _ascii(reading: str) -> str:
+    """A reading's letters; of what has none (a character that pypinyin gives back as it is), nothing."""
+    return re.sub(r"[^a-z0-9]", "", unicodedata.normalize("NFD", reading))
 
 
 def search_text(text: str) -> str:
     """A search box's text as spellings are stored; empty when it has other characters than letters."""
-    plain = re.sub(r"[\s'’·.]", "", text).lower()
+    plain = re.sub(r"[\s'·.]", "", canonical.name(text)).lower().replace("ü", "v")
+    plain = "".join(char for char in unicodedata.normalize("NFD", plain) if unicodedata.category(char) != "Mn")
     return plain if re.fullmatch(r"[a-z]+", plain) else ""

@@ -28,7 +28,8 @@ def sync_directory(db: Database) -> int:
         if row is not None and _same(row, doctor) and sits.get(row["id"], set()) == set(doctor.department_codes):
             continue
         with db.transaction() as tx:
-            store.save_doctor(tx, doctor, row["id"] if row else None, rules.spellings(doctor.name))
+            store.save_doctor(tx, doctor, row["id"] if row else None, rules.spellings(doctor.name),
+                              rules.EDITION)
         changed += 1
     for row in known.values():
         if row["employed"]:
@@ -80,4 +81,4 @@ def _grouping(departments: list[his_directory.Department]) -> list[Department]:
 
 def _same(row: dict[str, object], doctor: his_directory.Doctor) -> bool:
     return all(row[name] == getattr(doctor, name) for name in ("name", "sex", "title", "introduction", "expertise")
-               ) and bool(row["employed"]) == doctor.employed
+               ) and bool(row["employed"]) == doctor.employed and row["spelled_by"] == rules.EDITION

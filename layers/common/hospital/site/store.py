@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hospital.database.connection import Database, Row, Transaction
 from hospital.gateways.his import directory as his_directory
+from hospital.runtime import canonical
 from hospital.runtime.ids import new_id
 from hospital.site.model import Department, Doctor
 
@@ -95,33 +96,37 @@ def doctors(source: Source, ids: list[str], *, employed_only: bool = True) -> li
 
 
 def search(source: Source, *, characters: str, spelling: str, limit: int = 30) -> list[Doctor]:
-    """Doctors whose name has these characters, or a spelling that starts like this."""
+    """Doctors whose name has these characters, dots left out, or a spelling that starts like this."""
     if spelling:
         rows = source.all(_DOCTOR + "d.id IN (SELECT s.doctor_id FROM doctor_spellings s "
                           "WHERE s.spelling LIKE %s) ORDER BY d.name, d.id LIMIT %s",
                           (_escape(spelling) + "%", limit))
     else:
-        rows = source.all(_DOCTOR + "d.name LIKE %s ORDER BY d.name, d.id LIMIT %s",
-                          ("%" + _escape(characters) + "%", limit))
+        wanted = canonical.name(characters).replace(canonical.DOT, "")
+        if not wanted:  # nothing but dots, or what nobody sees: that is no name, not every name
+            return []
+        rows = source.all(_DOCTOR + "REPLACE(d.name, %s, '') LIKE %s ORDER BY d.name, d.id LIMIT %s",
+                          (canonical.DOT, "%" + _escape(wanted) + "%", limit))
     return _doctors(source, rows)
 
 
 def doctor_ids(source: Source) -> dict[str, Row]:
     """Every doctor by HIS code, as stored."""
     return {row["his_code"]: row for row in source.all(
-        "SELECT id, his_code, name, sex, title, introduction, expertise, employed FROM doctors")}
+        "SELECT id, his_code, name, sex, title, introduction, expertise, employed, spelled_by FROM doctors")}
 
 
-def save_doctor(tx: Transaction, one: his_directory.Doctor, doctor_id: str | None, spelled: set[str]) -> str:
-    """What the HIS says of a doctor; the id."""
-    values = (one.name, one.sex, one.title, one.introduction, one.expertise, one.employed)
+def save_doctor(tx: Transaction, one: his_directory.Doctor, doctor_id: str | None, spelled: set[str],
+                spelled_by: int) -> str:
+    """What the HIS says of a doctor, and how an edition of our rules spells them; the id."""
+    values = (one.name, one.sex, one.title, one.introduction, one.expertise, one.employed, spelled_by)
     if doctor_id is None:
         doctor_id = new_id()
-        tx.run("INSERT INTO doctors (id, his_code, name, sex, title, introduction, expertise, employed) "
-               "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", (doctor_id, one.code, *values))
+        tx.run("INSERT INTO doctors (id, his_code, name, sex, title, introduction, expertise, employed, "
+               "spelled_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)", (doctor_id, one.code, *values))
     else:
         tx.run("UPDATE doctors SET name = %s, sex = %s, title = %s, introduction = %s, expertise = %s, "
-               "employed = %s WHERE id = %s", (*values, doctor_id))
+               "employed = %s, spelled_by = %s WHERE id = %s", (*values, doctor_id))
     tx.run("DELETE FROM doctor_departments WHERE doctor_id = %s", (doctor_id,))
     for code in one.department_codes:
         tx.insert("doctor_departments", doctor_id=doctor_id, his_department=code)

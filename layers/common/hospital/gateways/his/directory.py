@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hospital.gateways.his.wire import Answer, get
+from hospital.runtime import canonical
 
 
 class Department(Answer):
@@ -21,7 +22,7 @@ class Doctor(Answer):
     """A doctor, who may sit in several departments."""
 
     code: str
-    name: str
+    name: canonical.Name
     sex: str = ""
     title: str
     department_codes: list[str]

@@ -18,7 +18,6 @@ from urllib.parse import urlencode
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -27,6 +26,7 @@ from pydantic import (
 )
 
 from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.runtime.canonical import TextDates
 from hospital.runtime.clock import BEIJING
 from hospital.runtime.cloud import secret
 from hospital.runtime.config import config
@@ -85,7 +85,7 @@ Quantity = Annotated[Decimal, _rounded(4), PlainSerializer(plain)]
 Price = Annotated[Decimal, _rounded(6), PlainSerializer(plain)]  # fen, and parts of it
 
 
-class Answer(BaseModel):
+class Answer(TextDates):
     """What the HIS answers; fields that we don't read are ignored, so it may add some."""
 
     model_config = ConfigDict(extra="ignore", defer_build=True, frozen=True)

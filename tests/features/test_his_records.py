@@ -1,0 +1,259 @@
+"""The hospital moves a patient's record: two become one, a name is corrected. Nobody is locked out by it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import pymupdf
+import pytest
+
+from sandbox.people import person
+from sandbox.phone import Control, Phone, Refused
+from tests.features.conftest import refused
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+class Hospital:
+    """What the window does with the files, and what came of it here."""
+
+    def __init__(self, control: Control, sql: Ask) -> None:
+        self.control, self.sql = control, sql
+
+    def code(self, patient: dict[str, Any]) -> str:
+        """The patient's code in the HIS as we have it."""
+        return str(self.sql("SELECT his_code FROM patients WHERE id = %s", (patient["id"],))[0][0])
+
+    def another_file(self, patient: dict[str, Any] | None = None) -> str:
+        """A file by a passport, made at the window: the patient's own, or (None) somebody else's. Its code."""
+        who = {"name": "欧阳试", "sex": "MALE", "birth_date": "1980-01-01"}
+        if patient is not None:
+            known = next(one for one in self.control("GET", "/his/patients")["patients"]
+                         if one["patient_code"] == self.code(patient))
+            who = {name: known[name] for name in who}
+        made = self.control("POST", "/his/patients", id_type="PASSPORT", id_number=f"E{secrets.randbelow(10**8):08d}",
+                            phone="13800138000", **who)
+        return str(made["patient_code"])
+
+    def merge(self, patient: dict[str, Any], into: str | None = None, *, told: bool = False) -> str:
+        """The patient's file goes into another one; the code that stays. ``told``: the HIS tells of it."""
+        into = into or self.another_file(patient)
+        self.control("PUT", "/his/events-mode", drop=not told, duplicate=False, hold=False, reorder=False)
+        self.control("POST", f"/his/patients/{self.code(patient)}/merge", into=into)
+        return into
+
+    def rename(self, patient: dict[str, Any], name: str, *, told: bool = False) -> None:
+        """The window corrects the patient's name."""
+        self.control("PUT", "/his/events-mode", drop=not told, duplicate=False, hold=False, reorder=False)
+        self.control("POST", f"/his/patients/{self.code(patient)}/correct", name=name)
+
+    def task(self, patient: dict[str, Any]) -> dict[str, Any] | None:
+        """The open task about a patient's record."""
+        return next((one for one in self.control.operate("tasks.list")["tasks"]
+                     if (one["kind"], one["subject_id"]) == ("patient.unmatched", patient["id"])), None)
+
+    def audit(self, patient: dict[str, Any]) -> list[str]:
+        """What was done to the patient's row."""
+        return [row[0] for row in self.sql("SELECT action FROM audit WHERE subject = %s ORDER BY id", (patient["id"],))]
+
+
+@pytest.fixture
+def hospital(control: Control, sql: Ask) -> Hospital:
+    """The window of the hospital."""
+    return Hospital(control, sql)
+
+
+def name_of(phone: Phone, patient: dict[str, Any]) -> str:
+    """The patient's full name here."""
+    return str(phone.call("POST", f"account/patients/{patient['id']}/reveal", {"code": phone.phone_code()})["name"])
+
+
+def paper(phone: Phone, invoice: dict[str, Any]) -> str:
+    """What an e-bill says."""
+    with pymupdf.open(stream=phone.invoice_file(invoice["id"])) as document:
+        return "".join(page.get_text() for page in document)
+
+
+# -- merged -----------------------------------------------------------------------------------------
+def test_a_patient_whose_record_was_merged_books_pays_and_is_confirmed(
+        hospital: Hospital, phone: Phone, patient: dict[str, Any], session: dict[str, Any], visit: Any, trade: Any,
+        books_agree: Callable[..., None]) -> None:
+    into = hospital.merge(patient)
+    booking = visit(phone, patient, session)
+    assert trade(booking)["patient_code"] == into == hospital.code(patient)
+    assert hospital.audit(patient)[-1] == "patient.record-changed"
+    books_agree(booking)
+
+
+def test_a_patient_whose_record_was_merged_sees_and_pays_their_bills(
+        hospital: Hospital, phone: Phone, patient: dict[str, Any], ordered: Any) -> None:
+    [bill] = ordered(patient, "EXAMINATION")
+    into = hospital.merge(patient)
+    [shown] = phone.bills(patient["id"])
+    assert shown["bill_no"] == bill["bill_no"]
+    assert hospital.code(patient) == into
+    assert phone.order(patient["id"], [shown], secrets.token_hex(16))["total_fen"] == shown["total_fen"]
+
+
+def test_one_bill_of_a_merged_record_opens_and_so_does_the_code_printed_before(
+        hospital: Hospital, control: Control, phone: Phone, patient: dict[str, Any], ordered: Any) -> None:
+    [bill] = ordered(patient, "PRESCRIPTION")
+    old = control("POST", f"/his/bills/{bill['bill_no']}/qr")["token"]
+    hospital.merge(patient)
+    new = control("POST", f"/his/bills/{bill['bill_no']}/qr")["token"]
+    assert old != new
+    scanned = [phone.scan(code) for code in (new, old)]
+    assert [one["patient_id"] for one in scanned] == [patient["id"]] * 2
+    assert phone.bill(patient["id"], bill["bill_no"])["bill_no"] == bill["bill_no"]
+
+
+def test_a_bill_of_another_is_none_of_theirs_whatever_was_merged(
+        hospital: Hospital, control: Control, phone: Phone, patient: dict[str, Any], ordered: Any) -> None:
+    stranger = Phone(control).sign_in().add_patient(person())
+    [bill] = ordered(stranger, "EXAMINATION")
+    assert refused(lambda: phone.bill(patient["id"], bill["bill_no"])) == (404, "bill_not_found")
+    hospital.merge(patient)
+    assert refused(lambda: phone.bill(patient["id"], bill["bill_no"])) == (404, "bill_not_found")
+
+
+def test_two_documents_of_one_person_share_their_record_after_the_merger(
+        hospital: Hospital, phone: Phone, patient: dict[str, Any], ordered: Any, sql: Ask) -> None:
+    [(sex, born)] = sql("SELECT sex, birth_date FROM patients WHERE id = %s", (patient["id"],))
+    passport = phone.add_patient({
+        "name": name_of(phone, patient), "id_type": "PASSPORT", "id_number": f"E{secrets.randbelow(10**8):08d}",
+        "sex": sex, "birth_date": born.isoformat()})
+    [bill] = ordered(patient, "EXAMINATION")
+    hospital.merge(patient, hospital.code(passport))
+    for one in (patient, passport):
+        assert [shown["bill_no"] for shown in phone.bills(one["id"])] == [bill["bill_no"]]
+    listed = {one["id"]: one["card_number"] for one in phone.call("GET", "account/patients")["patients"]}
+    assert listed[patient["id"]] == listed[passport["id"]]
+    assert hospital.task(patient) is None
+    # and once more: what shared a record goes along
+    into = hospital.merge(passport)
+    assert [[shown["bill_no"] for shown in phone.bills(one["id"])] for one in (passport, patient)] == (
+        [[bill["bill_no"]]] * 2)
+    assert hospital.code(passport) == into
+
+
+def test_a_record_merged_into_another_persons_is_left_to_staff(
+        hospital: Hospital, phone: Phone, patient: dict[str, Any], ordered: Any) -> None:
+    other = phone.add_patient(person())
+    before = hospital.code(patient)
+    hospital.merge(patient, hospital.code(other))
+    assert refused(lambda: phone.bills(patient["id"])) == (409, "patient_record_changed")
+    assert hospital.task(patient) is not None
+    assert hospital.code(patient) == before
+
+
+def test_who_is_told_of_a_merger_takes_it_over_at_once(hospital: Hospital, control: Control, patient: dict[str, Any]
+                                                       ) -> None:
+    into = hospital.merge(patient, told=True)
+    control.settle()
+    assert hospital.code(patient) == into
+
+
+# -- corrected --------------------------------------------------------------------------------------
+def test_e_bills_are_made_out_to_the_name_that_the_hospital_has_corrected(
+        hospital: Hospital, phone: Phone, patient: dict[str, Any], session: dict[str, Any], visit: Any) -> None:
+    hospital.rename(patient, "古丽米热•艾比布力")
+    visit(phone, patient, session)
+    [invoice] = phone.invoices()
+    assert "古丽米热·艾比布力" in paper(phone, invoice)
+    assert name_of(phone, patient) == "古丽米热·艾比布力"
+    assert "patient.corrected" in hospital.audit(patient)
+
+
+def test_a_corrected_name_is_taken_over_when_the_hospital_tells(
+        hospital: Hospital, control: Control, phone: Phone, patient: dict[str, Any]) -> None:
+    hospital.rename(patient, "欧阳更名", told=True)
+    control.settle()
+    assert name_of(phone, patient) == "欧阳更名"
+
+
+def test_a_name_that_is_only_written_otherwise_is_no_correction(hospital: Hospital, control: Control, phone: Phone
+                                                                ) -> None:
+    patient = phone.add_patient({**person(), "name": "古丽米热·艾比布力"})
+    hospital.rename(patient, "古丽米热.艾比布力", told=True)
+    control.settle()
+    assert name_of(phone, patient) == "古丽米热·艾比布力"
+    assert hospital.audit(patient).count("patient.corrected") == 0
+
+
+def test_who_adds_a_patient_under_the_corrected_name_corrects_them_for_all(
+        hospital: Hospital, control: Control, phone: Phone) -> None:
+    someone = person()
+    patient = phone.add_patient(someone)
+    hospital.rename(patient, "欧阳改正")
+    other = Phone(control).sign_in()
+    assert other.add_patient({**someone, "name": "欧阳改正"})["id"] == patient["id"]
+    assert name_of(phone, patient) == "欧阳改正"
+    # the same account's own attempt corrects them too, though it is bound already
+    hospital.rename(patient, "欧阳再改")
+    assert refused(lambda: phone.add_patient({**someone, "name": "欧阳再改"})) == (409, "already_bound")
+    assert name_of(phone, patient) == "欧阳再改"
+
+
+# -- what can't be found again ----------------------------------------------------------------------
+@pytest.fixture
+def lost(hospital: Hospital, phone: Phone, session: dict[str, Any]) -> dict[str, Any]:
+    """A patient whose record was renamed and merged at once: what we know of them finds nobody."""
+    patient = phone.add_patient(person())
+    into = hospital.merge(patient)
+    hospital.control("POST", f"/his/patients/{into}/correct", name="欧阳新名")
+    return {**patient, "into": into}
+
+
+def test_a_record_that_is_not_found_again_is_a_task_and_the_place_is_given_back(
+        hospital: Hospital, phone: Phone, lost: dict[str, Any], session: dict[str, Any]) -> None:
+    held = phone.book(lost["id"], session)
+    assert refused(lambda: phone.open_payment(held["id"])) == (409, "patient_record_changed")
+    assert phone.booking(held["id"])["state"] == "RELEASED"
+    assert refused(lambda: phone.bills(lost["id"])) == (409, "patient_record_changed")
+    task = hospital.task(lost)
+    assert task is not None
+    assert "patient.match" in task["detail"]
+
+
+def test_staff_end_it_once_the_hospitals_file_is_right(
+        hospital: Hospital, control: Control, phone: Phone, lost: dict[str, Any]) -> None:
+    assert refused(lambda: phone.bills(lost["id"])) == (409, "patient_record_changed")
+    task = hospital.task(lost)
+    assert task is not None
+    with pytest.raises(Refused) as refusal:  # another person's file
+        control.operate("patient.match", task_id=task["id"], note="the wrong one", patient_code=hospital.another_file())
+    assert refusal.value.code == "document_differs"
+    with pytest.raises(Refused) as refusal:  # not put right yet
+        control.operate("patient.match", task_id=task["id"], note="is it right now?")
+    assert refusal.value.code == "PATIENT_UNKNOWN"
+    name = name_of(phone, lost)
+    control("POST", f"/his/patients/{lost['into']}/correct", name=name)
+    control.operate("patient.match", task_id=task["id"], note="the window has put the name right")
+    assert hospital.task(lost) is None
+    assert (hospital.code(lost), phone.bills(lost["id"])) == (lost["into"], [])
+
+
+def test_staff_end_it_by_naming_the_patients_file(hospital: Hospital, control: Control, phone: Phone, sql: Ask) -> None:
+    someone = person()
+    patient = phone.add_patient(someone)
+    hospital.rename(patient, "欧阳换名")
+    code = hospital.code(patient)
+    sql("UPDATE patients SET his_code = %s WHERE id = %s", (f"GONE{secrets.token_hex(8)}", patient["id"]))
+    assert refused(lambda: phone.bills(patient["id"])) == (409, "patient_record_changed")
+    task = hospital.task(patient)
+    assert task is not None
+    control.operate("patient.match", task_id=task["id"], note="found at the window", patient_code=code)
+    assert hospital.task(patient) is None
+    assert (hospital.code(patient), name_of(phone, patient), phone.bills(patient["id"])) == (code, "欧阳换名", [])
+
+
+def test_a_silent_hospital_changes_nothing_and_makes_no_task(
+        hospital: Hospital, control: Control, phone: Phone, patient: dict[str, Any]) -> None:
+    before = hospital.code(patient)
+    hospital.merge(patient)
+    control.fault("his", "match_patient", "error")
+    assert refused(lambda: phone.bills(patient["id"])) == (503, "his_unavailable")
+    assert (hospital.code(patient), hospital.task(patient)) == (before, None)
+    assert phone.bills(patient["id"]) == []
