@@ -13,6 +13,8 @@ _CHOSEN: dict[str, tuple[str, str, dict[str, tuple[str, str]], str]] = {
         **_BOOKING, "thing5": ("note", "原因")}, "pages/booking/list"),
     "booking_cancelled": ("T7e57-booking-cancelled", "取消预约通知", {
         **_BOOKING, "amount5": ("amount", "金额"), "thing6": ("note", "备注")}, "pages/booking/list"),
+    "booking_changed": ("T7e57-booking-changed", "就诊变更通知", {
+        **_BOOKING, "thing5": ("note", "变更内容")}, "pages/booking/list"),
     "patient_bound": ("T7e57-patient-bound", "绑定通知", {
         "name1": ("patient", "就诊人"), "character_string2": ("card", "就诊卡号"), "time3": ("time", "绑定时间"),
         "thing4": ("note", "备注")}, "pages/patients/list"),

@@ -7,4 +7,4 @@ from hospital.schedules.sync import sync_schedules
 from hospital.site.service import sync_directory
 
 main_handler = timer_function(
-    lambda: sync_directory(database()) + sync_schedules(database(), utc_now()))
+    lambda: sync_directory(database(), utc_now()) + sync_schedules(database(), utc_now()))

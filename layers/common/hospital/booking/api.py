@@ -60,8 +60,23 @@ class RefundView(Model):
     succeeded_at: datetime | None
 
 
+class ChangeView(Model):
+    """What a registration was before the hospital changed it at ``at``."""
+
+    at: datetime
+    doctor_id: str
+    doctor_name: str
+    visit_date: date
+    period: str
+    starts_at: datetime
+    clinic_room: str
+
+
 class BookingView(Model):
-    """A registration with its state and what can be done now. Names of patients are masked."""
+    """A registration with its state and what can be done now. Names of patients are masked.
+
+    ``changes``: what it was before the hospital gave it another doctor, time or room, the earliest first.
+    """
 
     id: str
     state: str
@@ -89,6 +104,7 @@ class BookingView(Model):
     can_cancel: bool
     cancel_until: datetime
     refunds: list[RefundView]
+    changes: list[ChangeView]
     created_at: datetime
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from hospital.booking import store
+from hospital.booking import changes, store
 from hospital.booking.model import Booking
 from hospital.booking.service import SOLD_ELSEWHERE, lock_in_his, too_many
 from hospital.booking.tell import tell
@@ -102,10 +102,11 @@ def _retake(tx: Transaction, booking: Booking, now: datetime) -> bool:
     number = f"{booking.trade_no}-2"
     try:
         store.move(tx, booking, "CONFIRMING", now, reason="RETAKEN", trade_no=number, his_locked=0,
-                   expires_at=now)
+                   expires_at=now, **changes.seat_now(tx, booking))
     except Duplicate:  # the patient has booked the same doctor again meanwhile
         schedule_store.give_back(tx, booking.id, on_sale_at=None, sold_elsewhere=False, now=now)
         return False
+    changes.tell_changed(tx, booking, now)  # it may have been moved since it was given up
     return True
 
 
@@ -155,6 +156,7 @@ def _record_confirmed(db: Database, booking: Booking, trade: his_trades.Trade, n
             return
         store.move(tx, current, "CONFIRMED", now, visit_number=str(trade.visit_number or "")[:20],
                    location=" ".join(part for part in (trade.location, trade.clinic_room) if part)[:200])
+        changes.confirmed(tx, booking.id, trade, now)
         payment = payment_store.of_subject(tx, REGISTRATION, booking.id, lock=True)
         if payment is not None:
             settle_fee(tx, current, payment, trade.settled_at or now, now)
@@ -266,6 +268,9 @@ def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
             current = store.booking(tx, booking.id, lock=True)
             if current is not None and current.state == "CANCELLING":
                 store.move(tx, current, "CONFIRMED", now, reason=refusal.code)
+                if current.free_cancel_until is not None:  # the hospital changed it, and does not let it go
+                    tasks.add(tx, kind="booking.free-cancel-refused", subject_id=booking.id, detail=refusal.code,
+                              now=now)
                 tell(tx, booking.id, messages.BOOKING_FAILED, key=job.id, now=now, note="取消未成功，请到人工窗口办理")
         return None
     with db.transaction() as tx:
@@ -346,4 +351,5 @@ def session_ended(db: Database, job: outbox.Job, now: datetime) -> outbox.Again 
 WORKER: dict[str, outbox.Handler] = {
     "booking.expire": expire, "booking.unlock": unlock, "booking.confirm": confirm, "booking.cancel": cancel,
     "registration.paid": paid, "registration.refund-accepted": refund_accepted,
-    "registration.reversed": reversed_at_desk, "schedule.ended": session_ended}
+    "registration.reversed": reversed_at_desk, "schedule.ended": session_ended,
+    **changes.WORKER}

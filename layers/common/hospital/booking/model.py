@@ -59,6 +59,8 @@ class Booking:
     queue_place: str = ""
     queue_ahead: int | None = None  # how many were to be called before, at that moment
     late: int = 0  # came after the end of the slot's time (过号)
+    clinic_room: str | None = None  # as the patient was told; None: of before it was kept
+    free_cancel_until: datetime | None = None  # the hospital has changed it: may be given up whatever the cut-off
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Booking:

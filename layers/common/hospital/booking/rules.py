@@ -3,20 +3,56 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from hospital.database.policy import Policy
-from hospital.runtime.clock import at_hospital
+from hospital.runtime.clock import at_hospital, hospital_day
 
 
-def cancel_deadline(visit_date: date, starts_at: datetime, policy: Policy) -> datetime:
-    """Until when a registration may be cancelled on line; never after it starts."""
+def cancel_deadline(visit_date: date, starts_at: datetime, policy: Policy, free_until: datetime | None = None
+                    ) -> datetime:
+    """Until when a registration may be cancelled on line; never after it starts.
+
+    ``free_until``: the hospital has changed it, so that the cut-off does not count before then.
+    """
     if policy.cancel_until is not None:
         deadline = at_hospital(visit_date - timedelta(days=policy.cancel_days_before), policy.cancel_until)
     elif policy.cancel_days_before:  # "the day before" without a time: until that day's midnight
         deadline = at_hospital(visit_date - timedelta(days=policy.cancel_days_before - 1), time(0))
     else:
         deadline = starts_at
-    return min(deadline, starts_at)
+    deadline = min(deadline, starts_at)
+    return max(deadline, free_until) if free_until is not None else deadline
+
+
+# What a patient is told of a registration, and how it is called.
+SEAT = {"doctor_id": "医生", "visit_date": "日期", "period": "时段", "starts_at": "时间", "clinic_room": "诊室"}
+
+
+def differences(was: object, seat: dict[str, Any]) -> list[str]:
+    """The parts of ``seat`` in which a registration is another; one that is unknown (None) on a side is none."""
+    return [name for name in SEAT if seat[name] is not None and getattr(was, name) is not None
+            and getattr(was, name) != seat[name]]
+
+
+def start_of(place: datetime, day: date, session: datetime) -> datetime:
+    """When a place begins; of one that was not moved along with its session, only the session's start is known."""
+    return place if hospital_day(place) == day else session
+
+
+def moved_location(location: str, was: str | None, room: str | None) -> str:
+    """The way to the room, when only the room at its end has changed."""
+    if was and room and location.endswith(was):
+        return f"{location[:-len(was)]}{room}"[:200]
+    return location
+
+
+def change_note(parts: list[str], *, free: bool) -> str:
+    """What has changed and what the patient may do, in the 20 characters that a message has for it."""
+    names = ["医生" for name in parts if name == "doctor_id"]
+    names += ["时间"] if {"visit_date", "period", "starts_at"} & set(parts) else []
+    names += ["诊室" for name in parts if name == "clinic_room"]
+    return f"{'、'.join(names)}有变，{'开诊前可免费取消' if free else '请以此为准'}"
 
 
 def payment_deadline(expires_at: datetime, now: datetime, policy: Policy) -> datetime:

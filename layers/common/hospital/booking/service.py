@@ -65,7 +65,7 @@ def book_slot(db: Database, order: NewBooking, *, account_id: str, key: str, now
             return answer
         if isinstance(refusal, AppError):
             raise
-        if refusal.key == "bookings_live":
+        if refusal.key in ("bookings_live", "bookings_session"):
             raise Conflict("该就诊人已预约该医生同一时段，请勿重复挂号。", code="already_booked") from None
         raise
 
@@ -83,7 +83,8 @@ def _take(db: Database, order: NewBooking, session: Session, settings: policy.Po
         booking = Booking(
             booking_id, account_id, order.patient_id, session.id, slot["id"], session.doctor_id,
             session.visit_date, session.period, slot["starts_at"], session.fee_fen, settings.payment, "HELD", "",
-            f"B{booking_id}", False, now + timedelta(minutes=settings.hold_minutes), "", "", now)
+            f"B{booking_id}", False, now + timedelta(minutes=settings.hold_minutes), "", "", now,
+            clinic_room=session.clinic_room)
         store.insert(tx, booking, now)
         answer = json.dumps(_held(booking), ensure_ascii=False)
         repeats.record(tx, owner=account_id, key=key, request=request, answer=answer, now=now)
@@ -257,7 +258,7 @@ def cancel_booking(db: Database, booking_id: str, *, account_id: str, now: datet
             raise Conflict("已取号，不能在线取消，请到人工窗口办理退号。", code="checked_in")
         if booking.state != "CONFIRMED":
             raise Conflict("挂号正在确认中，请稍后再取消。", code="confirming")
-        deadline = rules.cancel_deadline(booking.visit_date, booking.starts_at, settings)
+        deadline = rules.cancel_deadline(booking.visit_date, booking.starts_at, settings, booking.free_cancel_until)
         if now >= deadline:
             raise Conflict("已超过线上取消时限，如需退号请到人工窗口办理。", code="cancel_closed")
         store.move(tx, booking, "CANCELLING", now)

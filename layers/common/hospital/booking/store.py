@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from hospital.booking.model import MOVES, Booking
-from hospital.database.connection import Database, Transaction
+from hospital.database.connection import Database, Row, Transaction
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 
@@ -14,12 +14,13 @@ Source = Database | Transaction
 
 
 def insert(tx: Transaction, booking: Booking, now: datetime) -> None:
-    """A new registration. Raises Duplicate("bookings_live") when the patient has one like it."""
+    """A new registration. Raises Duplicate ("bookings_live", "bookings_session") when the patient has one like it."""
     tx.insert("bookings", id=booking.id, account_id=booking.account_id, patient_id=booking.patient_id,
               schedule_id=booking.schedule_id, slot_id=booking.slot_id, doctor_id=booking.doctor_id,
               visit_date=booking.visit_date, period=booking.period, starts_at=booking.starts_at,
               fee_fen=booking.fee_fen, payment_policy=booking.payment_policy, state=booking.state,
-              trade_no=booking.trade_no, expires_at=booking.expires_at, created_at=now, changed_at=now)
+              trade_no=booking.trade_no, expires_at=booking.expires_at, clinic_room=booking.clinic_room,
+              created_at=now, changed_at=now)
 
 
 def booking(source: Source, booking_id: str, *, lock: bool = False) -> Booking | None:
@@ -52,6 +53,29 @@ def move(tx: Transaction, booking_: Booking, state: str, now: datetime, *, reaso
               to_state=state, reason=reason, at=now)
 
 
+def reseat(tx: Transaction, booking_id: str, columns: dict[str, Any]) -> None:
+    """What a registration is for, as the hospital has it now. Raises Duplicate: the patient has another one there."""
+    tx.run(f"UPDATE bookings SET {', '.join(f'{name} = %s' for name in columns)} WHERE id = %s",
+           (*columns.values(), booking_id))
+
+
+def insert_change(tx: Transaction, was: Booking, now: datetime) -> str:
+    """Keep what a registration was before the hospital changed it; the change's id."""
+    change_id = new_id()
+    tx.insert("booking_changes", id=change_id, booking_id=was.id, doctor_id=was.doctor_id, visit_date=was.visit_date,
+              period=was.period, starts_at=was.starts_at, clinic_room=was.clinic_room, at=now)
+    return change_id
+
+
+def changes_of(source: Source, booking_ids: list[str]) -> list[Row]:
+    """What some registrations were before each change, the earliest first."""
+    if not booking_ids:
+        return []
+    return source.all("SELECT booking_id, doctor_id, visit_date, period, starts_at, clinic_room, at "
+                      f"FROM booking_changes WHERE booking_id IN ({', '.join(['%s'] * len(booking_ids))}) ORDER BY id",
+                      booking_ids)
+
+
 def mark_locked(tx: Transaction, booking_id: str) -> None:
     """The HIS holds the place under the registration's number."""
     tx.run("UPDATE bookings SET his_locked = 1 WHERE id = %s", (booking_id,))
@@ -68,6 +92,14 @@ def live_counts(tx: Transaction, patient_id: str, day: date, today: date) -> tup
                  "WHERE patient_id = %s AND live_flag = 1 AND visit_date >= %s", (day, patient_id, today))
     assert row is not None
     return int(row["total"]), int(row["that_day"])
+
+
+def live_of_session(source: Source, schedule_id: str) -> list[str]:
+    """The live registrations in a session, or for a place that stands in it now, the earliest first."""
+    return [row["id"] for row in source.all(
+        "SELECT id FROM bookings WHERE schedule_id = %s AND live_flag = 1 UNION SELECT b.id FROM slots x "
+        "JOIN bookings b ON b.id = x.booking_id WHERE x.schedule_id = %s AND b.live_flag = 1 ORDER BY id",
+        (schedule_id, schedule_id))]
 
 
 def live_on_schedule(source: Source, schedule_id: str) -> int:

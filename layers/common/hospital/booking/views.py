@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from hospital.booking import rules
+from hospital.booking import rules, store
 from hospital.booking.model import Booking
 from hospital.database import policy
-from hospital.database.connection import Database
+from hospital.database.connection import Database, Row
 from hospital.patients import store as patients
 from hospital.patients.rules import mask_name
 from hospital.payment import store as payments
@@ -27,15 +27,27 @@ def bookings(db: Database, page: list[Booking], now: datetime) -> list[dict[str,
     """Registrations as the client shows them, in the same order."""
     settings, departments = policy.load(db), site.names_of_his(db)
     sessions = schedule_store.rooms(db, [one.schedule_id for one in page])
-    doctors = {one.id: one for one in site.doctors(db, [one.doctor_id for one in page], employed_only=False)}
-    return [_view(db, one, settings, now, departments, sessions, doctors) for one in page]
+    changes = store.changes_of(db, [one.id for one in page])
+    seen = {one.doctor_id for one in page} | {change["doctor_id"] for change in changes}
+    doctors = {one.id: one for one in site.doctors(db, sorted(seen), employed_only=False)}
+    return [{**_view(db, one, settings, now, departments, sessions, doctors),
+             "changes": [_change(change, doctors) for change in changes if change["booking_id"] == one.id]}
+            for one in page]
+
+
+def _change(change: Row, doctors: dict[str, Any]) -> dict[str, Any]:
+    """What a registration was before the hospital changed it."""
+    return {"at": change["at"], "doctor_id": change["doctor_id"], "doctor_name": doctors[change["doctor_id"]].name,
+            "visit_date": change["visit_date"], "period": change["period"], "starts_at": change["starts_at"],
+            "clinic_room": change["clinic_room"] or ""}
 
 
 def _view(db: Database, one: Booking, settings: policy.Policy, now: datetime, departments: dict[str, Any],
           sessions: dict[str, Any], doctors: dict[str, Any]) -> dict[str, Any]:
     session, doctor = sessions[one.schedule_id], doctors[one.doctor_id]
+    room = session["clinic_room"] if one.clinic_room is None else one.clinic_room
     waiting = one.state in ("HELD", "AWAITING_PAYMENT") and one.expires_at > now
-    deadline = rules.cancel_deadline(one.visit_date, one.starts_at, settings)
+    deadline = rules.cancel_deadline(one.visit_date, one.starts_at, settings, one.free_cancel_until)
     payment = payments.of_subject(db, REGISTRATION, one.id)
     return {
         "id": one.id, "state": one.state, "state_text": STATES[one.state], "reason": one.reason,
@@ -43,7 +55,7 @@ def _view(db: Database, one: Booking, settings: policy.Policy, now: datetime, de
         "doctor_id": one.doctor_id, "doctor_name": doctor.name, "doctor_title": doctor.title,
         "department_name": departments.get(session["his_department"], ("", ""))[1],
         "visit_date": one.visit_date, "period": one.period, "starts_at": one.starts_at,
-        "clinic_room": session["clinic_room"], "fee_fen": one.fee_fen, "needs_payment": one.needs_payment,
+        "clinic_room": room, "fee_fen": one.fee_fen, "needs_payment": one.needs_payment,
         "expires_at": one.expires_at if one.state in ("HELD", "AWAITING_PAYMENT") else None,
         "visit_number": one.visit_number, "location": one.location,
         "queue_number": one.queue_number, "queue_place": one.queue_place, "late": bool(one.late),

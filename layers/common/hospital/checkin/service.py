@@ -32,6 +32,7 @@ from hospital.runtime import log
 from hospital.runtime.errors import Conflict, NotFound, Unavailable
 from hospital.runtime.ids import new_id
 from hospital.schedules import store as schedule_store
+from hospital.schedules import sync as schedules
 
 FIRST_TRY = timedelta(seconds=15)  # the request itself tries at once; the worker, when that failed
 
@@ -64,9 +65,7 @@ def check_in(db: Database, booking_id: str, *, account_id: str, now: datetime) -
     if booking.state != "CONFIRMED":
         raise Conflict("该挂号当前不能取号，请刷新后重试。", code="not_confirmed")
     opens, closes = checkin_window(*schedule_store.hours(db, booking.schedule_id), policy.load(db))
-    session = schedule_store.session(db, booking.schedule_id)
-    stopped = REFUSALS["SCHEDULE_STOPPED"] if session is not None and session.state != "OPEN" else None
-    refusal = stopped or checkin_refusal(now, opens, closes)
+    refusal = _stopped(db, booking.schedule_id, now) or checkin_refusal(now, opens, closes)
     if refusal is not None:
         raise Conflict(refusal[1], code=refusal[0])
     checkin = store.live(db, booking_id) or _begin(db, booking, account_id, now)
@@ -88,6 +87,24 @@ def check_in(db: Database, booking_id: str, *, account_id: str, now: datetime) -
         code, sentence = REFUSALS.get(checkin.reason, (None, None))
         raise CheckInRefused(sentence, code=code)
     return None
+
+
+def _stopped(db: Database, schedule_id: str, now: datetime) -> tuple[str, str] | None:
+    """The refusal when the session does not take place, as the HIS has it now: no fee is taken then.
+
+    What we have it for (GONE, STOPPED) may be old or have come from a list with holes, so the HIS is asked first;
+    of a session that it does not know it decides when it is asked to check in.
+    """
+    session = schedule_store.session(db, schedule_id)
+    if session is None or session.state == "OPEN":
+        return None
+    try:
+        schedules.look_at(db, session.his_code, now)
+    except Unanswered as silence:
+        log.event("his.unanswered", operation="check-in", schedule_id=schedule_id, reason=silence.reason)
+        raise Unavailable("医院系统繁忙，请稍后重试。", code="his_unavailable") from None
+    session = schedule_store.session(db, schedule_id)
+    return REFUSALS["SCHEDULE_STOPPED"] if session is not None and session.state == "STOPPED" else None
 
 
 def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> CheckIn | None:

@@ -143,7 +143,7 @@ def arrange_departments(db: Database, command: Arrange, now: datetime) -> dict[s
 
 def sync_now(db: Database, command: SyncNow, now: datetime) -> dict[str, Any]:
     """Take directory and sessions over from the HIS now."""
-    return {"changed": site.sync_directory(db) + sync.sync_schedules(db, now, only=command.schedule)}
+    return {"changed": site.sync_directory(db, now) + sync.sync_schedules(db, now, only=command.schedule)}
 
 
 def make_statement(db: Database, command: OfDay, now: datetime) -> dict[str, Any]:

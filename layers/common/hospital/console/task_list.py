@@ -25,9 +25,12 @@ ENDS: dict[str, tuple[str, ...]] = {
     "message.template": ("settings.change", "task.close"),
     "setting.ignored": ("settings.change", "task.close"),
     "patient.unmatched": ("patient.match", "task.close"),
+    **dict.fromkeys(("list.shrunken", "list.shrunken-believed", "schedule.missing-today"),
+                    ("schedules.sync", "task.close")),
     "event.unreadable": ("task.retry", "task.close"),
     **dict.fromkeys((
-        "patient.record-shared", "invoice.on-paper", "schedule.stopped", "slot.moved", "booking.unlock-refused",
+        "patient.record-shared", "invoice.on-paper", "schedule.stopped", "schedule.places-missing", "booking.unlock-refused",
+        "booking.doubled", "booking.changed-late", "booking.free-cancel-refused",
         "checkin.his-refused", "charge.unlock-refused", "charge.his-refused", "payment.unknown-order",
         "payment.paid-twice", "payment.amount-differs", "payment.another-payer", "payment.not-ours",
         "payment.transaction-elsewhere", "desk-refund.refused", "desk-refund.report-refused",
@@ -35,6 +38,7 @@ ENDS: dict[str, tuple[str, ...]] = {
         "desk-refund.unreadable", "trade.unreadable"), CLOSE)}
 ENDS_OF_FAMILIES: dict[str, tuple[str, ...]] = {
     ".hangs": ("task.retry", "task.close"),  # a step in the outbox, by its topic
+    "list.odd-row.": ("schedules.sync", "task.close"),  # a row of a list of the HIS
     "statement.": ("statement.make", "task.close"),  # a line of a source
 }
 

@@ -41,6 +41,12 @@ class Duplicate(Exception):
         self.key = key
 
 
+class Unfit(Exception):
+    """The database takes a row's values for impossible (too long, out of range). ``reason`` names none of them."""
+
+    reason = "does not fit its column"
+
+
 def _to_utc(text: str | bytes) -> Any:
     try:
         return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)  # type: ignore[arg-type]
@@ -57,6 +63,19 @@ def _escape_aware(value: datetime, mapping: Any = None) -> str:
 
 _CONVERSIONS: dict[Any, Any] = {**conversions, FIELD_TYPE.DATETIME: _to_utc, FIELD_TYPE.TIMESTAMP: _to_utc,
                 datetime: _escape_aware}
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the database refuses of a row, as the house says it."""
+    try:
+        yield
+    except pymysql.err.IntegrityError as error:
+        if error.args[0] == ER.DUP_ENTRY:
+            raise Duplicate(_key_name(str(error.args[1]))) from None
+        raise
+    except pymysql.err.DataError:
+        raise Unfit from None
 
 
 class Queries:
@@ -86,7 +105,7 @@ class Queries:
     def run(self, sql: str, args: Args = ()) -> int:
         """Change something; the number of rows affected.
 
-        Raises Duplicate when a UNIQUE key refuses.
+        Raises Duplicate when a UNIQUE key refuses, Unfit.
         """
         with self._connection.cursor(Cursor) as cursor:
             return self._execute(cursor, sql, args)
@@ -98,21 +117,17 @@ class Queries:
                  tuple(values.values()))
 
     def insert_many(self, table: str, rows: list[Row]) -> None:
-        """Insert rows of the same columns in one statement a batch."""
+        """Insert rows of the same columns in one statement a batch. Raises Duplicate, Unfit."""
         if rows:
             names, marks = ", ".join(rows[0]), ", ".join(["%s"] * len(rows[0]))
-            with self._connection.cursor(Cursor) as cursor:
+            with self._connection.cursor(Cursor) as cursor, _refusals():
                 cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})",
                                    [tuple(row.values()) for row in rows])
 
     @staticmethod
     def _execute(cursor: Cursor, sql: str, args: Args) -> int:
-        try:
+        with _refusals():
             return cursor.execute(sql, tuple(args) or None)
-        except pymysql.err.IntegrityError as error:
-            if error.args[0] == ER.DUP_ENTRY:
-                raise Duplicate(_key_name(str(error.args[1]))) from None
-            raise
 
 
 class Transaction(Queries):

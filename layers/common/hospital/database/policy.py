@@ -41,6 +41,8 @@ class Policy(BaseModel):
     cancel_until: time | None = None  # hospital time on that day; None: until the slot starts
     live_bookings_per_patient: Annotated[int, Field(ge=1)] = 6
     live_bookings_per_patient_and_day: Annotated[int, Field(ge=1)] = 3
+    # A list of the HIS that has lost more than this share is believed on a second look only.
+    believed_drop_percent: Annotated[int, Field(ge=0, le=100)] = 20
     resale_delay_max_seconds: Annotated[int, Field(ge=0, le=3600)] = 0  # random, against scalpers
     checkin_opens_minutes: Annotated[int, Field(ge=0, le=1440)] = 120  # before the session starts
     order_pay_minutes: Annotated[int, Field(ge=2, le=60)] = 15  # to pay bills, or a fee on arrival

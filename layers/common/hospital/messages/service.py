@@ -24,6 +24,7 @@ from hospital.runtime.errors import Invalid
 BOOKING_CONFIRMED = "booking_confirmed"
 BOOKING_FAILED = "booking_failed"
 BOOKING_CANCELLED = "booking_cancelled"
+BOOKING_CHANGED = "booking_changed"
 CHECKED_IN = "checked_in"
 BILL_CREATED = "bill_created"
 CHARGES_PAID = "charges_paid"
@@ -38,6 +39,7 @@ TURN = timedelta(minutes=1)  # until a waiting message looks again by itself; th
 
 # What the client asks consent for in one tap (WeChat allows three).
 SCENES = {"booking": [BOOKING_CONFIRMED, BOOKING_CANCELLED, BOOKING_FAILED],
+          "changes": [BOOKING_CHANGED],
           "checkin": [CHECKED_IN, REFUNDED],
           "billing": [CHARGES_PAID, CHARGES_FAILED, BILL_CREATED],
           "refunds": [REFUNDED, CHARGES_FAILED],
@@ -48,7 +50,8 @@ _MONEY = {"patient", "amount", "note", "time", "department"}
 _PATIENT = {"patient", "card", "time", "note"}
 # What each message can tell: the names that a template's keywords may be given.
 VALUES: dict[str, set[str]] = {
-    BOOKING_CONFIRMED: _VISIT, BOOKING_FAILED: _VISIT, BOOKING_CANCELLED: _VISIT, CHECKED_IN: _VISIT,
+    BOOKING_CONFIRMED: _VISIT, BOOKING_FAILED: _VISIT, BOOKING_CANCELLED: _VISIT, BOOKING_CHANGED: _VISIT,
+    CHECKED_IN: _VISIT,
     BILL_CREATED: _MONEY, CHARGES_PAID: _MONEY, CHARGES_FAILED: _MONEY, REFUNDED: _MONEY - {"department"},
     PATIENT_BOUND: _PATIENT, PATIENT_UNBOUND: _PATIENT}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 
 @dataclass(frozen=True)
@@ -18,3 +18,5 @@ class Session:
     period: str
     fee_fen: int
     state: str
+    starts_at: datetime
+    clinic_room: str

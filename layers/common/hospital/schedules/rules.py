@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from hospital.database.policy import Policy
@@ -30,3 +31,10 @@ def on_sale_again(now: datetime, policy: Policy, chance: float) -> datetime | No
     if policy.resale_delay_max_seconds == 0:
         return None
     return now + timedelta(seconds=policy.resale_delay_max_seconds * chance)
+
+
+def doubted_days(known: Mapping[date, int], missing: Mapping[date, int], percent: int) -> set[date]:
+    """Days whose list has lost more than ``percent`` of what was known; every day when the whole list has."""
+    if sum(missing.values()) * 100 > sum(known.values()) * percent:
+        return set(missing)
+    return {day for day, count in missing.items() if count * 100 > known[day] * percent}

@@ -13,8 +13,8 @@ NEAREST = 64  # of so many free places one is picked at random, when any will do
 
 def session(source: Source, schedule_id: str) -> Session | None:
     """One session."""
-    row = source.one("SELECT id, his_code, his_department, doctor_id, visit_date, period, fee_fen, state "
-                     "FROM schedules WHERE id = %s", (schedule_id,))
+    row = source.one("SELECT id, his_code, his_department, doctor_id, visit_date, period, fee_fen, state, "
+                     "starts_at, clinic_room FROM schedules WHERE id = %s", (schedule_id,))
     return Session(**row) if row else None
 
 
@@ -44,6 +44,21 @@ def slot(source: Source, slot_id: str) -> Row | None:
                       (slot_id,))
 
 
+def move_slot(tx: Transaction, slot_id: str, starts_at: datetime, now: datetime) -> None:
+    """The HIS has said that a place begins at another time; it stays as long as it was."""
+    old = slot(tx, slot_id)
+    assert old is not None
+    tx.run("UPDATE slots SET starts_at = %s, ends_at = %s, changed_at = %s WHERE id = %s",
+           (starts_at, starts_at + (old["ends_at"] - old["starts_at"]), now, slot_id))
+
+
+def missing_places(source: Source, schedule_id: str) -> int:
+    """How many places of a session are held here and listed by the HIS no more."""
+    row = source.one("SELECT COUNT(*) AS missing FROM slots WHERE schedule_id = %s AND booking_id IS NOT NULL "
+                     "AND missing_since IS NOT NULL", (schedule_id,))
+    return int(row["missing"]) if row else 0
+
+
 def take_slot(tx: Transaction, slot_id: str, booking_id: str, *, after: datetime, now: datetime) -> bool:
     """Take one place. False when somebody else has it, or it is not on sale."""
     return tx.run("UPDATE slots SET booking_id = %s, changed_at = %s WHERE id = %s AND booking_id IS NULL "
@@ -54,7 +69,7 @@ def take_slot(tx: Transaction, slot_id: str, booking_id: str, *, after: datetime
 def give_back(tx: Transaction, booking_id: str, *, on_sale_at: datetime | None, sold_elsewhere: bool,
               now: datetime) -> None:
     """The place of a registration is free again, or (sold_elsewhere) closed until the HIS says otherwise."""
-    tx.run("UPDATE slots SET booking_id = NULL, on_sale_at = %s, state = %s, changed_at = %s "
+    tx.run("UPDATE slots SET booking_id = NULL, on_sale_at = %s, state = %s, missing_since = NULL, changed_at = %s "
            "WHERE booking_id = %s", (on_sale_at, "CLOSED" if sold_elsewhere else "OPEN", now, booking_id))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import datetime, timedelta
 from itertools import islice, product
 
 from hospital.runtime import canonical
@@ -52,3 +53,17 @@ def search_text(text: str) -> str:
     plain = re.sub(r"[\s'·.]", "", canonical.name(text)).lower().replace("ü", "v")
     plain = "".join(char for char in unicodedata.normalize("NFD", plain) if unicodedata.category(char) != "Mn")
     return plain if re.fullmatch(r"[a-z]+", plain) else ""
+
+
+# -- the HIS's lists --------------------------------------------------------------------------------
+SECOND_LOOK = timedelta(minutes=4)  # they are read every five
+
+
+def is_doubted(missing: int, known: int, percent: int) -> bool:
+    """Whether a list has lost more than ``percent`` of what was known at once."""
+    return missing * 100 > known * percent
+
+
+def is_second_look(missing_since: datetime | None, now: datetime) -> bool:
+    """Whether what is missing was missing before, long enough ago."""
+    return missing_since is not None and now - missing_since >= SECOND_LOOK

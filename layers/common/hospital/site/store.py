@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from hospital.database.connection import Database, Row, Transaction
 from hospital.gateways.his import directory as his_directory
 from hospital.runtime import canonical
@@ -47,6 +49,12 @@ def names_of_his(source: Source) -> dict[str, tuple[str, str]]:
 def known_his_codes(source: Source) -> set[str]:
     """Every department code the HIS has told us of."""
     return {row["code"] for row in source.all("SELECT code FROM his_departments")}
+
+
+def known_his_departments(source: Source) -> dict[str, Row]:
+    """Every department the HIS has told us of, as it told it, by code."""
+    return {row["code"]: row for row in source.all("SELECT code, name, parent_code, parent_name, specialty_code, "
+                                                   "introduction, location FROM his_departments")}
 
 
 def replace_tree(tx: Transaction, roots: list[Department]) -> None:
@@ -113,7 +121,13 @@ def search(source: Source, *, characters: str, spelling: str, limit: int = 30) -
 def doctor_ids(source: Source) -> dict[str, Row]:
     """Every doctor by HIS code, as stored."""
     return {row["his_code"]: row for row in source.all(
-        "SELECT id, his_code, name, sex, title, introduction, expertise, employed, spelled_by FROM doctors")}
+        "SELECT id, his_code, name, sex, title, introduction, expertise, employed, spelled_by, missing_since "
+        "FROM doctors")}
+
+
+def ids_by_code(source: Source) -> dict[str, str]:
+    """The id of every doctor by HIS code."""
+    return dict(source.tuples("SELECT his_code, id FROM doctors"))
 
 
 def save_doctor(tx: Transaction, one: his_directory.Doctor, doctor_id: str | None, spelled: set[str],
@@ -126,9 +140,9 @@ def save_doctor(tx: Transaction, one: his_directory.Doctor, doctor_id: str | Non
                "spelled_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)", (doctor_id, one.code, *values))
     else:
         tx.run("UPDATE doctors SET name = %s, sex = %s, title = %s, introduction = %s, expertise = %s, "
-               "employed = %s, spelled_by = %s WHERE id = %s", (*values, doctor_id))
+               "employed = %s, spelled_by = %s, missing_since = NULL WHERE id = %s", (*values, doctor_id))
     tx.run("DELETE FROM doctor_departments WHERE doctor_id = %s", (doctor_id,))
-    for code in one.department_codes:
+    for code in dict.fromkeys(one.department_codes):
         tx.insert("doctor_departments", doctor_id=doctor_id, his_department=code)
     tx.run("DELETE FROM doctor_spellings WHERE doctor_id = %s", (doctor_id,))
     for spelling in sorted(spelled):
@@ -138,7 +152,13 @@ def save_doctor(tx: Transaction, one: his_directory.Doctor, doctor_id: str | Non
 
 def dismiss(tx: Transaction, doctor_id: str) -> None:
     """A doctor that the HIS no longer lists: found no more, kept for old registrations."""
-    tx.run("UPDATE doctors SET employed = 0 WHERE id = %s", (doctor_id,))
+    tx.run("UPDATE doctors SET employed = 0, missing_since = NULL WHERE id = %s", (doctor_id,))
+
+
+def mark_missing(tx: Transaction, doctor_ids: list[str], now: datetime) -> None:
+    """The HIS lists these no more, since now."""
+    tx.run(f"UPDATE doctors SET missing_since = %s WHERE id IN ({', '.join(['%s'] * len(doctor_ids))})",
+           (now, *doctor_ids))
 
 
 def departments_of_doctors(source: Source) -> dict[str, set[str]]:

@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
-from hospital.gateways.his.wire import Answer, get
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from hospital.gateways.his.wire import Answer, Code, Odd, get, read_row
 from hospital.runtime import canonical
+
+_Name = Annotated[str, Field(min_length=1, max_length=80)]
+_Text = Annotated[str, Field(max_length=20_000)]
 
 
 class Department(Answer):
     """A second-level department of the HIS, with its 诊疗科目 code."""
 
-    code: str
-    name: str
-    parent_code: str
-    parent_name: str
-    specialty_code: str
-    introduction: str = ""
-    location: str = ""
+    code: Code
+    name: _Name
+    parent_code: Code
+    parent_name: _Name
+    specialty_code: Annotated[str, Field(pattern=r"^[!-~]{0,32}$")]
+    introduction: _Text = ""
+    location: Annotated[str, Field(max_length=200)] = ""
 
 
 class Doctor(Answer):
     """A doctor, who may sit in several departments."""
 
-    code: str
-    name: canonical.Name
-    sex: str = ""
-    title: str
-    department_codes: list[str]
-    introduction: str = ""
-    expertise: str = ""
+    code: Code
+    name: Annotated[canonical.Name, Field(min_length=1, max_length=60)]
+    sex: Annotated[str, Field(pattern=r"^[!-~]{0,8}$")] = ""
+    title: Annotated[str, Field(max_length=50)]
+    department_codes: list[Code]
+    introduction: _Text = ""
+    expertise: _Text = ""
     employed: bool = True
 
 
 class _Departments(Answer):
-    departments: list[Department]
+    departments: list[Any]
 
 
 class _Doctors(Answer):
-    doctors: list[Doctor]
+    doctors: list[Any]
 
 
-def departments() -> list[Department]:
-    """Every department. Raises Unanswered."""
-    return get("/departments", _Departments).departments
+def departments() -> list[Department | Odd]:
+    """Every department. Raises Unanswered, Rejected."""
+    return [read_row(row, Department, "code") for row in get("/departments", _Departments).departments]
 
 
-def doctors() -> list[Doctor]:
-    """Every doctor. Raises Unanswered."""
-    return get("/doctors", _Doctors).doctors
+def doctors() -> list[Doctor | Odd]:
+    """Every doctor. Raises Unanswered, Rejected."""
+    return [read_row(row, Doctor, "code") for row in get("/doctors", _Doctors).doctors]

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from hospital.gateways.his.wire import Answer, Moment, get
+from pydantic import Field, model_validator
+
+from hospital.gateways.his.wire import Answer, Code, Fen, Moment, Odd, get, read_row
 from hospital.gateways.outcome import Rejected
+from hospital.runtime.clock import hospital_day
+
+PAGE = 100  # sessions at once: what is held of a list of a hundred thousand slots
 
 
 class Slot(Answer):
     """One place: one patient at one time."""
 
-    code: str
-    number: int
+    code: Code
+    number: Annotated[int, Field(ge=0, le=2**31 - 1)]
     starts_at: Moment
     ends_at: Moment
     state: Literal["FREE", "TAKEN"]
@@ -23,45 +30,75 @@ class Slot(Answer):
 class Schedule(Answer):
     """One session of one doctor in one department; ``fee_fen`` is the whole registration fee."""
 
-    code: str
-    department_code: str
-    doctor_code: str
+    code: Code
+    department_code: Code
+    doctor_code: Code
     date: date
     period: Literal["MORNING", "AFTERNOON", "EVENING"]
     kind: Literal["ORDINARY", "EXPERT", "SPECIAL"]
-    fee_fen: int
+    fee_fen: Fen
     starts_at: Moment
     ends_at: Moment
     state: Literal["OPEN", "STOPPED"]
-    clinic_room: str = ""
+    clinic_room: Annotated[str, Field(max_length=80)] = ""
     slots: list[Slot] = []
+
+    @model_validator(mode="after")
+    def _one_day(self) -> Schedule:
+        if not (self.starts_at < self.ends_at and hospital_day(self.starts_at) == self.date):
+            raise ValueError("hours of another day")
+        return self
 
 
 class _Schedules(Answer):
-    schedules: list[Schedule]
+    schedules: list[Any]
     next_cursor: str | None = None
 
 
-def schedules(first: date, last: date, *, schedule: str = "") -> list[Schedule]:
-    """The sessions of some hospital days with their slots; of one ``schedule`` when given.
+@dataclass
+class Page:
+    """A part of the list: sessions, and rows (sessions or slots) that can't be read.
 
-    A ``schedule`` that the HIS does not know is none. Raises Unanswered.
+    ``odd`` are sessions, ``odd_slots`` slots.
     """
-    found: list[Schedule] = []
-    cursor: str | None = None
+
+    schedules: list[Schedule] = field(default_factory=list)
+    odd: list[Odd] = field(default_factory=list)
+    odd_slots: list[Odd] = field(default_factory=list)
+
+
+def schedules(first: date, last: date) -> Iterator[Page]:
+    """The sessions of some hospital days with their slots, page by page. Raises Unanswered, Rejected."""
+    query = {"from": first.isoformat(), "to": last.isoformat(), "limit": str(PAGE)}
     while True:
-        query = {"from": first.isoformat(), "to": last.isoformat(), "limit": "200"}
-        if schedule:
-            query["schedule"] = schedule
-        if cursor:
-            query["cursor"] = cursor
-        try:
-            page = get(f"/schedules?{urlencode(query)}", _Schedules)
-        except Rejected as refusal:
-            if refusal.code == "SCHEDULE_UNKNOWN":
-                return []
-            raise
-        found += page.schedules
-        cursor = page.next_cursor
-        if cursor is None:
-            return found
+        answer = get(f"/schedules?{urlencode(query)}", _Schedules)
+        yield _page(answer.schedules)
+        if answer.next_cursor is None:
+            return
+        query["cursor"] = answer.next_cursor
+
+
+def schedule(code: str) -> Page | None:
+    """One session, whatever its day; None when the HIS says that there is none. Raises Unanswered, Rejected."""
+    try:
+        return _page(get(f"/schedules?{urlencode({'schedule': code})}", _Schedules).schedules)
+    except Rejected as refusal:
+        if refusal.code == "SCHEDULE_UNKNOWN":
+            return None
+        raise
+
+
+def _page(rows: list[Any]) -> Page:
+    page = Page()
+    for row in rows:
+        slots = row.get("slots") if isinstance(row, dict) else None
+        if isinstance(slots, list):
+            read = [read_row(slot, Slot, "code") for slot in slots]
+            page.odd_slots += [one for one in read if isinstance(one, Odd)]
+            row = {**row, "slots": [one for one in read if not isinstance(one, Odd)]}
+        session = read_row(row, Schedule, "code")
+        if isinstance(session, Odd):
+            page.odd.append(session)
+        else:
+            page.schedules.append(session)
+    return page

@@ -28,6 +28,7 @@ class Trade(Answer):
     visit_number: int | str | None = None
     location: str | None = None
     clinic_room: str | None = None
+    starts_at: Moment | None = None
     checked_in: bool = False
     checked_in_at: Moment | None = None
     queue_number: str | None = None

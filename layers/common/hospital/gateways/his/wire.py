@@ -80,6 +80,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_is_written), AfterValidator(_
 LocalMoment = Annotated[datetime, BeforeValidator(_is_written), AfterValidator(_at_the_hospital),
                         AfterValidator(_of_our_time)]  # of what is only shown: one without a zone is the hospital's
 Code = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
+Fen = Annotated[int, Field(strict=True, ge=0, le=10**11)]  # never a text: "26.00" is not 26 fen
 Words = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]  # nothing hangs on it
 Quantity = Annotated[Decimal, _rounded(4), PlainSerializer(plain)]
 Price = Annotated[Decimal, _rounded(6), PlainSerializer(plain)]  # fen, and parts of it
@@ -97,6 +98,7 @@ class Odd:
 
     number: str
     fields: list[str]
+    is_named: bool = True  # the number is the row's own
 
     @property
     def detail(self) -> str:
@@ -114,9 +116,11 @@ def read_row(row: Any, kind: type[AnswerT], number: str) -> AnswerT | Odd:
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         name = row.get(number) if isinstance(row, dict) else None
-        if not isinstance(name, (str, int)) or name == "":
+        is_named = isinstance(name, (str, int)) and name != ""
+        if not is_named:
             name = "row-" + hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:32]
-        return Odd(str(name), sorted({".".join(str(part) for part in one["loc"]) or "row" for one in problems})[:20])
+        return Odd(str(name), sorted({".".join(str(part) for part in one["loc"]) or "row" for one in problems})[:20],
+                   is_named)
 
 
 class NotGenuine(Exception):
