@@ -14,7 +14,7 @@ from tests.conftest import MORNING, ROOT
 from tests.races.ground import Ground
 
 WITHOUT_KEYS = [
-    "ALTER TABLE bookings DROP KEY bookings_live",
+    "ALTER TABLE bookings DROP KEY bookings_live, DROP KEY bookings_session",
     "ALTER TABLE bindings ADD KEY bindings_account (account_id), DROP KEY bindings_once",
     "ALTER TABLE ledger DROP KEY ledger_once",
     "ALTER TABLE charges DROP KEY charges_live",
