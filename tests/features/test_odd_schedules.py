@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.phone import Control, Phone
-from tests.faults.outpatient import Care
-from tests.features.closing import Day, Sql
+from tests.features.closing import Sql
 
 Open = Callable[..., dict[str, Any]]
 TODAY, SOON = "2026-11-23", "2026-11-24"
@@ -140,45 +139,6 @@ def test_an_odd_doctor_or_department_is_a_task_and_the_others_are_taken_over(con
     control("DELETE", "/faults")
     sync(control)
     assert tasks(control, "list.") == {}
-
-
-def test_an_odd_row_in_the_desk_s_list_does_not_hide_the_other_refunds(
-        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any, sql: Sql) -> None:
-    bookings = [visit(phone, patient, new_session(date=SOON, period=period)) for period in ("MORNING", "AFTERNOON")]
-    control("PUT", "/his/events-url", url="")
-    numbers = [sql("SELECT trade_no FROM bookings WHERE id = %s", (one,))[0][0] for one in bookings]
-    for number in numbers:
-        control("POST", f"/his/registrations/{number}/desk-refund")
-    override(control, "list_desk_refunds", set={f"desk_refunds.trade_no={numbers[0]}.created_at": "yesterday"})
-    control("POST", "/scf/timers/reconcile/every-ten-minutes/fire")
-    control.settle()
-    control.advance(20)
-    control.work()
-    assert [phone.booking(one)["state"] for one in bookings] == ["CONFIRMED", "CANCELLED"]
-    assert list(tasks(control, "list.").values()) == [f"{ODD}desk-refund"]
-    control("DELETE", "/faults")
-    control("POST", "/scf/timers/reconcile/every-ten-minutes/fire")
-    control.settle()
-    control.advance(20)
-    control.work()
-    assert phone.booking(bookings[0])["state"] == "CANCELLED"
-    assert tasks(control, "list.") == {}
-
-
-def test_a_trade_that_cannot_be_read_is_a_line_of_its_own_and_the_others_are_compared(today: Day, patient_of: Care
-                                                                                       ) -> None:
-    care = patient_of
-    numbers = []
-    for fen in (2600, 2700):
-        assert care.order_bills(care.bill(fen))
-        care.pay()
-        care.control.settle(60)
-        numbers += today.sql("SELECT trade_no FROM charges WHERE order_id = %s", (care.id,))[0]
-    override(care.control, "list_trades", set={f"trades.trade_no={numbers[0]}.paid_fen": "26.00"})
-    today.close()
-    assert today.lines(numbers[0])["HIS", "UNREADABLE"] == ("THEIRS_ONLY", "TASK", False)
-    assert today.lines(numbers[1]) == {}  # agreed
-    assert ("HIS", "SETTLEMENT", "AGREED") in today.sums()
 
 
 # -- holes ------------------------------------------------------------------------------------------

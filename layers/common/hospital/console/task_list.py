@@ -29,8 +29,8 @@ ENDS: dict[str, tuple[str, ...]] = {
                     ("schedules.sync", "task.close")),
     "event.unreadable": ("task.retry", "task.close"),
     **dict.fromkeys((
-        "patient.record-shared", "invoice.on-paper", "schedule.stopped", "schedule.places-missing", "booking.unlock-refused",
-        "booking.doubled", "booking.changed-late", "booking.free-cancel-refused",
+        "patient.record-shared", "invoice.on-paper", "schedule.stopped", "schedule.places-missing",
+        "booking.unlock-refused", "booking.doubled", "booking.changed-late", "booking.free-cancel-refused",
         "checkin.his-refused", "charge.unlock-refused", "charge.his-refused", "payment.unknown-order",
         "payment.paid-twice", "payment.amount-differs", "payment.another-payer", "payment.not-ours",
         "payment.transaction-elsewhere", "desk-refund.refused", "desk-refund.report-refused",
