@@ -214,7 +214,7 @@ def test_an_answer_about_another_bill_is_none(platform: EBill, monkeypatch: pyte
     ebill.issue(document("MP02"))
     with platform.app.test_request_context():
         other = platform._states({"busNo": "MP02", "busType": OUTPATIENT})
-    monkeypatch.setitem(platform.app.view_functions, "states", lambda: platform._answer("S0000", other))
+    monkeypatch.setitem(platform.app.view_functions, "states", lambda: platform.answer("S0000", other))
     with pytest.raises(Unanswered, match="another bill"):
         ebill.state_of("MP01", OUTPATIENT)
 
@@ -324,7 +324,7 @@ def test_a_list_that_is_shorter_than_it_says_or_has_no_amounts_is_none(platform:
             ({"billList": [{**listed["billList"][0], "totalAmt": amount}]}, "amount")
             for amount in ("1", "1.5", ".50", "--1.00", "1,000.00", "٣.00", "1.0_"))):
         monkeypatch.setitem(platform.app.view_functions, "by_bus_date",
-                            lambda changes=changes: platform._answer("S0000", {**listed, **changes}))
+                            lambda changes=changes: platform.answer("S0000", {**listed, **changes}))
         with pytest.raises(Unanswered, match=reason):
             list(ebill.bills_of(FIRST, LAST))
 
