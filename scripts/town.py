@@ -80,4 +80,10 @@ def warm_up(control: Control) -> None:
     functions: dict[str, dict[str, Any]] = control("GET", "/scf/functions")
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(call, [name for name, one in functions.items() if one["type"] == "web"]))
-    control.work()
+    for tries_left in reversed(range(5)):
+        try:
+            control.work()
+            return
+        except RuntimeError:  # a secret or a connection took longer than a function waits: it would be called again
+            if not tries_left:
+                raise
