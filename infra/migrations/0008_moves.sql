@@ -16,6 +16,8 @@ UPDATE bookings b JOIN (SELECT patient_id, schedule_id, MIN(id) AS first_id FROM
   ON twice.patient_id = b.patient_id AND twice.schedule_id = b.schedule_id AND twice.first_id <> b.id
   SET b.beside = b.id WHERE b.live_flag = 1;
 
+-- bookings_session: a session has one doctor, day and period, so code from before meets bookings_live first; only where
+-- the session was changed under a registration could it book it twice, and that is what must not be.
 ALTER TABLE bookings
   DROP KEY bookings_live,
   ADD UNIQUE KEY bookings_live (patient_id, doctor_id, visit_date, period, live_flag, beside),

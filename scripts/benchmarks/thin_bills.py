@@ -67,8 +67,8 @@ def _list(token: str, secret: str, patient_id: str) -> dict[str, Any]:
         run("SELECT c.bill_no, c.order_id, o.account_id FROM charges c JOIN charge_orders o ON o.id = c.order_id "
             f"WHERE c.live_flag = 1 AND c.bill_no IN ({marks})", [bill["bill_no"] for bill in bills])
         held = {bill_no: (order_id, owner) for bill_no, order_id, owner in cursor.fetchall()}
-    return {"bills": [_summary(bill, held.get(bill["bill_no"]), account_id) for bill in bills], "live": True, "left_out": 0,
-            "as_of": f"{now.isoformat()}Z"}
+    return {"bills": [_summary(bill, held.get(bill["bill_no"]), account_id) for bill in bills], "live": True,
+            "left_out": 0, "as_of": f"{now.isoformat()}Z"}
 
 
 def _summary(bill: dict[str, Any], held: tuple[str, str] | None, account_id: str) -> dict[str, Any]:
