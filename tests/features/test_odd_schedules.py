@@ -21,8 +21,10 @@ def healed(control: Control, policy: Callable[..., None]) -> Iterator[None]:
     policy(days_ahead=1)
     yield
     control("DELETE", "/faults")
-    control("PUT", "/clock", now=f"{TODAY}T07:30:00+08:00")
-    sync(control)
+    sync(control)  # by the clock of the test: an answer to an earlier question would change nothing
+    for task in control.operate("tasks.list")["tasks"]:
+        if task["kind"].startswith(("list.", "schedule.missing-today")):
+            control.operate("task.close", task_id=task["id"], note="end of the test")
 
 
 def sync(control: Control) -> None:
