@@ -45,7 +45,8 @@ def _registration(report: Report, books: Books, booking: Row) -> None:
         report.pending.append(where)
         return
     waits = any(one.waits for one in cases) or booking["id"] in books.tasks
-    if (state in FIRM) != (his == "CONFIRMED"):
+    at_window = booking.get("reason") == "FIRM_ELSEWHERE" and his in ("CONFIRMED", "CANCELLED")
+    if (state in FIRM) != (his == "CONFIRMED") and not at_window:
         report.add(f"{where}: the HIS disagrees", waits=waits)
     if state == "CHECKED_IN" and not (trade and trade["checked_in"]):
         report.add(f"{where}: not checked in in the HIS", waits=waits)

@@ -92,8 +92,9 @@ def _strangers(report: Report, books: Books) -> None:
             report.pending_fen += left if waits else 0
             report.add(f"WeChat order {number}: {left} fen of no payment of ours", waits=waits)
     known = {trade["trade_no"] for case in books.cases for trade in case.trades}
+    wechat = {order["transaction_id"] for order in books.wechat.values()}
     for number, trade in books.trades.items():
-        if trade["paid_fen"] and number not in known:
+        if trade["paid_fen"] and number not in known and trade["transaction_id"] in wechat:  # else the hospital's own
             report.settled_fen += kept_fen(trade)
             report.add(f"HIS trade {number}: {trade['paid_fen']} fen of {trade['transaction_id']}, no payment of ours")
 

@@ -28,7 +28,7 @@ MOVING = {
 INFORMING = {"payment.amount-differs", "payment.another-payer", "payment.not-ours", "payment.transaction-elsewhere",
              "booking.unlock-refused"}
 OURS = {
-    "bookings": "SELECT id, state, trade_no, fee_fen, payment_policy FROM bookings",
+    "bookings": "SELECT id, state, reason, trade_no, fee_fen, payment_policy FROM bookings",
     "checkins": "SELECT id, booking_id, state FROM checkins",
     "charge_orders": "SELECT id, state, total_fen FROM charge_orders",
     "charges": "SELECT id, order_id, bill_no, trade_no, amount_fen, state FROM charges",

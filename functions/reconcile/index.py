@@ -1,5 +1,6 @@
 """Closes the day: compares our books with everybody's, looks after orders that stand still and settings not taken."""
 
+from hospital.booking import ending
 from hospital.database import policy
 from hospital.database.connection import database
 from hospital.payment.desk_refunds import look
@@ -15,7 +16,8 @@ def _run(event: dict[str, object]) -> dict[str, int]:
     if event.get("Message") == STUCK:
         policy.watch(database(), utc_now())
         moved = sweep(database(), utc_now())  # first: it needs nobody's answer
-        return {"moved": moved, "found": look(database(), utc_now())}
+        found = look(database(), utc_now())
+        return {"moved": moved, "found": found, "ended": ending.find(database(), utc_now())}
     return {"count": reconcile(database(), utc_now())}
 
 

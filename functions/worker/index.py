@@ -2,6 +2,7 @@
 
 from hospital.billing import events
 from hospital.billing import jobs as billing
+from hospital.booking import ending
 from hospital.booking import jobs as booking
 from hospital.checkin import service as checkin
 from hospital.database.connection import database
@@ -13,7 +14,7 @@ from hospital.payment import jobs as payment
 from hospital.runtime.events import timer_function
 from hospital.schedules import sync as schedules
 
-HANDLERS = {**schedules.WORKER, **booking.WORKER, **checkin.WORKER, **billing.WORKER, **events.WORKER, **payment.WORKER,
-            **invoices.WORKER, **messages.WORKER, **patients.WORKER}
+HANDLERS = {**schedules.WORKER, **booking.WORKER, **ending.WORKER, **checkin.WORKER, **billing.WORKER, **events.WORKER,
+            **payment.WORKER, **invoices.WORKER, **messages.WORKER, **patients.WORKER}
 
 main_handler = timer_function(lambda: work_off(database(), HANDLERS, function="worker"))

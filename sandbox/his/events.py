@@ -14,7 +14,7 @@ from sandbox.his.wire import show
 from sandbox.system import World
 
 TYPES = ("BILL_CREATED", "BILL_CHANGED", "BILL_CANCELLED", "BILL_PAID_AT_DESK", "DESK_REFUND_REQUESTED",
-         "ITEM_EXECUTED", "PATIENT_CHANGED")
+         "ITEM_EXECUTED", "PATIENT_CHANGED", "REGISTRATION_CANCELLED")
 SENDER = "his"  # the client id that the HIS signs with
 RETRY_SECONDS = (10, 60, 300, 1800, 7200)
 

@@ -138,7 +138,10 @@ def _add_window(his: Hospital) -> None:
         with his.lock:
             one = his.registrations.end(trade_no, reason)
             his.check_ins.leave(one)
-            return jsonify(wire_registration(one, his.clock.now()))
+            shown = wire_registration(one, his.clock.now())
+        if one.stored == "CANCELLED":
+            his.events.tell("REGISTRATION_CANCELLED", one.patient_code, trade_no=one.trade_no)
+        return jsonify(shown)
 
 
 def _body() -> dict[str, Any]:

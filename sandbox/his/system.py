@@ -16,7 +16,7 @@ from sandbox.his.model import Refused, Registration, Schedule, Trade
 from sandbox.his.money import BILL_STATES, Charge
 from sandbox.his.office import add_office
 from sandbox.his.registrations import wire_registration
-from sandbox.his.trades import BY
+from sandbox.his.trades import BY, STATES
 from sandbox.his.wire import cursor_of, json_object, read_cursor, read_day, read_limit, wrong
 
 BASE = "/his/v1"
@@ -151,9 +151,13 @@ class His(Hospital):
         day, by, now = read_day("date", asked.get("date")), asked.get("by", "STATE"), self.clock.now()
         if by not in BY:
             raise wrong("by", "不在允许的取值之内")
+        state = asked.get("state")
+        if state not in (None, *STATES):
+            raise wrong("state", "不在允许的取值之内")
         after = read_cursor(asked["cursor"], 2) if "cursor" in asked else ("", "")
         found = [(mark, one) for moment, one in self.trades.on(day, by, now)
-                 if (mark := (f"{moment.timestamp():.6f}", one.trade_no)) > after]
+                 if (mark := (f"{moment.timestamp():.6f}", one.trade_no)) > after
+                 and state in (None, one.state_at(now))]
         more = cursor_of(*found[limit - 1][0]) if len(found) > limit else None
         return {"trades": [_wire(one, now) for _, one in found[:limit]], "next_cursor": more}
 

@@ -11,6 +11,7 @@ from sandbox.his.payments import Payment
 from sandbox.his.wire import show
 
 LONGEST_HOLD = timedelta(hours=24)
+STATES = ("LOCKED", "EXPIRED", "UNLOCKED", "CONFIRMED", "SETTLED", "CANCELLED")
 BY = ("STATE", "MONEY")  # what puts a trade on a day's list: its present state, or a movement of money
 _T = TypeVar("_T", bound=Trade)
 

@@ -303,6 +303,10 @@ def test_the_trades_of_a_day_come_in_pages_and_each_once(desk: Desk) -> None:
         cursor = {"cursor": page["next_cursor"]}
     assert seen == [f"TU000{number}" for number in range(5)] + ["T00001"]
     assert desk.caller.get("/trades", date="2026-11-24")[1]["trades"] == []
+    only = desk.caller.get("/trades", date="2026-11-23", state="EXPIRED")[1]
+    assert ([one["trade_no"] for one in only["trades"]], only["next_cursor"]) == (["T00001"], None)
+    assert desk.caller.get("/trades", date="2026-11-23", state="CANCELLED")[1]["trades"] == []
+    assert code(desk.caller.get("/trades", date="2026-11-23", state="GONE")) == (422, "INVALID_FIELD")
 
 
 def test_of_many_locks_on_one_slot_at_once_exactly_one_succeeds(desk: Desk) -> None:

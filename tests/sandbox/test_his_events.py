@@ -174,3 +174,12 @@ def test_the_journal_tells_each_delivery(till: Till, ear: Ear) -> None:
     line = next(line for line in till.his.world.journal if line["operation"] == "event")
     assert (line["system"], line["status"], line["type"], line["bill_no"]) == (
         "his", 204, "BILL_CREATED", bill["bill_no"])
+
+
+def test_a_registration_that_the_window_ends_is_told_of_by_its_number(till: Till, ear: Ear) -> None:
+    till.registered("T00001", till.session(fee_fen=0), 0, prepaid=False)
+    assert till.order_of("registrations/T00001/end-at-desk")[0] == 200
+    settle(till)
+    [event] = ear.events()
+    assert (event["type"], event["trade_no"], event["patient_code"]) == (
+        "REGISTRATION_CANCELLED", "T00001", till.patient)

@@ -68,8 +68,16 @@ def test_the_cut_off_is_as_the_hospital_says_and_never_after_the_start(policy: P
 
 def test_paying_takes_as_long_as_the_hold_and_never_less_than_a_moment() -> None:
     policy = Policy(pay_minutes_at_least=3)
-    assert rules.payment_deadline(beijing(23, 8, 15), beijing(23, 8), policy) == beijing(23, 8, 15)
-    assert rules.payment_deadline(beijing(23, 8, 15), beijing(23, 8, 14), policy) == beijing(23, 8, 17)
+    until = rules.hold_until(beijing(23, 8, 15), policy)
+    assert until == beijing(23, 8, 18)
+    assert rules.payment_deadline(beijing(23, 8, 15), until, beijing(23, 8), policy) == beijing(23, 8, 15)
+    assert rules.payment_deadline(beijing(23, 8, 15), until, beijing(23, 8, 14), policy) == beijing(23, 8, 17)
+
+
+def test_nobody_may_pay_for_longer_than_the_his_keeps_the_place_whatever_the_rule_is_now() -> None:
+    until = rules.hold_until(beijing(23, 8, 15), Policy(pay_minutes_at_least=3))
+    longer = Policy(pay_minutes_at_least=30)
+    assert rules.payment_deadline(beijing(23, 8, 15), until, beijing(23, 8, 14), longer) == until
 
 
 def test_a_place_is_sold_again_at_once_or_within_the_longest_delay() -> None:

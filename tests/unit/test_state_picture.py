@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from hospital.billing.model import CHARGE_MOVES, ORDER_MOVES
 from hospital.billing.views import CHARGE_STATES, ORDER_STATES
-from hospital.booking import jobs, service
+from hospital.booking import ending, jobs, service
 from hospital.booking.model import LIVE, MOVES
 from hospital.booking.views import STATES
 from hospital.checkin import model as checkins
@@ -113,9 +113,9 @@ def test_the_text_explains_every_move_once_and_no_other(title: str, table: Moves
 
 
 def test_every_move_of_a_registration_names_code_that_is_there() -> None:
-    rooms = {"jobs": jobs, "service": service, "checkin": checkin}
+    rooms = {"jobs": jobs, "ending": ending, "service": service, "checkin": checkin}
     for found in CODE.finditer(section("Registrations")):
-        names = re.findall(r"`(jobs|service|checkin)\.(\w+)`", found[3].rpartition("|")[2])
+        names = re.findall(r"`(jobs|ending|service|checkin)\.(\w+)`", found[3].rpartition("|")[2])
         assert names, f"{found[1]} → {found[2]} is taken by nobody"
         for room, name in names:
             assert callable(getattr(rooms[room], name, None)), f"{room}.{name} is not there"

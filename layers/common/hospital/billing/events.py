@@ -6,6 +6,7 @@ from datetime import datetime
 
 from hospital.billing import bill_store
 from hospital.billing.tell import tell_new_bill
+from hospital.booking import ending
 from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import bills as his_bills
@@ -34,6 +35,8 @@ def _note(tx: Transaction, event: his_events.Event, now: datetime) -> None:
     if event.type == "PATIENT_CHANGED":
         for patient_id in patients.of_code(tx, event.patient_code):
             outbox.publish(tx, "patient.refresh", patient_id, due=now, now=now)
+    if event.type == "REGISTRATION_CANCELLED" and event.trade_no:
+        ending.heard(tx, event.trade_no, now)
     if event.bill_no:
         outbox.publish(tx, "bill.read", row_id, due=now, now=now)
 

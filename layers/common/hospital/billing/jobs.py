@@ -1,12 +1,14 @@
 """What follows by itself: releasing, settling bill by bill, refunding what the HIS did not take, cancelling.
 
-The rule under all of it is booking's: money goes back only after the HIS has said, for the trade number,
-that it is not and can never become settled. So a bill is never both settled and refunded.
+The rule under all of it is ``payment/fate.py``: money goes back only after the HIS has said, for the trade number,
+that our payment is not in it and never will be. So a bill is never both settled and refunded.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+
+from typing_extensions import assert_never
 
 from hospital.billing import bill_store, store
 from hospital.billing.model import TAKEN, Charge, Order
@@ -19,8 +21,7 @@ from hospital.gateways.his import charges as his_charges
 from hospital.gateways.his import trades as his_trades
 from hospital.gateways.his.wire import plain
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.payment import refunds, settlement_store, settlements
-from hospital.payment import service as payments
+from hospital.payment import expiry, fate, refunds, settlement_store, settlements
 from hospital.payment import store as payment_store
 from hospital.payment.model import CHARGE, OUTPATIENT, UNSETTLED, Item, Payment, Purpose
 from hospital.payment.tell import tell_refund
@@ -29,32 +30,55 @@ from hospital.runtime.ids import bounded
 
 UNLOCK_SECONDS = 20.0  # within which all are begun: the step must end within its function's time and outbox.LEASE
 HANGING = (outbox.hanging("charge.settle"),)
+CANCEL_HANGS = (outbox.hanging("charge.cancel"),)
+REFUSED = "charge.his-refused"  # the kind of the task: the HIS says what can only be if books differ
+TASKS = (REFUSED, *HANGING, *CANCEL_HANGS)  # those that ``task.refund`` ends
 ALARMING = {"TRADE_UNKNOWN", "AMOUNT_MISMATCH", "PAYMENT_CONFLICT", "TRADE_CONFLICT", "NOT_SETTLED"}
 
 
 # -- not paid ---------------------------------------------------------------------------------------
 def expire(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     """The time to pay is over: make sure that it can't be paid any more, then let the bills go."""
-    order = store.order(db, job.subject_id)
-    if order is None or order.state not in ("OPEN", "AWAITING_PAYMENT"):
-        return None
-    if order.expires_at > now:
-        return outbox.Again(order.expires_at - now)
-    payment = payment_store.of_subject(db, OUTPATIENT, order.id)
-    if payment is not None:  # without one it may be being opened now: its numbers must not be killed before we look
-        if not payments.stop(db, payment, now):
-            return None  # paid after all: outpatient.paid goes on from here
-        _kill(store.charges(db, order.id))  # first there, or a new order meets this one's locks
-    with db.transaction() as tx:
-        current = store.order(tx, order.id, lock=True)
-        if current is None or current.state not in ("OPEN", "AWAITING_PAYMENT"):
-            return None
-        payment = payment_store.of_subject(tx, OUTPATIENT, order.id, lock=True)
-        if payment is not None and payment.state != "CLOSED":
-            # PAID: outpatient.paid goes on from here. OPEN: opened since we looked; come back for it.
-            return None if payment.state == "PAID" else outbox.Again(outbox.BACK_OFF[0])
-        release(tx, current, "EXPIRED", now)
-    return None
+    return expiry.expire(db, _UNPAID, job.subject_id, now)
+
+
+def _until(source: store.Source, order_id: str, lock: bool) -> datetime | None:
+    order = store.order(source, order_id, lock=lock)
+    return order.expires_at if order is not None and order.state in ("OPEN", "AWAITING_PAYMENT") else None
+
+
+def _kill_unpaid(db: Database, order_id: str) -> list[fate.NotOurs]:
+    """Every bill's number is dead, or settled by somebody else. Raises Unanswered."""
+    return _not_ours(store.charges(db, order_id), payment_store.of_subject(db, OUTPATIENT, order_id))
+
+
+def _not_ours(charges: list[Charge], payment: Payment | None) -> list[fate.NotOurs]:
+    """The proof for each that it can be let go. Raises Unanswered."""
+    outcomes = _kill_unasked(charges, payment)
+    problem = together.problem(outcomes)
+    if problem is not None:
+        raise problem
+    return [one for one in outcomes if not isinstance(one, (Rejected, Unanswered))]
+
+
+def _kill_unasked(charges: list[Charge], payment: Payment | None) -> list[fate.NotOurs | Rejected | Unanswered]:
+    """Make the numbers useless in the HIS, side by side, or hear what they have become there."""
+    return together.each(lambda one: fate.kill_unasked(his_charges.unlock, one.trade_no, payment), charges,
+                         seconds=UNLOCK_SECONDS)
+
+
+def _release(tx: Transaction, order_id: str, proof: list[fate.NotOurs] | None, now: datetime) -> None:
+    order = store.order(tx, order_id, lock=True)
+    assert order is not None
+    release(tx, order, "EXPIRED", now)
+
+
+_UNPAID = expiry.Unpaid(OUTPATIENT, _until, _kill_unpaid, _release)
+
+
+def kill(charge: Charge, payment: Payment | None) -> fate.Decided:
+    """Make a charge's number useless in the HIS, or hear what it has become there. Raises Unanswered."""
+    return fate.kill(his_charges.unlock, charge.trade_no, payment)
 
 
 def unlock(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
@@ -62,13 +86,16 @@ def unlock(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     order = store.order(db, job.subject_id)
     if order is None or order.state != "RELEASED":
         return None
+    payment = payment_store.of_subject(db, OUTPATIENT, order.id)
     charges = store.charges(db, order.id)
-    outcomes = _unlock(charges)
+    outcomes = _kill_unasked(charges, payment)
     for charge, outcome in zip(charges, outcomes, strict=True):
-        if isinstance(outcome, Rejected):
+        if not isinstance(outcome, (fate.Dead, Rejected, Unanswered)):
             with db.transaction() as tx:
-                tasks.add(tx, kind="charge.unlock-refused", subject_id=charge.id, detail=outcome.code, now=now)
-    silence = next((one for one in outcomes if isinstance(one, Unanswered)), None)
+                tasks.add(tx, kind="charge.unlock-refused", subject_id=charge.id, now=now,
+                          detail=f"{type(outcome).__name__} in the HIS as {charge.trade_no}, given up here before it "
+                                 "was paid. Ends with task.close")
+    silence = together.problem(outcomes)
     if silence is not None:
         raise silence
     return None
@@ -90,8 +117,10 @@ def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     """The money is there: settle bill by bill; when it came too late, all of it goes back."""
     order = store.order(db, job.subject_id)
     assert order is not None
-    if order.state == "RELEASED":
-        _kill(store.charges(db, order.id))  # the numbers must be dead before the money goes back
+    proofs: list[fate.NotOurs] = []
+    if order.state == "RELEASED":  # the numbers must be dead before the money goes back
+        payment = payment_store.of_subject(db, OUTPATIENT, order.id)
+        proofs = _not_ours(store.charges(db, order.id), payment)
     with db.transaction() as tx:
         order = store.order(tx, job.subject_id, lock=True)
         assert order is not None
@@ -102,8 +131,10 @@ def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
                 store.move_charge(tx, charge, "SETTLING", now)
                 outbox.publish(tx, "charge.settle", charge.id, due=now, now=now)
         elif order.state == "RELEASED":
-            for charge in charges:
-                store.move_charge(tx, charge, "REJECTED", now, reason="PAID_TOO_LATE")
+            if len(proofs) < len(charges):
+                return outbox.Again(outbox.BACK_OFF[0])  # released since we looked
+            for charge, proof in zip(charges, proofs, strict=True):
+                _reject(tx, charge, "PAID_TOO_LATE", proof, now)
             _finish(tx, order, now)
     return None
 
@@ -120,28 +151,39 @@ def settle(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     payment = payment_store.of_subject(db, OUTPATIENT, charge.order_id)
     assert order is not None and payment is not None
     if payment.paid_fen != order.total_fen:
-        _reject(db, charge, payment, "AMOUNT_DIFFERS", now)
+        _decide(db, charge, kill(charge, payment), "AMOUNT_DIFFERS", now)
         return None
+    assert payment.transaction_id is not None and payment.paid_at is not None  # it is paid
     try:
-        trade = _settle_in_his(charge, payment)
+        trade = his_charges.settle(charge.trade_no, transaction_id=payment.transaction_id,
+                                   paid_fen=charge.amount_fen, paid_at=payment.paid_at)
     except Rejected as refusal:
         log.event("his.refused", operation="settle", charge_id=charge.id, code=refusal.code)
-        _reject(db, charge, payment, refusal.code, now)
-        return None
-    _record_settled(db, charge, trade, now)
+        _decide(db, charge, kill(charge, payment), refusal.code, now)
+    except Unanswered:
+        became = fate.look(charge.trade_no, payment)
+        if isinstance(became, fate.Waiting):
+            raise
+        _decide(db, charge, became, "TRADE_CLOSED", now)
+    else:
+        _decide(db, charge, fate.Ours(trade), "", now)
     return None
 
 
-def _settle_in_his(charge: Charge, payment: Payment) -> his_trades.Trade:
-    assert payment.transaction_id is not None and payment.paid_at is not None  # it is paid
-    try:
-        return his_charges.settle(charge.trade_no, transaction_id=payment.transaction_id,
-                                         paid_fen=charge.amount_fen, paid_at=payment.paid_at)
-    except Unanswered:
-        trade = his_trades.check_trade(charge.trade_no)
-        if trade is not None and trade.state == "SETTLED" and trade.transaction_id == payment.transaction_id:
-            return trade
-        raise
+def _decide(db: Database, charge: Charge, became: fate.Decided, reason: str, now: datetime) -> None:
+    """A paid bill ends its waiting as the HIS has decided: settled with our payment, or its part is owed back."""
+    match became:
+        case fate.Ours(trade) | fate.EndedOurs(trade):  # ended since: the desk's refund needs the settlement
+            _record_settled(db, charge, trade, now)
+        case fate.Dead() | fate.Others() | fate.EndedOthers():
+            with db.transaction() as tx:
+                order = store.order(tx, charge.order_id, lock=True)
+                current = store.charge(tx, charge.id, lock=True)
+                if order is not None and current is not None and current.state == "SETTLING":
+                    _reject(tx, current, reason, became, now)
+                    _finish(tx, order, now)
+        case _:
+            assert_never(became)
 
 
 def _record_settled(db: Database, charge: Charge, trade: his_trades.Trade, now: datetime) -> None:
@@ -170,47 +212,35 @@ def _record_settled(db: Database, charge: Charge, trade: his_trades.Trade, now: 
         _finish(tx, order, now)
 
 
-def _reject(db: Database, charge: Charge, payment: Payment, code: str, now: datetime) -> None:
-    """Kill the number in the HIS; only then is its part owed back. It may turn out to be settled after all.
-
-    Raises Unanswered.
-    """
-    try:
-        his_charges.unlock(charge.trade_no)
-    except Rejected as refusal:
-        trade = his_trades.check_trade(charge.trade_no)
-        if trade is None or refusal.code not in ("ALREADY_SETTLED", "ALREADY_CANCELLED"):
-            raise
-        if trade.settled_at is not None and trade.transaction_id == payment.transaction_id:
-            _record_settled(db, charge, trade, now)
-            return
-        # Settled by another payment: ours is in nobody's books, and goes back.
-    with db.transaction() as tx:
-        order = store.order(tx, charge.order_id, lock=True)
-        current = store.charge(tx, charge.id, lock=True)
-        if order is None or current is None or current.state != "SETTLING":
-            return
-        store.move_charge(tx, current, "REJECTED", now, reason=code)
-        _alarm(tx, current, code, now)
-        _finish(tx, order, now)
+def _reject(tx: Transaction, charge: Charge, code: str, proof: fate.NotOurs, now: datetime) -> None:
+    """Not ours in the HIS, and never will be (the proof): its part of the payment is owed back."""
+    store.move_charge(tx, charge, "REJECTED", now, reason=code)
+    if code in ALARMING or isinstance(proof, fate.Others):
+        _alarm(tx, charge, f"{code} at settling, {type(proof).__name__} in the HIS as {charge.trade_no}; of ours "
+                           f"{charge.amount_fen} fen go back by themselves. Ends with task.close", now)
 
 
-def _alarm(tx: Transaction, charge: Charge, code: str, now: datetime) -> None:
-    """What the HIS refuses with such a code, the books or a program of somebody's have wrong."""
-    if code in ALARMING:
-        tasks.add(tx, kind="charge.his-refused", subject_id=charge.id, detail=code, now=now)
+def _alarm(tx: Transaction, charge: Charge, detail: str, now: datetime) -> None:
+    """What the HIS refuses so, the books or a program of somebody's have wrong."""
+    tasks.add(tx, kind=REFUSED, subject_id=charge.id, detail=detail, now=now)
 
 
 def refuse(db: Database, charge_id: str, reason: str, now: datetime) -> str:
-    """Staff's order for a paid bill that hangs: refund it, unless the HIS has it after all; the state after.
+    """Staff's order about a paid bill on their list: refund it, unless the HIS has it settled with our payment.
 
-    Raises Rejected, Unanswered.
+    Returns the charge's state after. Raises Unanswered.
     """
     charge = store.charge(db, charge_id)
     assert charge is not None
     payment = payment_store.of_subject(db, OUTPATIENT, charge.order_id)
-    if charge.state == "SETTLING" and payment is not None:
-        _reject(db, charge, payment, reason, now)
+    if charge.state == "SETTLING":
+        _decide(db, charge, kill(charge, payment), reason, now)
+    elif charge.state == "CANCELLING":
+        _cancel(db, charge, payment, "", now)
+    elif charge.state == "SETTLED":
+        became = fate.look(charge.trade_no, payment)
+        if not isinstance(became, (fate.Ours, fate.Waiting)):
+            _record_cancelled(db, charge, now)
     charge = store.charge(db, charge_id)
     assert charge is not None
     return charge.state
@@ -239,42 +269,71 @@ def _finish(tx: Transaction, order: Order, now: datetime) -> None:
 def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     """Cancel a paid bill in the HIS first, then order the refund and the e-bill's write-off. Raises Unanswered."""
     charge = store.charge(db, job.subject_id)
-    if charge is None or charge.state != "CANCELLING":
-        return None
-    try:
-        _cancel_in_his(charge)
-    except Rejected as refusal:
-        log.event("his.refused", operation="cancel", charge_id=charge.id, code=refusal.code)
-        with db.transaction() as tx:
-            current = store.charge(tx, charge.id, lock=True)
-            order = store.order(tx, charge.order_id)
-            if current is not None and order is not None and current.state == "CANCELLING":
-                store.move_charge(tx, current, "SETTLED", now, reason=refusal.code)
-                _alarm(tx, current, refusal.code, now)
-                tell_refused(tx, order, current, job.id, now)
-        return None
-    with db.transaction() as tx:
-        current = store.charge(tx, charge.id, lock=True)
-        if current is None or current.state != "CANCELLING":
-            return None
-        store.move_charge(tx, current, "CANCELLED", now)
-        payment = payment_store.of_subject(tx, OUTPATIENT, charge.order_id, lock=True)
-        assert payment is not None
-        settlements.reverse_whole(tx, current.trade_no, current.amount_fen, now)
-        refunds.request(tx, payment, amount_fen=current.amount_fen, purpose=Purpose(CHARGE, current.id),
-                        reason="门诊退费", now=now)
+    if charge is not None and charge.state == "CANCELLING":
+        _cancel(db, charge, payment_store.of_subject(db, OUTPATIENT, charge.order_id), job.id, now)
     return None
 
 
-def _cancel_in_his(charge: Charge) -> None:
+def _cancel(db: Database, charge: Charge, payment: Payment | None, key: str, now: datetime) -> None:
+    """What could fail for good here is looked at before the HIS is asked; after it has cancelled nothing can."""
+    settlement = settlement_store.of_trade(db, charge.trade_no)
+    code = "" if settlement is not None and not settlement.reversing_fen else "PARTLY_REFUNDED"
+    if code:  # unless the HIS has cancelled it for us already, and we did not hear
+        became = fate.look(charge.trade_no, payment)
+        if isinstance(became, fate.EndedOurs) and became.trade.refund_fen == charge.amount_fen:
+            code = ""
+    else:
+        code = _cancel_in_his(charge, payment)
+    if not code:
+        _record_cancelled(db, charge, now)
+        return
+    log.event("his.refused", operation="cancel", charge_id=charge.id, code=code)
+    with db.transaction() as tx:
+        current = store.charge(tx, charge.id, lock=True)
+        order = store.order(tx, charge.order_id)
+        if current is not None and order is not None and current.state == "CANCELLING":
+            store.move_charge(tx, current, "SETTLED", now, reason=code)
+            if code in ALARMING:
+                _alarm(tx, current, f"{code} at cancel, as {charge.trade_no}. Ends with task.refund once the HIS has "
+                                    "cancelled it, or task.close", now)
+            tell_refused(tx, order, current, key, now)
+
+
+def _cancel_in_his(charge: Charge, payment: Payment | None) -> str:
+    """Why the HIS does not cancel it: a code; empty when it has. Raises Unanswered."""
     try:
         his_charges.cancel(charge.trade_no, reason="患者申请退费", refund_fen=charge.amount_fen)
+    except Rejected as refusal:
+        return refusal.code
     except Unanswered:
-        trade = his_trades.check_trade(charge.trade_no)
-        if trade is None or trade.state != "CANCELLED":
-            raise
-        if trade.refund_fen != charge.amount_fen:
-            raise Rejected("TRADE_CONFLICT") from None  # not our cancelling
+        became = fate.look(charge.trade_no, payment)
+        match became:
+            case fate.EndedOurs(trade):
+                return "" if trade.refund_fen == charge.amount_fen else "TRADE_CONFLICT"  # not our cancelling
+            case fate.Others() | fate.EndedOthers() | fate.Dead():
+                return "TRADE_CONFLICT"
+            case fate.Ours() | fate.Waiting():
+                raise
+            case _:
+                assert_never(became)
+    return ""
+
+
+def _record_cancelled(db: Database, charge: Charge, now: datetime) -> None:
+    """The HIS has taken it out of its books: what the desk has not begun to give back goes back."""
+    with db.transaction() as tx:
+        current = store.charge(tx, charge.id, lock=True)
+        if current is None or current.state not in ("CANCELLING", "SETTLED"):
+            return
+        payment = payment_store.of_subject(tx, OUTPATIENT, charge.order_id, lock=True)
+        assert payment is not None
+        store.move_charge(tx, current, "CANCELLED", now)
+        rest_fen = settlements.reverse_rest(tx, current.trade_no, now)
+        if rest_fen:
+            refunds.request(tx, payment, amount_fen=rest_fen, purpose=Purpose(CHARGE, current.id), reason="门诊退费",
+                            now=now)
+        for kind in (REFUSED, *CANCEL_HANGS):
+            tasks.settle(tx, kind=kind, subject_id=charge.id, note=f"{rest_fen} fen go back", now=now)
 
 
 def reversed_at_desk(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:

@@ -56,6 +56,7 @@ class Order:
     total_fen: int
     expires_at: datetime
     created_at: datetime
+    hold_until: datetime | None = None  # how long the HIS keeps the bills locked; None: begun before we kept that
 
 
 @dataclass(frozen=True)

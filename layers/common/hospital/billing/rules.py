@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hospital.billing.model import Wanted
+from hospital.database.policy import Policy
 
 if TYPE_CHECKING:
     from hospital.gateways.his.bills import Bill
 
+# The HIS keeps a bill locked for longer than it can be paid: what was paid at the last moment is settled in peace.
+LOCKED_LONGER = timedelta(minutes=30)
 # Codes of the HIS, and what the patient is told: our code, sentence.
 REFUSALS: dict[str, tuple[str, str]] = {
     "BILL_PAID": ("bill_paid", "所选费用已缴清，无需重复支付，请刷新后查看。"),
@@ -28,6 +32,16 @@ NOT_REFUNDABLE: dict[str, str] = {
     "INVOICE_ON_PAPER": "该费用已换开纸质发票，请携带纸质发票到窗口退费。",
 }
 NOT_REFUNDABLE_OTHERWISE = "该费用不能在线退费，请到窗口办理。"
+
+
+def hold_until(expires_at: datetime, policy: Policy) -> datetime:
+    """How long the HIS is to keep bills that are to be paid until ``expires_at``."""
+    return expires_at + timedelta(minutes=policy.pay_minutes_at_least) + LOCKED_LONGER
+
+
+def payment_deadline(expires_at: datetime, held_until: datetime, now: datetime, policy: Policy) -> datetime:
+    """Until when to pay: never less than a sensible moment, and long before the HIS lets the bills go."""
+    return max(expires_at, min(now + timedelta(minutes=policy.pay_minutes_at_least), held_until - LOCKED_LONGER))
 
 
 def refusal_to_pay(wanted: Wanted, unpaid: dict[str, Bill]) -> str:

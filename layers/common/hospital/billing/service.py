@@ -27,8 +27,6 @@ from hospital.runtime import log
 from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound, Unavailable
 from hospital.runtime.ids import new_id
 
-# The HIS keeps a bill locked for longer than it can be paid: what was paid at the last moment is settled in peace.
-LOCKED_LONGER = timedelta(minutes=30)
 # Within which every lock must have begun: the last one's answer and WeChat's must still fit into the function's time.
 LOCK_SECONDS = 9.0
 
@@ -108,8 +106,9 @@ def _checked(db: Database, order: NewOrder, now: datetime) -> list[Bill]:
 
 def _write(db: Database, wanted: NewOrder, found: list[Bill], total_fen: int, settings: policy.Policy, *,
            account_id: str, key: str, request: bytes, now: datetime) -> str:
-    order = Order(new_id(), account_id, wanted.patient_id, "OPEN", "", total_fen,
-                  now + timedelta(minutes=settings.order_pay_minutes), now)
+    until = now + timedelta(minutes=settings.order_pay_minutes)
+    order = Order(new_id(), account_id, wanted.patient_id, "OPEN", "", total_fen, until, now,
+                  rules.hold_until(until, settings))
     charges = []
     for bill in found:
         charge_id = new_id()
@@ -138,10 +137,10 @@ def pay_order(db: Database, order_id: str, *, account_id: str, now: datetime) ->
     if order.expires_at <= now:
         raise OrderExpired
     settings = policy.load(db)
+    held_until = order.hold_until or rules.hold_until(order.expires_at, settings)
     if order.state == "OPEN":
-        until = order.created_at + timedelta(minutes=settings.order_pay_minutes + settings.pay_minutes_at_least)
-        _lock(db, order, until + LOCKED_LONGER, now)
-    deadline = max(order.expires_at, now + timedelta(minutes=settings.pay_minutes_at_least))
+        _lock(db, order, held_until, now)  # the same for every repeat, as the HIS compares
+    deadline = rules.payment_deadline(order.expires_at, held_until, now, settings)
     with db.transaction() as tx:
         current = store.order(tx, order_id, lock=True)
         assert current is not None

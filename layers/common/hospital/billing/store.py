@@ -19,7 +19,7 @@ Source = Database | Transaction
 def insert(tx: Transaction, order: Order, charges: list[Charge]) -> None:
     """A new order with its charges. Raises Duplicate("charges_live") when a bill is being paid or is paid."""
     tx.insert("charge_orders", id=order.id, account_id=order.account_id, patient_id=order.patient_id,
-              state=order.state, total_fen=order.total_fen, expires_at=order.expires_at,
+              state=order.state, total_fen=order.total_fen, expires_at=order.expires_at, hold_until=order.hold_until,
               created_at=order.created_at, changed_at=order.created_at)
     for one in sorted(charges, key=lambda charge: charge.bill.bill_no):  # one order for all: no deadlock of twins
         tx.insert("charges", id=one.id, order_id=order.id, bill_no=one.bill.bill_no, bill_version=one.bill.version,

@@ -82,6 +82,7 @@ class BookingView(Model):
     state: str
     state_text: str
     reason: str
+    reason_text: str
     patient_id: str
     patient_name: str
     doctor_id: str

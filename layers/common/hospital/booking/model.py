@@ -18,6 +18,11 @@ MOVES: dict[str, set[str]] = {
     "REJECTED": set(),
     "CANCELLED": set(),
 }
+# Reasons that a patient is told of.
+FIRM_ELSEWHERE = "FIRM_ELSEWHERE"  # firm in the HIS without our payment: the window's registration, not ours
+ENDED_AT_HOSPITAL = "ENDED_AT_HOSPITAL"  # the hospital has cancelled it, without giving our payment back
+REFUNDED_AT_DESK = "REFUNDED_AT_DESK"  # likewise, and the desk has begun to give our payment back
+PAID_AT_HOSPITAL = "PAID_AT_HOSPITAL"  # it can't be cancelled here: what was paid for it is not ours to give back
 LIVE = {"HELD", "AWAITING_PAYMENT", "CONFIRMING", "CONFIRMED", "CHECKED_IN", "CANCELLING"}
 
 
@@ -61,6 +66,8 @@ class Booking:
     late: int = 0  # came after the end of the slot's time (过号)
     clinic_room: str | None = None  # as the patient was told; None: of before it was kept
     free_cancel_until: datetime | None = None  # the hospital has changed it: may be given up whatever the cut-off
+    hold_until: datetime | None = None  # how long the HIS keeps the lock; None: begun before we kept that
+    cancel_until: datetime | None = None  # the cut-off it was made under; None: likewise
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Booking:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from hospital.booking.model import Booking
 from hospital.database.policy import Policy
 from hospital.runtime.clock import at_hospital, hospital_day
 
@@ -55,6 +56,19 @@ def change_note(parts: list[str], *, free: bool) -> str:
     return f"{'、'.join(names)}有变，{'开诊前可免费取消' if free else '请以此为准'}"
 
 
-def payment_deadline(expires_at: datetime, now: datetime, policy: Policy) -> datetime:
-    """Until when to pay: as long as the place is held, but never less than a sensible moment."""
-    return max(expires_at, now + timedelta(minutes=policy.pay_minutes_at_least))
+def cut_off(booking: Booking, policy: Policy) -> datetime:
+    """Until when this one may be cancelled on line: as it was shown when it was made, whatever the rule is now."""
+    if booking.cancel_until is None:
+        return cancel_deadline(booking.visit_date, booking.starts_at, policy, booking.free_cancel_until)
+    deadline = min(booking.cancel_until, booking.starts_at)
+    return max(deadline, booking.free_cancel_until) if booking.free_cancel_until is not None else deadline
+
+
+def hold_until(expires_at: datetime, policy: Policy) -> datetime:
+    """How long the HIS is to keep a place that is held here until ``expires_at``: the longest that paying may take."""
+    return expires_at + timedelta(minutes=policy.pay_minutes_at_least)
+
+
+def payment_deadline(expires_at: datetime, held_until: datetime, now: datetime, policy: Policy) -> datetime:
+    """Until when to pay: as long as the place is held here, never less than a sensible moment, never past the HIS's."""
+    return max(expires_at, min(now + timedelta(minutes=policy.pay_minutes_at_least), held_until))

@@ -10,7 +10,7 @@ from typing import Any
 
 from hospital.booking import rules, store
 from hospital.booking.model import Booking, NewBooking
-from hospital.database import outbox, policy, repeats
+from hospital.database import outbox, policy, repeats, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import registrations as his_registrations
 from hospital.gateways.outcome import Rejected, Unanswered
@@ -80,10 +80,12 @@ def _take(db: Database, order: NewBooking, session: Session, settings: policy.Po
         if refusal is not None:
             raise refusal
         slot = _pick(tx, order, booking_id, after, now)
+        until = now + timedelta(minutes=settings.hold_minutes)
         booking = Booking(
             booking_id, account_id, order.patient_id, session.id, slot["id"], session.doctor_id,
             session.visit_date, session.period, slot["starts_at"], session.fee_fen, settings.payment, "HELD", "",
-            f"B{booking_id}", False, now + timedelta(minutes=settings.hold_minutes), "", "", now,
+            f"B{booking_id}", False, until, "", "", now, hold_until=rules.hold_until(until, settings),
+            cancel_until=rules.cancel_deadline(session.visit_date, slot["starts_at"], settings),
             clinic_room=session.clinic_room)
         store.insert(tx, booking, now)
         answer = json.dumps(_held(booking), ensure_ascii=False)
@@ -153,10 +155,10 @@ def pay_booking(db: Database, booking_id: str, *, account_id: str, now: datetime
     if booking.expires_at <= now:
         raise HoldExpired
     settings = policy.load(db)
-    deadline = rules.payment_deadline(booking.expires_at, now, settings)
+    held_until = booking.hold_until or rules.hold_until(booking.expires_at, settings)
+    deadline = rules.payment_deadline(booking.expires_at, held_until, now, settings)
     if not booking.his_locked:
-        # The longest that paying may take; the same for every repeat, as the HIS compares.
-        _lock(db, booking, booking.expires_at + timedelta(minutes=settings.pay_minutes_at_least), now)
+        _lock(db, booking, held_until, now)  # the same for every repeat, as the HIS compares
     with db.transaction() as tx:
         current = store.booking(tx, booking_id, lock=True)
         assert current is not None
@@ -194,6 +196,10 @@ def _lock(db: Database, booking: Booking, until: datetime, now: datetime) -> Non
                 schedule_store.give_back(tx, current.id, on_sale_at=None, sold_elsewhere=sold, now=now)
                 outbox.publish(tx, "schedule.refresh", current.schedule_id, due=now, now=now)
                 outbox.publish(tx, "booking.unlock", current.id, due=now, now=now)
+                if refusal.code == "TRADE_CONFLICT":
+                    tasks.add(tx, kind="booking.his-refused", subject_id=current.id, now=now,
+                              detail="TRADE_CONFLICT at the lock: the HIS has another order under "
+                                     f"{current.trade_no}; nothing was paid. Ends with task.close")
         raise REFUSALS.get(refusal.code, SlotGone if sold else _Refused)() from None
     except Unanswered as silence:
         log.event("his.unanswered", operation="lock", booking_id=booking.id, reason=silence.reason)
@@ -258,8 +264,7 @@ def cancel_booking(db: Database, booking_id: str, *, account_id: str, now: datet
             raise Conflict("已取号，不能在线取消，请到人工窗口办理退号。", code="checked_in")
         if booking.state != "CONFIRMED":
             raise Conflict("挂号正在确认中，请稍后再取消。", code="confirming")
-        deadline = rules.cancel_deadline(booking.visit_date, booking.starts_at, settings, booking.free_cancel_until)
-        if now >= deadline:
+        if now >= rules.cut_off(booking, settings):
             raise Conflict("已超过线上取消时限，如需退号请到人工窗口办理。", code="cancel_closed")
         store.move(tx, booking, "CANCELLING", now)
         outbox.publish(tx, "booking.cancel", booking.id, due=now, now=now)

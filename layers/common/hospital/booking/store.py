@@ -19,14 +19,30 @@ def insert(tx: Transaction, booking: Booking, now: datetime) -> None:
               schedule_id=booking.schedule_id, slot_id=booking.slot_id, doctor_id=booking.doctor_id,
               visit_date=booking.visit_date, period=booking.period, starts_at=booking.starts_at,
               fee_fen=booking.fee_fen, payment_policy=booking.payment_policy, state=booking.state,
-              trade_no=booking.trade_no, expires_at=booking.expires_at, clinic_room=booking.clinic_room,
-              created_at=now, changed_at=now)
+              trade_no=booking.trade_no, expires_at=booking.expires_at, created_at=now, changed_at=now,
+              hold_until=booking.hold_until, cancel_until=booking.cancel_until, clinic_room=booking.clinic_room)
 
 
 def booking(source: Source, booking_id: str, *, lock: bool = False) -> Booking | None:
     """One registration."""
     row = source.one(f"SELECT * FROM bookings WHERE id = %s{' FOR UPDATE' if lock else ''}", (booking_id,))
     return Booking.of(row) if row else None
+
+
+def of_trade(source: Source, trade_no: str) -> Booking | None:
+    """The registration of a number in the HIS."""
+    row = source.one("SELECT * FROM bookings WHERE trade_no = %s", (trade_no,))
+    return Booking.of(row) if row else None
+
+
+def firm_of_trades(source: Source, trade_nos: list[str]) -> list[str]:
+    """Of some numbers, the registrations (ids) that are firm in our books."""
+    if not trade_nos:
+        return []
+    marks = ", ".join(["%s"] * len(trade_nos))
+    return [row["id"] for row in source.all(
+        f"SELECT id FROM bookings WHERE state IN ('CONFIRMED', 'CHECKED_IN') AND trade_no IN ({marks}) ORDER BY id",
+        trade_nos)]
 
 
 def of_account(source: Source, account_id: str, booking_id: str) -> Booking | None:

@@ -6,7 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from hospital.booking import rules, store
-from hospital.booking.model import Booking
+from hospital.booking.model import (
+    ENDED_AT_HOSPITAL,
+    FIRM_ELSEWHERE,
+    PAID_AT_HOSPITAL,
+    REFUNDED_AT_DESK,
+    Booking,
+)
 from hospital.database import policy
 from hospital.database.connection import Database, Row
 from hospital.patients import store as patients
@@ -20,6 +26,14 @@ STATES = {
     "HELD": "待支付", "AWAITING_PAYMENT": "待支付", "CONFIRMING": "确认中", "CONFIRMED": "预约成功",
     "CHECKED_IN": "已取号",
     "CANCELLING": "取消中", "CANCELLED": "已取消", "RELEASED": "已释放", "REJECTED": "挂号未成功",
+}
+ELSEWHERE = "已由窗口办理"
+# What a patient has to know or do besides, by reason.
+REASONS = {
+    FIRM_ELSEWHERE: "该挂号已由医院窗口办理生效，请凭窗口凭证就诊、取号或退号；如已在微信支付，费用将原路退回。",
+    ENDED_AT_HOSPITAL: "医院已取消该挂号，如有疑问请到人工窗口咨询。",
+    REFUNDED_AT_DESK: "该挂号已在医院窗口退号，费用由窗口办理退回。",
+    PAID_AT_HOSPITAL: "挂号费已在医院缴纳，请到人工窗口办理退号和退费。",
 }
 
 
@@ -47,10 +61,12 @@ def _view(db: Database, one: Booking, settings: policy.Policy, now: datetime, de
     session, doctor = sessions[one.schedule_id], doctors[one.doctor_id]
     room = session["clinic_room"] if one.clinic_room is None else one.clinic_room
     waiting = one.state in ("HELD", "AWAITING_PAYMENT") and one.expires_at > now
-    deadline = rules.cancel_deadline(one.visit_date, one.starts_at, settings, one.free_cancel_until)
+    deadline = rules.cut_off(one, settings)
     payment = payments.of_subject(db, REGISTRATION, one.id)
     return {
-        "id": one.id, "state": one.state, "state_text": STATES[one.state], "reason": one.reason,
+        "id": one.id, "state": one.state, "reason": one.reason,
+        "state_text": ELSEWHERE if one.reason == FIRM_ELSEWHERE else STATES[one.state],
+        "reason_text": REASONS.get(one.reason, ""),
         "patient_id": one.patient_id, "patient_name": mask_name(patients.patient_name(db, one.patient_id)),
         "doctor_id": one.doctor_id, "doctor_name": doctor.name, "doctor_title": doctor.title,
         "department_name": departments.get(session["his_department"], ("", ""))[1],

@@ -1,13 +1,17 @@
 """Check-in (取号、报到): a patient who has arrived gets a place in the queue, and pays what is still to be paid.
 
 The HIS decides; it knows no number that could be killed for a check-in, so a refusal is believed only
-together with what the trade check says, and a payment goes back only after both.
+together with what the trade check says of the registration (``payment/fate.py``), and a payment goes back only
+after both.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from typing_extensions import assert_never
+
+from hospital.booking import ending
 from hospital.booking import store as bookings
 from hospital.booking.jobs import settle_fee
 from hospital.booking.model import Booking
@@ -23,7 +27,7 @@ from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
 from hospital.patients import service as patients
 from hospital.patients import store as patient_store
-from hospital.payment import refunds
+from hospital.payment import expiry, fate, refunds
 from hospital.payment import service as payments
 from hospital.payment import store as payment_store
 from hospital.payment.model import CHECKIN, REJECTED, Payment, Purpose
@@ -36,12 +40,14 @@ from hospital.schedules import sync as schedules
 
 FIRST_TRY = timedelta(seconds=15)  # the request itself tries at once; the worker, when that failed
 
+TASKS = (outbox.hanging("checkin.carry-out"), outbox.hanging("checkin.paid"))  # those that ``task.refund`` ends
 ALARMING = {"TRADE_UNKNOWN", "AMOUNT_MISMATCH", "PAYMENT_CONFLICT", "TRADE_CONFLICT"}  # the books differ
 REFUSALS = {
     "CHECKIN_TOO_EARLY": ("checkin_too_early", "尚未到取号时间，请稍后再试。"),
     "SESSION_OVER": ("session_over", "本次出诊已结束，请到人工窗口办理。"),
     "SCHEDULE_STOPPED": ("session_stopped", "该医生本次出诊已停诊，请到人工窗口办理退号或改号。"),
     "NOT_CONFIRMED": ("not_confirmed", "该挂号在医院已失效，请到人工窗口核实。"),
+    "PAYMENT_CONFLICT": ("paid_already", "挂号费已在医院缴清，本次支付将原路退回，请重新点击取号。"),
 }
 
 
@@ -115,12 +121,15 @@ def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> Ch
         log.event("his.unanswered", operation="check-in", booking_id=booking.id, reason=silence.reason)
         raise Unavailable("医院系统繁忙，请稍后重试。", code="his_unavailable") from None
     if trade is None or trade.state != "CONFIRMED":
+        with db.transaction() as tx:  # ended at the hospital, it seems: here too, then
+            outbox.publish(tx, ending.LOOK, booking.id, due=now, now=now)
         raise CheckInRefused(REFUSALS["NOT_CONFIRMED"][1], code="not_confirmed")
     if trade.checked_in:  # at the machine in the hall
         with db.transaction() as tx:
             _arrived(tx, booking.id, trade, now)
         return None
-    due_fen = booking.fee_fen if booking.payment_policy == "AT_CHECKIN" and trade.transaction_id is None else 0
+    unpaid = isinstance(fate.fate_of(trade, None), fate.Ours)  # else it was paid at the window meanwhile
+    due_fen = booking.fee_fen if booking.payment_policy == "AT_CHECKIN" and unpaid else 0
     with db.transaction() as tx:
         current = bookings.booking(tx, booking.id, lock=True)
         assert current is not None
@@ -160,11 +169,32 @@ def carry_out(db: Database, checkin_id: str, now: datetime) -> outbox.Again | No
     if payment is not None and payment.paid_fen != booking.fee_fen:
         _refuse(db, checkin.id, "AMOUNT_DIFFERS", now)
         return None
-    trade, code = _ask_his(booking, payment)
-    if trade is None:
-        log.event("his.refused", operation="check-in", booking_id=booking.id, code=code)
-        _refuse(db, checkin.id, code, now)
-        return None
+    became, code = _ask_his(booking, payment)
+    return _decide(db, booking, checkin, payment, became, code, now)
+
+
+def _decide(db: Database, booking: Booking, checkin: CheckIn, payment: Payment | None, became: fate.Fate, code: str,
+            now: datetime) -> outbox.Again | None:
+    """The attempt ends as the HIS has decided: in the queue with our payment (if there was one), or refused."""
+    match became:
+        case fate.Ours(trade) if trade.checked_in:
+            return _record_done(db, booking, checkin, payment, trade, now)
+        case fate.Others(trade) if trade.checked_in:  # at the machine, and paid there
+            _refuse(db, checkin.id, code, now, trade)
+        case fate.Ours() | fate.Others() | fate.Waiting():
+            _refuse(db, checkin.id, code, now)
+        case fate.EndedOurs() | fate.EndedOthers() | fate.Dead():  # the hospital has ended it: here too, then
+            _refuse(db, checkin.id, code, now)
+            with db.transaction() as tx:
+                outbox.publish(tx, ending.LOOK, booking.id, due=now, now=now)
+        case _:
+            assert_never(became)
+    log.event("his.refused", operation="check-in", booking_id=booking.id, code=code)
+    return None
+
+
+def _record_done(db: Database, booking: Booking, checkin: CheckIn, payment: Payment | None, trade: his_trades.Trade,
+                 now: datetime) -> outbox.Again | None:
     with db.transaction() as tx:
         current = bookings.booking(tx, booking.id, lock=True)
         locked = store.by_id(tx, checkin.id, lock=True)
@@ -178,26 +208,32 @@ def carry_out(db: Database, checkin_id: str, now: datetime) -> outbox.Again | No
             paid = payment_store.by_id(tx, payment.id, lock=True)
             assert paid is not None
             settle_fee(tx, current, paid, trade.settled_at or trade.checked_in_at or now, now)
-        tasks.settle(tx, kind=outbox.hanging("checkin.carry-out"), subject_id=checkin.id, note="done", now=now)
+        for kind in TASKS:
+            tasks.settle(tx, kind=kind, subject_id=checkin.id, note="done", now=now)
         _arrived(tx, booking.id, trade, now)
     return None
 
 
-def _ask_his(booking: Booking, payment: Payment | None) -> tuple[his_trades.Trade | None, str]:
-    """The queue's place, or None and why not. Raises Unanswered."""
+def _ask_his(booking: Booking, payment: Payment | None) -> tuple[fate.Fate, str]:
+    """How the registration stands once the HIS was told of the arrival; the code of a refusal. Raises Unanswered."""
     part = None
     if payment is not None and payment.transaction_id and payment.paid_at:
         part = his_trades.payment_part(payment.transaction_id, payment.paid_fen, payment.paid_at)
     try:
-        return his_registrations.check_in(booking.trade_no, payment=part), ""
+        return fate.Ours(his_registrations.check_in(booking.trade_no, payment=part)), ""
     except (Rejected, Unanswered) as problem:
-        trade = his_trades.check_trade(booking.trade_no)
-        ours = payment is None or (trade is not None and trade.transaction_id == payment.transaction_id)
-        if trade is not None and trade.checked_in and ours:
-            return trade, ""
-        if isinstance(problem, Unanswered):
-            raise
-        return None, problem.code
+        became = _look(booking, payment)
+        if isinstance(became, fate.Others) and became.trade.checked_in:
+            return became, "PAYMENT_CONFLICT"
+        if isinstance(problem, Rejected) or (isinstance(became, fate.Ours) and became.trade.checked_in):
+            return became, problem.code if isinstance(problem, Rejected) else ""
+        raise
+
+
+def _look(booking: Booking, payment: Payment | None) -> fate.Fate:
+    """How the registration stands; an attempt without a payment has none that could be missing. Raises Unanswered."""
+    became = fate.look(booking.trade_no, payment)
+    return fate.Ours(became.trade) if payment is None and isinstance(became, fate.Others) else became
 
 
 def _arrived(tx: Transaction, booking_id: str, trade: his_trades.Trade, now: datetime) -> None:
@@ -211,23 +247,52 @@ def _arrived(tx: Transaction, booking_id: str, trade: his_trades.Trade, now: dat
     tell(tx, booking_id, messages.CHECKED_IN, now=now, note=f"过号后已排队{ahead}" if trade.late else f"已取号{ahead}")
 
 
-def _refuse(db: Database, checkin_id: str, code: str, now: datetime) -> None:
+def refuse(db: Database, checkin_id: str, reason: str, now: datetime) -> str:
+    """Staff's order for an attempt that hangs: refused and refunded, unless the HIS has the patient in the queue.
+
+    Returns the attempt's state after. Raises Unanswered.
+    """
+    checkin = store.by_id(db, checkin_id)
+    assert checkin is not None
+    booking = bookings.booking(db, checkin.booking_id)
+    assert booking is not None
+    if checkin.state in ("CHECKING_IN", "EXPIRED"):
+        payment = payment_store.of_subject(db, CHECKIN, checkin.id)
+        became = _look(booking, payment)
+        if checkin.state == "EXPIRED":
+            _refuse(db, checkin.id, reason, now)
+        else:
+            _decide(db, booking, checkin, payment, became, reason, now)
+    checkin = store.by_id(db, checkin_id)
+    assert checkin is not None
+    return checkin.state
+
+
+def _refuse(db: Database, checkin_id: str, code: str, now: datetime, arrived: his_trades.Trade | None = None) -> None:
+    """The attempt is over, and what was paid with it goes back; the patient may have arrived without it."""
     with db.transaction() as tx:
+        if arrived is not None:  # in the order in which everybody locks: the registration first
+            attempt = store.by_id(tx, checkin_id)
+            bookings.booking(tx, attempt.booking_id if attempt is not None else "", lock=True)
         checkin = store.by_id(tx, checkin_id, lock=True)
         if checkin is None or checkin.state not in ("CHECKING_IN", "EXPIRED"):
             return
         store.move(tx, checkin, "REFUSED", now, reason=code)
         if code in ALARMING:
-            tasks.add(tx, kind="checkin.his-refused", subject_id=checkin.id, detail=code, now=now)
+            tasks.add(tx, kind="checkin.his-refused", subject_id=checkin.id, now=now,
+                      detail=f"{code} at check-in; what was paid with it goes back by itself. Ends with task.close")
         if code == "SCHEDULE_STOPPED":
             booking = bookings.booking(tx, checkin.booking_id)
             assert booking is not None
             outbox.publish(tx, "schedule.refresh", booking.schedule_id, due=now, now=now)
-        tasks.settle(tx, kind=outbox.hanging("checkin.carry-out"), subject_id=checkin.id, note="refused", now=now)
+        for kind in TASKS:
+            tasks.settle(tx, kind=kind, subject_id=checkin.id, note="refused", now=now)
         payment = payment_store.of_subject(tx, CHECKIN, checkin.id, lock=True)
         if payment is not None and payment.state == "PAID":
             refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose=Purpose(REJECTED),
                             reason="取号未成功退费", now=now)
+        if arrived is not None:
+            _arrived(tx, checkin.booking_id, arrived, now)
 
 
 def carry_out_job(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
@@ -252,19 +317,25 @@ def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
 
 def expire(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     """Not paid in time: make sure that it can't be paid any more, so that the patient may begin anew."""
-    checkin = store.by_id(db, job.subject_id)
-    if checkin is None or checkin.state != "AWAITING_PAYMENT":
-        return None
-    if checkin.expires_at > now:
-        return outbox.Again(checkin.expires_at - now)
-    payment = payment_store.of_subject(db, CHECKIN, checkin.id)
-    if payment is not None and not payments.stop(db, payment, now):
-        return None  # paid after all: checkin.paid goes on from here
-    with db.transaction() as tx:
-        locked = store.by_id(tx, checkin.id, lock=True)
-        if locked is not None and locked.state == "AWAITING_PAYMENT":
-            store.move(tx, locked, "EXPIRED", now)
-    return None
+    return expiry.expire(db, _UNPAID, job.subject_id, now)
+
+
+def _until(source: store.Source, checkin_id: str, lock: bool) -> datetime | None:
+    checkin = store.by_id(source, checkin_id, lock=lock)
+    return checkin.expires_at if checkin is not None and checkin.state == "AWAITING_PAYMENT" else None
+
+
+def _nothing_to_kill(db: Database, checkin_id: str) -> None:
+    """The HIS hears of a check-in only when it is paid."""
+
+
+def _release(tx: Transaction, checkin_id: str, proof: None, now: datetime) -> None:
+    checkin = store.by_id(tx, checkin_id, lock=True)
+    assert checkin is not None
+    store.move(tx, checkin, "EXPIRED", now)
+
+
+_UNPAID = expiry.Unpaid(CHECKIN, _until, _nothing_to_kill, _release)
 
 
 def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:

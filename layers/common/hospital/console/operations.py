@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hospital.billing import events as billing_events
 from hospital.billing import jobs as billing_jobs
 from hospital.billing import store as billing_store
-from hospital.booking import jobs as booking_jobs
+from hospital.booking import ending
 from hospital.booking import store as booking_store
+from hospital.checkin import service as checkin
+from hospital.checkin import store as checkin_store
 from hospital.console.command import Command
 from hospital.console.task_list import ListTasks, list_tasks
 from hospital.database import outbox, policy, tasks
@@ -186,9 +188,11 @@ def refund_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
     kind, subject_id = task["kind"], task["subject_id"]
     if stuck_store.paid_nothing(db, subject_id):  # before the HIS is told that its number is dead
         raise Conflict("系统未记到该订单的收款金额，没有可退的款项。", code="nothing_to_refund")
-    if kind in booking_jobs.HANGING or (kind == stuck.TASK and booking_store.booking(db, subject_id)):
-        state = booking_jobs.refuse(db, subject_id, "REFUSED_BY_STAFF", now)
-    elif kind in billing_jobs.HANGING or (kind == stuck.TASK and billing_store.charge(db, subject_id)):
+    if kind in ending.TASKS or (kind == stuck.TASK and booking_store.booking(db, subject_id)):
+        state = ending.refund(db, subject_id, "REFUSED_BY_STAFF", now)
+    elif kind in checkin.TASKS or (kind == stuck.TASK and checkin_store.by_id(db, subject_id)):
+        state = checkin.refuse(db, subject_id, "REFUSED_BY_STAFF", now)
+    elif kind in billing_jobs.TASKS or (kind == stuck.TASK and billing_store.charge(db, subject_id)):
         state = billing_jobs.refuse(db, subject_id, "REFUSED_BY_STAFF", now)
     else:
         raise Conflict("该任务不能以退费结束。", code="not_refundable")

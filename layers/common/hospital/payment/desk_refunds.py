@@ -18,7 +18,7 @@ from hospital.gateways.outcome import Rejected
 from hospital.payment import refunds, rules, settlements
 from hospital.payment import settlement_store as store
 from hospital.payment import store as payment_store
-from hospital.payment.model import DESK, DeskRefund, Purpose, Settlement
+from hospital.payment.model import DESK, REGISTRATION, DeskRefund, Purpose, Settlement
 from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import Conflict
 
@@ -79,6 +79,7 @@ def take(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     settlement = store.of_trade(db, told.trade_no)
     if settlement is None:
         if now - desk.found_at < NOT_YET_SETTLED:
+            _ask_the_registration(db, desk, told, now)
             return outbox.Again(LOOK_AGAIN)
         _fail(db, desk, "TRADE_UNKNOWN", told, now)
         return None
@@ -86,6 +87,20 @@ def take(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     if refusal:
         _fail(db, desk, refusal, told, now)
     return None
+
+
+def _ask_the_registration(db: Database, desk: DeskRefund, told: Told, now: datetime) -> None:
+    """One from before there were settlements gets its own when it is looked at: once."""
+    if told.kind == REGISTRATION.upper() and desk.trade_no != told.trade_no:
+        with db.transaction() as tx:
+            _describe(tx, desk, told, None)
+            _tell_registration(tx, desk, told, now)
+
+
+def _tell_registration(tx: Transaction, desk: DeskRefund, told: Told, now: datetime) -> None:
+    """The HIS may have ended it when the desk began; whatever becomes of the refund, it stays ended there."""
+    if told.kind == REGISTRATION.upper():
+        outbox.publish(tx, f"{REGISTRATION}.desk-refund", desk.id, due=now, now=now)
 
 
 def _begin(db: Database, desk: DeskRefund, told: Told, settlement: Settlement, now: datetime) -> str:
@@ -107,6 +122,7 @@ def _begin(db: Database, desk: DeskRefund, told: Told, settlement: Settlement, n
         refunds.request(tx, payment, amount_fen=told.amount_fen, purpose=Purpose(DESK, desk.id), reason="窗口退费",
                         now=now)
         store.move_desk_refund(tx, current, "REFUNDING", now)
+        _tell_registration(tx, desk, told, now)
     return ""
 
 
@@ -125,6 +141,7 @@ def _fail(db: Database, desk: DeskRefund, code: str, told: Told | None, now: dat
             return
         if told is not None:
             _describe(tx, desk, told, None)
+            _tell_registration(tx, desk, told, now)
         store.move_desk_refund(tx, current, "FAILED", now, code=code)
         tasks.add(tx, kind="desk-refund.refused", subject_id=desk.id, now=now,
                   detail=f"{code}: {desk.refund_no}, {told.amount_fen if told else 0} fen")

@@ -12,7 +12,6 @@ from hospital.database.connection import Duplicate, Transaction
 from hospital.payment import settlement_store as store
 from hospital.payment.model import AT_DESK, CHARGE, Item, Payment, Refund, Settlement
 from hospital.payment.store import add_to_ledger
-from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 
 
@@ -30,17 +29,20 @@ def record(tx: Transaction, *, kind: str, subject_id: str, trade_no: str, paymen
     _adjust(tx, settlement.id, now)
 
 
-def reverse_whole(tx: Transaction, trade_no: str, amount_fen: int, now: datetime) -> None:
-    """The HIS has taken all of it out, at our request; the e-bill follows the money (:func:`refunded`).
+def reverse_rest(tx: Transaction, trade_no: str, now: datetime) -> int:
+    """The HIS has taken it out, at our request: all that is not promised to the desk, in fen.
 
-    Raises IllegalMove when it is not ``amount_fen``, or a part is promised to the desk.
+    The e-bill follows the money (:func:`refunded`). It can't fail: the HIS has done its part, and whoever asked it
+    has looked before whether all of it is there. 0 when nothing is.
     """
     settlement = store.of_trade(tx, trade_no, lock=True)
-    if settlement is None or settlement.amount_fen != amount_fen or not store.promise(tx, settlement, amount_fen):
-        raise IllegalMove(f"trade {trade_no}: cancelled in the HIS, but {amount_fen} fen are not all there")
-    store.reverse(tx, settlement.id, settlement.amount_fen)
-    add_to_ledger(tx, payment_id=settlement.payment_id, movement="REVERSAL", key=trade_no,
-                  amount_fen=-settlement.amount_fen, at=now, now=now)
+    rest_fen = settlement.amount_fen - settlement.reversing_fen if settlement is not None else 0
+    if settlement is None or not rest_fen or not store.promise(tx, settlement, rest_fen):
+        return 0
+    store.reverse(tx, settlement.id, rest_fen)
+    add_to_ledger(tx, payment_id=settlement.payment_id, movement="REVERSAL", key=trade_no, amount_fen=-rest_fen,
+                  at=now, now=now)
+    return rest_fen
 
 
 def refunded(tx: Transaction, refund: Refund, payment: Payment, now: datetime) -> None:

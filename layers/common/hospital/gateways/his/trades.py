@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 from hospital.gateways.his.wire import Answer, Moment, Odd, day_query, get, moment_text, read_row
@@ -52,9 +52,20 @@ class MoneyTrade(Answer):
     cancelled_at: Moment | None
 
 
+class EndedTrade(Answer):
+    """A trade as the day's list of states has it."""
+
+    trade_no: str
+    kind: str
+    state: str
+
+
 class _Trades(Answer):
     trades: list[Any]
     next_cursor: str | None = None
+
+
+_RowT = TypeVar("_RowT", MoneyTrade, EndedTrade)
 
 
 def payment_part(transaction_id: str, paid_fen: int, paid_at: datetime) -> dict[str, Any]:
@@ -75,10 +86,22 @@ def check_trade(trade_no: str) -> Trade | None:
 
 def money_trades(day: date) -> Iterator[MoneyTrade | Odd]:
     """Every trade that the HIS wrote into its books, or took out, on a hospital day. Raises Unanswered."""
+    return _trades("by=MONEY", day, MoneyTrade)
+
+
+def cancelled_trades(day: date) -> Iterator[EndedTrade | Odd]:
+    """Every trade that was cancelled on a hospital day, paid or not, by whomever. Raises Unanswered.
+
+    A hospital that does not know the filter gives every trade of the day, with its state.
+    """
+    return _trades("by=STATE&state=CANCELLED", day, EndedTrade)
+
+
+def _trades(query: str, day: date, kind: type[_RowT]) -> Iterator[_RowT | Odd]:
     cursor = ""
     while True:
-        page = get(f"/trades?by=MONEY&{day_query(day, cursor)}", _Trades)
-        yield from (read_row(row, MoneyTrade, "trade_no") for row in page.trades)
+        page = get(f"/trades?{query}&{day_query(day, cursor)}", _Trades)
+        yield from (read_row(row, kind, "trade_no") for row in page.trades)
         if page.next_cursor is None:
             return
         cursor = page.next_cursor

@@ -1,0 +1,399 @@
+"""How a firm registration ends: cancelled by its patient, ended by the hospital, given back by its desk.
+
+The HIS first, then the money. What could fail for good here is looked at before the HIS is asked to cancel;
+after it has, whatever is left of the payment goes back, and what does not add up is a task, never a stop.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from typing_extensions import assert_never
+
+from hospital.booking import jobs, store
+from hospital.booking.model import (
+    ENDED_AT_HOSPITAL,
+    FIRM_ELSEWHERE,
+    PAID_AT_HOSPITAL,
+    REFUNDED_AT_DESK,
+    Booking,
+)
+from hospital.booking.tell import tell
+from hospital.database import outbox, policy, tasks
+from hospital.database.connection import Database, Transaction
+from hospital.gateways.his import desk_refunds as his_desk_refunds
+from hospital.gateways.his import registrations as his_registrations
+from hospital.gateways.his import trades as his_trades
+from hospital.gateways.his.trades import Trade
+from hospital.gateways.his.wire import Odd
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.messages import service as messages
+from hospital.payment import desk_refunds, fate, refunds, settlement_store, settlements
+from hospital.payment import store as payment_store
+from hospital.payment.model import CANCELLED, REGISTRATION, Payment, Purpose
+from hospital.payment.tell import tell_refund
+from hospital.runtime import log
+from hospital.runtime.clock import hospital_day
+from hospital.runtime.errors import Conflict
+from hospital.schedules import rules as schedule_rules
+from hospital.schedules import store as schedule_store
+
+Source = store.Source
+FIRM = ("CONFIRMED", "CHECKED_IN")
+LOOK = "registration.look"
+ENDED = "registration.ended"  # the kind of the task: the hospital has ended it, and what of our payment is open
+HANGING = (outbox.hanging("booking.cancel"),)
+ALARMING = {"TRADE_UNKNOWN", "TRADE_CONFLICT", "AMOUNT_MISMATCH", "PAYMENT_CONFLICT"}
+PAGE = 200  # numbers that are looked up at once
+
+
+def payment_of(source: Source, booking: Booking, *, lock: bool = False) -> Payment | None:
+    """What pays for a registration: what its settlement says (it may be the check-in's), else its own order."""
+    settlement = settlement_store.of_trade(source, booking.trade_no)
+    if settlement is not None:
+        return payment_store.by_id(source, settlement.payment_id, lock=lock)
+    return payment_store.of_subject(source, REGISTRATION, booking.id, lock=lock)
+
+
+def _paid_fen(payment: Payment | None) -> int:
+    return payment.paid_fen if payment is not None and payment.state == "PAID" else 0
+
+
+# -- cancelled by the patient -----------------------------------------------------------------------
+def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Cancel in the HIS first, then order the refund; the message follows the refund.
+
+    Raises Unanswered.
+    """
+    booking = store.booking(db, job.subject_id)
+    if booking is not None and booking.state == "CANCELLING":
+        _cancel(db, booking, job.id, now)
+    return None
+
+
+def _cancel(db: Database, booking: Booking, key: str, now: datetime) -> None:
+    payment = payment_of(db, booking)
+    became, code = fate.look(booking.trade_no, payment), ""
+    if isinstance(became, (fate.Ours, fate.EndedOurs)):
+        _settled(db, booking, became.trade, now)
+    if isinstance(became, fate.Ours):
+        code = _not_whole(db, booking, payment)
+        if not code:
+            became, code = _cancel_in_his(booking, payment, became)
+    if isinstance(became, fate.Waiting):  # nothing firm under this number: killing it is cancelling it
+        code = "TRADE_UNKNOWN" if became.trade is None else ""
+        became = jobs.kill(booking, payment)
+    refund_fen = _paid_fen(payment)
+    match became:
+        case fate.Ours():
+            _undo(db, booking, code, key, now)
+        case fate.Others() if not refund_fen:  # paid at the window: theirs to give back
+            _undo(db, booking, PAID_AT_HOSPITAL, key, now)
+        case fate.EndedOurs(trade) if trade.refund_fen == refund_fen:
+            _finish(db, booking, "", code, now)
+        case fate.EndedOurs(trade):
+            _ended_in_his(db, booking, payment, trade, code, now)
+        case fate.EndedOthers() | fate.Others():
+            _finish(db, booking, FIRM_ELSEWHERE if isinstance(became, fate.Others) else ENDED_AT_HOSPITAL,
+                    code or "PAYMENT_CONFLICT" if refund_fen else code, now)
+        case fate.Dead():
+            _finish(db, booking, "", code, now)
+        case _:
+            assert_never(became)
+
+
+def _not_whole(source: Source, booking: Booking, payment: Payment | None) -> str:
+    """Why it can't be given back as a whole, looked at before the HIS is asked: a code; empty when it can."""
+    whole = not _paid_fen(payment) or _open_fen(source, booking, payment) == _paid_fen(payment)
+    return "" if whole else "PARTLY_REFUNDED"
+
+
+def _settled(db: Database, booking: Booking, trade: Trade, now: datetime) -> None:
+    """The HIS has our payment in its books: one that was confirmed before there were settlements gets its own."""
+    if settlement_store.of_trade(db, booking.trade_no) is None:
+        with db.transaction() as tx:
+            current = store.booking(tx, booking.id, lock=True)
+            payment = payment_store.of_subject(tx, REGISTRATION, booking.id, lock=True)
+            if current is not None and payment is not None and payment.state == "PAID":
+                jobs.settle_fee(tx, current, payment, trade.settled_at or payment.paid_at or now, now)
+
+
+def _cancel_in_his(booking: Booking, payment: Payment | None, became: fate.Ours) -> tuple[fate.Fate, str]:
+    """What has become of it, and the code of a refusal. Raises Unanswered while it still stands and nobody says why."""
+    refund_fen = _paid_fen(payment)
+    try:
+        his_registrations.cancel(booking.trade_no, reason="患者取消", refund_fen=refund_fen)
+    except (Rejected, Unanswered) as problem:
+        after = fate.look(booking.trade_no, payment)
+        if isinstance(problem, Rejected):
+            log.event("his.refused", operation="cancel", booking_id=booking.id, code=problem.code)
+            return after, problem.code
+        if isinstance(after, fate.Ours):
+            raise
+        return after, ""
+    return fate.EndedOurs(became.trade.model_copy(update={"state": "CANCELLED", "refund_fen": refund_fen})), ""
+
+
+def _undo(db: Database, booking: Booking, code: str, key: str, now: datetime) -> None:
+    """It stays firm, and the patient is sent to the window."""
+    with db.transaction() as tx:
+        current = store.booking(tx, booking.id, lock=True)
+        if current is None or current.state != "CANCELLING":
+            return
+        store.move(tx, current, "CONFIRMED", now, reason=code)
+        if current.free_cancel_until is not None:  # the hospital changed it, and does not let it go
+            tasks.add(tx, kind="booking.free-cancel-refused", subject_id=booking.id, detail=code, now=now)
+        if code in ALARMING:
+            _alarm(tx, booking, f"{code} at cancel, and it still stands in the HIS as {booking.trade_no}. Ends with "
+                                "task.refund once the HIS has cancelled it, or task.close", now)
+        tell(tx, booking.id, messages.BOOKING_FAILED, key=key, now=now, note="取消未成功，请到人工窗口办理")
+
+
+def _finish(db: Database, booking: Booking, reason: str, code: str, now: datetime) -> None:
+    """Not firm with ours in the HIS any more: it ends here, and what is left of our payment goes back."""
+    with db.transaction() as tx:
+        current = store.booking(tx, booking.id, lock=True)
+        if current is None or current.state not in ("CANCELLING", *FIRM):
+            return
+        payment = payment_of(tx, current, lock=True)
+        _move_ended(tx, current, reason, now)
+        going_fen = give_rest_back(tx, current, payment, now)
+        if code in ALARMING:
+            _alarm(tx, booking, f"{code} at cancel, under {booking.trade_no}; of ours {going_fen} fen go back by "
+                                "themselves. Ends with task.close", now)
+        if not going_fen:
+            tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="预约已取消")
+
+
+def give_rest_back(tx: Transaction, booking: Booking, payment: Payment | None, now: datetime) -> int:
+    """Take what the desk has not begun to give back out of our books, and order its refund; fen. All is locked."""
+    if payment is None or payment.state != "PAID":
+        return 0
+    settlements.reverse_rest(tx, booking.trade_no, now)
+    owed_fen = payment.paid_fen - payment.refunding_fen
+    if owed_fen > 0:
+        refunds.request(tx, payment, amount_fen=owed_fen, purpose=Purpose(CANCELLED), reason="取消挂号退费", now=now)
+    return owed_fen
+
+
+def _move_ended(tx: Transaction, booking: Booking, reason: str, now: datetime) -> None:
+    store.move(tx, booking, "CANCELLED", now, reason=reason)
+    schedule_store.give_back(tx, booking.id, sold_elsewhere=reason == FIRM_ELSEWHERE, now=now,
+                             on_sale_at=schedule_rules.on_sale_again(now, policy.load(tx), random.random()))
+    tasks.settle(tx, kind=HANGING[0], subject_id=booking.id, note="cancelled", now=now)
+
+
+def _alarm(tx: Transaction, booking: Booking, detail: str, now: datetime) -> None:
+    tasks.add(tx, kind=jobs.REFUSED, subject_id=booking.id, detail=detail, now=now)
+
+
+# -- ended by the hospital --------------------------------------------------------------------------
+def look(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Something says that the hospital has ended a registration: ask the HIS, and follow it. Raises Unanswered."""
+    booking = store.booking(db, job.subject_id)
+    if booking is not None:
+        _look(db, booking, now)
+    return None
+
+
+def _look(db: Database, booking: Booking, now: datetime) -> None:
+    if booking.state not in FIRM:  # CANCELLING asks by itself
+        return
+    payment = payment_of(db, booking)
+    became = fate.look(booking.trade_no, payment)
+    match became:
+        case fate.Ours(trade):
+            _settled(db, booking, trade, now)
+        case fate.Others():
+            if _paid_fen(payment):
+                _doubt(db, booking, "firm with another payment", now)
+        case fate.EndedOurs(trade):
+            _settled(db, booking, trade, now)
+            _ended_in_his(db, booking, payment, trade, "", now)
+        case fate.EndedOthers(trade):
+            _ended_in_his(db, booking, payment, trade, "", now)
+        case fate.Dead() | fate.Waiting():
+            _doubt(db, booking, "not firm", now)
+        case _:
+            assert_never(became)
+
+
+def _doubt(db: Database, booking: Booking, what: str, now: datetime) -> None:
+    with db.transaction() as tx:
+        _alarm(tx, booking, f"firm here, {what} in the HIS as {booking.trade_no}. Ends with task.refund, which ends it "
+                            "here and gives our payment back, or task.close", now)
+
+
+def _ended_in_his(db: Database, booking: Booking, payment: Payment | None, trade: Trade, code: str, now: datetime
+                  ) -> None:
+    """The HIS has cancelled it, and not for us: it ends here. Our payment is the desk refund's or a person's business.
+
+    Raises Unanswered.
+    """
+    open_fen = _open_fen(db, booking, payment)
+    begun = _desk_refunds(booking.trade_no, trade, now) if open_fen else []
+    with db.transaction() as tx:
+        current = store.booking(tx, booking.id, lock=True)
+        if current is None or current.state not in ("CANCELLING", *FIRM):
+            return
+        at_desk = bool(begun) or (bool(_paid_fen(payment)) and not open_fen)
+        _move_ended(tx, current, REFUNDED_AT_DESK if at_desk else ENDED_AT_HOSPITAL, now)
+        for number in begun:
+            desk_refunds.found(tx, number, now)
+        if open_fen and not begun:
+            tasks.add(tx, kind=ENDED, subject_id=booking.id, now=now,
+                      detail=f"{code or 'cancelled'} in the HIS as {booking.trade_no} with {trade.refund_fen} fen, and "
+                             f"no refund of the desk's explains it; {open_fen} fen of ours are kept. task.refund gives "
+                             "them back; task.close when the desk has paid in another way")
+        if not at_desk:
+            tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="医院已取消该挂号，详询人工窗口")
+
+
+def _open_fen(source: Source, booking: Booking, payment: Payment | None) -> int:
+    """What of our payment neither goes back nor is promised to the desk."""
+    settlement = settlement_store.of_trade(source, booking.trade_no)
+    if settlement is not None:
+        return settlement.amount_fen - settlement.reversing_fen
+    return payment.paid_fen - payment.refunding_fen if payment is not None and payment.state == "PAID" else 0
+
+
+def _desk_refunds(trade_no: str, trade: Trade, now: datetime) -> list[str]:
+    """The desk's refunds that ended it: the HIS cancels when the desk begins, so they stand in that day's list."""
+    day = hospital_day(trade.cancelled_at or now)
+    return [one.refund_no for one in his_desk_refunds.desk_refunds_of(day)
+            if not isinstance(one, Odd) and one.trade_no == trade_no and one.state != "FAILED"]
+
+
+def heard(tx: Transaction, trade_no: str, now: datetime) -> None:
+    """An event says that the hospital has ended a registration: it is looked at."""
+    booking = store.of_trade(tx, trade_no)
+    if booking is not None and booking.state in FIRM:
+        outbox.publish(tx, LOOK, booking.id, due=now, now=now)
+
+
+def find(db: Database, now: datetime) -> int:
+    """Look through the HIS's lists of what was cancelled for registrations that no event told of; how many.
+
+    Raises Unanswered.
+    """
+    count = 0
+    for day in (hospital_day(now) - timedelta(days=back) for back in range(desk_refunds.DAYS_BACK)):
+        told = list(his_trades.cancelled_trades(day))
+        _say_odd(db, [one for one in told if isinstance(one, Odd)], now)
+        numbers = [one.trade_no for one in told
+                   if not isinstance(one, Odd) and (one.kind, one.state) == ("REGISTRATION", "CANCELLED")]
+        for start in range(0, len(numbers), PAGE):
+            for booking_id in store.firm_of_trades(db, numbers[start:start + PAGE]):
+                with db.transaction() as tx:
+                    outbox.publish(tx, LOOK, booking_id, due=now, now=now)
+                count += 1
+    return count
+
+
+def _say_odd(db: Database, odd: list[Odd], now: datetime) -> None:
+    """Put what can't be read on staff's list."""
+    if odd:
+        with db.transaction() as tx:
+            for one in odd:
+                tasks.add(tx, kind="trade.unreadable", subject_id=one.number, detail=one.detail, now=now)
+
+
+# -- given back at the desk -------------------------------------------------------------------------
+def desk_refund(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """The desk has begun to give a registration's fee back, which may have ended it. Raises Unanswered."""
+    desk = settlement_store.desk_refund(db, job.subject_id)
+    booking = store.of_trade(db, desk.trade_no) if desk is not None else None
+    if booking is not None:
+        _look(db, booking, now)
+    return None
+
+
+def reversed_at_desk(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """The desk has given money back: a registration whose whole fee is gone has ended in the HIS, and ends here."""
+    settlement = settlement_store.by_id(db, job.subject_id)
+    if settlement is None or settlement.net_fen:
+        return None
+    with db.transaction() as tx:
+        booking = store.booking(tx, settlement.subject_id, lock=True)
+        assert booking is not None
+        if booking.state == "CANCELLING":  # that asks the HIS by itself
+            return outbox.Again(outbox.BACK_OFF[0])
+        if booking.state in FIRM:
+            _move_ended(tx, booking, REFUNDED_AT_DESK, now)
+    return None
+
+
+def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """WeChat has taken a refund on: now the patient is told. Of a refused registration they know already."""
+    refund = payment_store.refund(db, job.subject_id)
+    payment = payment_store.by_id(db, refund.payment_id) if refund is not None else None
+    booking = store.booking(db, payment.subject_id) if payment is not None else None
+    if refund is None or payment is None or booking is None:
+        return None
+    with db.transaction() as tx:
+        if refund.purpose.of_desk or refund.state == "ELSEWHERE":
+            tell_refund(tx, refund, payment.account_id, booking.patient_id, now)
+        elif booking.state == "CANCELLED":
+            tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="预约已取消，费用原路退回")
+    return None
+
+
+# -- by staff ---------------------------------------------------------------------------------------
+TASKS = (jobs.REFUSED, ENDED, *jobs.HANGING, *HANGING)
+
+
+def refund(db: Database, booking_id: str, reason: str, now: datetime) -> str:
+    """Staff's order about a registration on their list: give our payment back, unless the HIS has it firm with it.
+
+    Returns the registration's state after. Raises Conflict (the desk gives it back), Unanswered.
+    """
+    booking = store.booking(db, booking_id)
+    assert booking is not None
+    if booking.state in ("CONFIRMING", "RELEASED"):
+        jobs.refuse(db, booking, reason, now)
+    elif booking.state == "CANCELLING":
+        _cancel(db, booking, "", now)
+    elif booking.state in (*FIRM, "CANCELLED"):
+        _refund_ended(db, booking, now)
+    after = store.booking(db, booking_id)
+    assert after is not None
+    return after.state
+
+
+def _refund_ended(db: Database, booking: Booking, now: datetime) -> None:
+    payment = payment_of(db, booking)
+    became = fate.look(booking.trade_no, payment)
+    if isinstance(became, fate.Waiting):
+        became = jobs.kill(booking, payment)
+    if isinstance(became, fate.Ours):  # it stands: only the patient or the desk may end it
+        _settled(db, booking, became.trade, now)
+        return
+    if isinstance(became, fate.EndedOurs):
+        _settled(db, booking, became.trade, now)
+        _let_the_desk_go_on(db, booking, payment, became.trade, now)
+    with db.transaction() as tx:
+        current = store.booking(tx, booking.id, lock=True)
+        assert current is not None
+        locked = payment_of(tx, current, lock=True)
+        if current.state in FIRM:
+            elsewhere = isinstance(became, fate.Others)
+            _move_ended(tx, current, FIRM_ELSEWHERE if elsewhere else ENDED_AT_HOSPITAL, now)
+        going_fen = give_rest_back(tx, current, locked, now)
+        for kind in (ENDED, jobs.REFUSED):
+            tasks.settle(tx, kind=kind, subject_id=booking.id, note=f"{going_fen} fen go back", now=now)
+
+
+def _let_the_desk_go_on(db: Database, booking: Booking, payment: Payment | None, trade: Trade, now: datetime) -> None:
+    """The desk may have begun to give it back since the task was made. Raises Conflict, then; Unanswered."""
+    begun = _desk_refunds(booking.trade_no, trade, now) if _open_fen(db, booking, payment) else []
+    if begun:
+        with db.transaction() as tx:
+            for number in begun:
+                desk_refunds.found(tx, number, now)
+        raise Conflict("窗口已开始退回该笔费用，请等待窗口退费完成。", code="refunded_at_desk")
+
+
+WORKER: dict[str, outbox.Handler] = {
+    "booking.cancel": cancel, LOOK: look, "registration.desk-refund": desk_refund,
+    "registration.refund-accepted": refund_accepted, "registration.reversed": reversed_at_desk}

@@ -1,0 +1,108 @@
+"""What became of one of our numbers in the HIS, seen from our payment: the rule "never both, never neither".
+
+Each outcome is a type of its own, and what may follow takes only the types that allow it: money goes back, and
+a place or a bill is let go, for a number that is ``NotOurs``, never for want of an answer. Whoever asks has to
+match all of them (``assert_never``). The table is in ``docs/states.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hospital.gateways.his import trades as his_trades
+from hospital.gateways.his.trades import Trade
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.payment.model import Payment
+
+STANDS = {"ALREADY_CONFIRMED", "ALREADY_SETTLED", "ALREADY_CANCELLED"}  # why a number can't be killed any more
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Locked, expired, or (``trade`` None) never seen: it may still become firm, until it is killed."""
+
+    trade: Trade | None
+
+
+@dataclass(frozen=True)
+class Dead:
+    """Killed before it was ever firm: nothing takes effect under it any more."""
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Firm, and our payment stands in it (of what is not paid yet: nobody's)."""
+
+    trade: Trade
+
+
+@dataclass(frozen=True)
+class Others:
+    """Firm, and our payment has no part in it: the hospital has taken another, or waits for one."""
+
+    trade: Trade
+
+
+@dataclass(frozen=True)
+class EndedOurs:
+    """Was firm with our payment; cancelled since. What goes back is ``trade.refund_fen``, or the desk's refund."""
+
+    trade: Trade
+
+
+@dataclass(frozen=True)
+class EndedOthers:
+    """Was firm without our payment; cancelled since."""
+
+    trade: Trade
+
+
+NotOurs = Dead | Others | EndedOthers  # the HIS has nothing of ours under it, and never will: ours goes back
+Decided = NotOurs | Ours | EndedOurs
+Fate = Waiting | Decided
+
+
+def fate_of(trade: Trade | None, payment: Payment | None) -> Fate:
+    """How a number stands; ``payment`` is what we have for it (None: nothing is to be paid now)."""
+    if trade is None or trade.state in ("LOCKED", "EXPIRED"):
+        return Waiting(trade)
+    if trade.state == "UNLOCKED":
+        return Dead()
+    ours = _has_ours(trade, payment)
+    if trade.state == "CANCELLED":
+        return EndedOurs(trade) if ours else EndedOthers(trade)
+    return Ours(trade) if ours else Others(trade)
+
+
+def _has_ours(trade: Trade, payment: Payment | None) -> bool:
+    if payment is None:
+        return trade.transaction_id is None and not trade.paid_fen
+    return payment.state == "PAID" and trade.transaction_id == payment.transaction_id
+
+
+def look(trade_no: str, payment: Payment | None) -> Fate:
+    """Ask the HIS what became of a number. Raises Unanswered."""
+    return fate_of(his_trades.check_trade(trade_no), payment)
+
+
+def kill(unlock: Callable[[str], object], trade_no: str, payment: Payment | None) -> Decided:
+    """Make a number useless for ever, or hear what it has become; ``unlock`` is its kind's. Raises Unanswered."""
+    try:
+        unlock(trade_no)
+    except Rejected as refusal:
+        if refusal.code not in STANDS:
+            raise Unanswered(f"his unlock: {refusal.code}") from None
+        fate = look(trade_no, payment)
+        if isinstance(fate, (Waiting, Dead)):
+            raise Unanswered(f"his unlock: {refusal.code}, and then it is not") from None
+        return fate
+    return Dead()
+
+
+def kill_unasked(unlock: Callable[[str], object], trade_no: str, payment: Payment | None) -> NotOurs:
+    """Kill a number that the HIS was never asked to make firm: it can't have our payment in it. Raises Unanswered."""
+    became = kill(unlock, trade_no, payment)
+    if isinstance(became, (Ours, EndedOurs)):
+        raise Unanswered(f"his: {became.trade.state} with a payment that it was never told of")
+    return became
