@@ -260,6 +260,7 @@ def test_an_e_bill_is_made_out_to_whoever_was_treated(phone: Phone, new_session:
     with pymupdf.open(stream=phone.invoice_file(invoice["id"])) as paper:
         text = "".join(page.get_text() for page in paper)
     assert [word for word in words if word not in text] == []
+    phone.call("DELETE", f"account/patients/{patient['id']}")  # an account more each time would be too many at last
 
 
 # -- dates ------------------------------------------------------------------------------------------
