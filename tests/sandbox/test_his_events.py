@@ -182,4 +182,4 @@ def test_a_registration_that_the_window_ends_is_told_of_by_its_number(till: Till
     settle(till)
     [event] = ear.events()
     assert (event["type"], event["trade_no"], event["patient_code"]) == (
-        "REGISTRATION_CANCELLED", "T00001", till.patient)
+        "REGISTRATION_CANCELLED", "T00001", till.patient_named(0))
