@@ -9,19 +9,21 @@ from typing import Any, Literal
 
 CODE_LIFE = timedelta(minutes=5)
 CodeKind = Literal["login", "phone"]
+CountryAs = Literal["number", "text"]
 
 
 @dataclass
 class Phone:
     """One person's WeChat. ``consents``: messages still allowed per template; -1 is a lasting consent.
 
-    ``number`` is without its ``country``'s code.
+    ``number`` is without its ``country``'s code, which is told as a number (WeChat's example) or a text (its table).
     """
 
     openid: str
     unionid: str
     number: str
     country: str = "86"
+    country_as: CountryAs = "number"
     consents: dict[str, int] = field(default_factory=dict)
     inbox: list[dict[str, Any]] = field(default_factory=list)
 
@@ -47,10 +49,10 @@ class Phones:
         self._phones: dict[str, Phone] = {}
         self._codes: dict[str, Code] = {}
 
-    def new(self, number: str | None, country: str = "86") -> Phone:
+    def new(self, number: str | None, country: str = "86", country_as: CountryAs = "number") -> Phone:
         """A new person's phone; a number is made up when none is given."""
         number = number or f"13{secrets.choice('0123456789')}{secrets.randbelow(10**8):08d}"
-        phone = Phone(_wechat_id(), _wechat_id(), number, country)
+        phone = Phone(_wechat_id(), _wechat_id(), number, country, country_as)
         self._phones[phone.openid] = phone
         return phone
 

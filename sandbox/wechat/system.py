@@ -14,17 +14,21 @@ from pydantic import Field
 from sandbox.system import System, World
 from sandbox.wechat.control_json import ControlBody, Impossible, answer_errors, body_as
 from sandbox.wechat.keywords import keyword_type, misfit, value_of
-from sandbox.wechat.phones import CodeKind, Phone, Phones
+from sandbox.wechat.phones import CodeKind, CountryAs, Phone, Phones
 from sandbox.wechat.tokens import TokenRefused, Tokens
 
 _PAGE = re.compile(r"[\w-]+(/[\w-]+)*(\?[^\s#]*)?", re.ASCII)
 
 
 class NewPhone(ControlBody):
-    """A person to invent; without ``phone`` the number is made up. ``country`` is its country's code."""
+    """A person to invent; without ``phone`` the number is made up. ``country`` is its country's code.
+
+    ``country_as``: how WeChat tells the code, as the number of its documentation's example or the text of its table.
+    """
 
     phone: str | None = Field(default=None, pattern=r"^\d{5,14}$")
     country: str = Field(default="86", pattern=r"^[1-9]\d{0,3}$")
+    country_as: CountryAs = "number"
 
 
 class Consent(ControlBody):
@@ -155,7 +159,8 @@ class WeChat(System):
         self.note(openid=phone.openid)
         return _json({"errcode": 0, "errmsg": "ok", "phone_info": {
             "phoneNumber": phone.number if phone.country == "86" else f"+{phone.country}{phone.number}",
-            "purePhoneNumber": phone.number, "countryCode": phone.country,
+            "purePhoneNumber": phone.number,
+            "countryCode": int(phone.country) if phone.country_as == "number" else phone.country,
             "watermark": {"timestamp": int(now.timestamp()), "appid": self.app_id},
         }})
 
@@ -226,7 +231,7 @@ class WeChat(System):
     def _new_phone(self) -> Response:
         wish = body_as(NewPhone)
         with self.lock:
-            phone = self.phones.new(wish.phone, wish.country)
+            phone = self.phones.new(wish.phone, wish.country, wish.country_as)
         return jsonify({"openid": phone.openid, "unionid": phone.unionid, "phone": phone.number})
 
     def _login_code(self, openid: str) -> Response:

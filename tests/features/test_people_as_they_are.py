@@ -153,6 +153,26 @@ def test_a_foreign_number_that_looks_like_a_mainland_one_opens_no_record_of_it(c
     assert stranger.call("POST", "account/phone", {"code": code})["phone"] == f"+491{'*' * 8}{digits[-2:]}"
 
 
+@pytest.mark.parametrize("country_as", ["number", "text"])
+def test_a_phone_is_verified_whether_wechat_tells_its_country_as_a_number_or_a_text(
+        control: Control, country_as: str) -> None:
+    guest = Phone(control).sign_in()
+    digits = "138" + "".join(random.choices("0123456789", k=8))
+    person_there = control("POST", "/wechat/phones", phone=digits, country_as=country_as)
+    code = control("POST", f"/wechat/phones/{person_there['openid']}/phone-code")["code"]
+    assert guest.call("POST", "account/phone", {"code": code})["phone"] == f"138****{digits[-4:]}"
+
+
+def test_a_foreign_number_that_wechat_tells_with_its_trunk_zero_opens_the_record(control: Control) -> None:
+    guest = Phone(control).sign_in()
+    digits = "1511" + "".join(random.choices("0123456789", k=7))
+    abroad = control("POST", "/wechat/phones", phone=f"0{digits}", country="49", country_as="text")
+    bound = guest.add_patient(person(), phone=f"+49 {digits}")
+    code = control("POST", f"/wechat/phones/{abroad['openid']}/phone-code")["code"]
+    record = guest.call("POST", f"account/patients/{bound['id']}/reveal", {"code": code})
+    assert record["phone"] == f"+49{digits}"
+
+
 def test_who_has_a_foreign_number_opens_their_record_with_it(control: Control) -> None:
     guest = Phone(control).sign_in()
     digits = "6" + "".join(random.choices("0123456789", k=7))

@@ -118,6 +118,15 @@ def test_a_bad_token_gets_the_documented_code(wechat: WeChat, control: Any) -> N
     assert token(wechat)["access_token"] != good
 
 
+@pytest.mark.parametrize(("wish", "told"), [({}, 86), ({"country_as": "text"}, "86")])
+def test_a_numbers_country_is_told_as_in_wechats_example_or_as_in_its_table(
+    wechat: WeChat, control: Any, wish: dict[str, str], told: Any
+) -> None:
+    openid = control.post("/wechat/phones", json=wish).json["openid"]
+    code = control.post(f"/wechat/phones/{openid}/phone-code").json["code"]
+    assert post(wechat, "/wxa/business/getuserphonenumber", {"code": code})["phone_info"]["countryCode"] == told
+
+
 def test_a_phone_code_gives_the_number_once(wechat: WeChat, control: Any, openid: str) -> None:
     path = "/wxa/business/getuserphonenumber"
     code = control.post(f"/wechat/phones/{openid}/phone-code").json["code"]

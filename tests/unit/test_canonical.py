@@ -67,7 +67,8 @@ def test_a_document_number_has_one_form(written: str, number: str) -> None:
 
 @pytest.mark.parametrize(("written", "number"), [
     ("13800138000", "13800138000"), ("138 0013 8000", "13800138000"), ("138-0013-8000", "13800138000"),
-    ("+8613800138000", "13800138000"), ("0086 138 0013 8000", "13800138000"),
+    ("+8613800138000", "13800138000"),
+    ("8613800138000", "13800138000"), ("86 138-0013-8000", "13800138000"), ("0086 138 0013 8000", "13800138000"),
     ("\u202d13800138000\u202c", "13800138000"), ("１３８００１３８０００", "13800138000"),
     ("13800138000\n", "13800138000"),
     ("+85261234567", "+85261234567"), ("+852 6123 4567", "+85261234567"), ("+853 6612 3456", "+85366123456"),
@@ -75,6 +76,7 @@ def test_a_document_number_has_one_form(written: str, number: str) -> None:
     ("00852 6123 4567", "+85261234567"),
     ("12345678901", None), ("1380013800", None), ("138001380001", None), ("61234567", None), ("85261234567", None),
     ("+85212345678", None), ("+861012345678", None), ("+86138001380001", None), ("+999123456789", None), ("+", None),
+    ("8612345678901", None), ("861380013800", None),
     ("", None), ("电话", None), ("+852612345678901234567", None)])
 def test_a_phone_is_a_mainland_mobile_or_has_its_country(written: str, number: str | None) -> None:
     assert canonical.phone(written) == number
@@ -82,11 +84,20 @@ def test_a_phone_is_a_mainland_mobile_or_has_its_country(written: str, number: s
 
 @pytest.mark.parametrize(("country", "national", "number"), [
     ("86", "13800138000", "13800138000"), ("+86", "138 0013 8000", "13800138000"),
-    ("49", "15112345678", "+4915112345678"),
+    ("49", "15112345678", "+4915112345678"), ("49", "015112345678", "+4915112345678"),
+    ("44", "07400 123456", "+447400123456"), ("39", "0612345678", "+390612345678"),
+    ("49", "12345", "+4912345"), ("999", "123456789", "+999123456789"),  # kept as told: nobody else's number
+    ("86", "12345", None), ("86", "861380013800", None), ("8", "613800138000", "+8613800138000"),
     ("852", "61234567", "+85261234567"), ("1", "2025550123", "+12025550123"), ("", "13800138000", None),
     ("49", "", None), ("四九", "15112345678", None), ("49", "+15112345678", None)])
 def test_a_number_told_with_its_country_keeps_it(country: str, national: str, number: str | None) -> None:
     assert canonical.phone_of_country(country, national) == number
+
+
+@pytest.mark.parametrize(("country", "national"), [("49", "015112345678"), ("44", "07400123456"), ("852", "61234567"),
+                                                   ("39", "3123456789"), ("86", "13800138000")])
+def test_a_number_told_with_its_country_is_the_one_that_is_written_with_it(country: str, national: str) -> None:
+    assert canonical.phone_of_country(country, national) == canonical.phone(f"+{country} {national}") is not None
 
 
 class _Inner(canonical.TextDates):

@@ -45,7 +45,7 @@ def phone_number(code: str) -> str:
     answer = _with_token("post", "wxa/business/getuserphonenumber", data={"code": code})
     told = answer.get("phone_info")
     info = told if isinstance(told, dict) else {}
-    number = canonical.phone_of_country(_text(info, "countryCode"), _text(info, "purePhoneNumber"))
+    number = canonical.phone_of_country(_country(info), _text(info, "purePhoneNumber"))
     if number is None:
         raise Unanswered("wechat: an unreadable phone number")
     return number
@@ -144,6 +144,12 @@ def _ask(method: str, path: str, **request: Any) -> dict[str, Any]:
 
 def _was_sent(error: Exception) -> bool:
     return "NewConnectionError" not in repr(error) and "ConnectTimeoutError" not in repr(error)
+
+
+def _country(info: dict[str, Any]) -> str:
+    """The country's code: a text by WeChat's table, a number in the example below it."""
+    value = info.get("countryCode")
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(info, "countryCode")
 
 
 def _text(answer: dict[str, Any], name: str) -> str:

@@ -90,10 +90,11 @@ def document_number(value: str) -> str:
 def phone(value: str) -> str | None:
     """A phone number that messages reach: a mainland mobile as its 11 digits, any other as ``+`` country and number.
 
-    Without a country it is a mainland number. None when it can't be one.
+    Without a country it is a mainland number, also with a bare 86 before it. None when it can't be one.
     """
     digits = re.sub(r"[\s().\-]", "", _visible(unicodedata.normalize("NFKC", value.translate(_MARKS))))
     digits = "+" + digits[2:] if digits.startswith("00") else digits
+    digits = "+" + digits if digits.startswith("86") and _MAINLAND.fullmatch(digits[2:]) else digits
     if _MAINLAND.fullmatch(digits):
         return digits
     if not re.fullmatch(r"\+[1-9]\d{5,17}", digits, re.ASCII):
@@ -112,12 +113,19 @@ def phone(value: str) -> str | None:
 
 
 def phone_of_country(country: str, national: str) -> str | None:
-    """As :func:`phone`, of a number whose country code (``86``, ``852``) is told beside it."""
+    """As :func:`phone`, of a number whose country code (``86``, ``852``) is told beside it.
+
+    A foreign number that :func:`phone` does not know stays as it was told: whoever has it is no other for that.
+    """
     code = re.sub(r"[\s+]", "", unicodedata.normalize("NFKC", country))
     number = re.sub(r"[\s().\-]", "", _visible(unicodedata.normalize("NFKC", national)))
     if not (re.fullmatch(r"[1-9]\d{0,3}", code, re.ASCII) and re.fullmatch(r"\d{3,14}", number, re.ASCII)):
         return None
-    return number if code == "86" else f"+{code}{number}"
+    told = f"+{code}{number}"
+    known = phone(told)
+    if code == "86":
+        return known
+    return known if known is not None and known.startswith(f"+{code}") else told
 
 
 # -- dates ------------------------------------------------------------------------------------------
