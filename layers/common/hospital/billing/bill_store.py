@@ -67,10 +67,11 @@ def forget(tx: Transaction, bill_no: str) -> None:
     tx.run("DELETE FROM known_bills WHERE bill_no = %s", (bill_no,))
 
 
-def known_unpaid(source: Source, patient_code: str, now: datetime) -> list[tuple[Bill, datetime]]:
-    """The patient's bills that were unpaid when they were last read, and when that was; the oldest first."""
-    rows = source.all("SELECT bill_no, bill_enc, read_at FROM known_bills WHERE patient_code = %s "
-                      "AND state = 'UNPAID' AND pay_before > %s ORDER BY bill_no", (patient_code, now))
+def known_unpaid(source: Source, codes: list[str], now: datetime) -> list[tuple[Bill, datetime]]:
+    """The bills under a patient's codes that were unpaid when last read, and when that was; the oldest first."""
+    rows = source.all("SELECT bill_no, bill_enc, read_at FROM known_bills WHERE patient_code IN "
+                      f"({', '.join(['%s'] * len(codes))}) AND state = 'UNPAID' AND pay_before > %s ORDER BY bill_no",
+                      (*codes, now))
     return [(bill, row["read_at"]) for row in rows if (bill := _bill(row)) is not None]
 
 

@@ -45,8 +45,7 @@ def unpaid(db: Database, account_id: str, patient_id: str, now: datetime) -> Sho
         log.event("his.unanswered", operation="bills", reason=problem.reason)
         if isinstance(problem, Rejected) and problem.code == records.UNKNOWN:
             raise records.RecordChanged from None
-        code = patient_store.his_code(db, patient_id)
-        known = bill_store.known_unpaid(db, code, now)
+        known = bill_store.known_unpaid(db, patient_store.codes_of(db, patient_id), now)
         if not known:
             raise Unavailable("医院系统繁忙，暂时无法查询待缴费用，请稍后重试。", code="his_unavailable") from None
         return Shown([bill for bill, _ in known], False, min(at for _, at in known))
@@ -60,18 +59,18 @@ def unpaid(db: Database, account_id: str, patient_id: str, now: datetime) -> Sho
 
 def one(db: Database, account_id: str, patient_id: str, bill_no: str, now: datetime) -> Shown:
     """One bill of a patient. Raises NotFound (also of another's), ConsentRequired, Unavailable."""
-    code = act_for(db, account_id, patient_id, now)
+    act_for(db, account_id, patient_id, now)
     try:
-        bill, live, as_of = his_bills.bill(bill_no), True, now
+        bill = his_bills.bill(bill_no)
     except Unanswered as silence:
         log.event("his.unanswered", operation="bill", reason=silence.reason)
         known = bill_store.known(db, bill_no)
-        if known is None or known[0].patient_code != code:
+        if known is None or known[0].patient_code not in patient_store.codes_of(db, patient_id):
             raise Unavailable("医院系统繁忙，暂时无法查询该费用，请稍后重试。", code="his_unavailable") from None
-        bill, live, as_of = known[0], False, known[1]
+        return Shown([known[0]], False, known[1])
     if bill is None or not _theirs(db, patient_id, bill, now):
         raise NotFound("未找到该费用，请返回刷新。", code="bill_not_found")
-    return Shown([bill], live, as_of)
+    return Shown([bill], True, now)
 
 
 def scan(db: Database, account_id: str, text: str, now: datetime) -> tuple[str, Bill]:

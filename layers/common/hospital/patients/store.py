@@ -100,12 +100,15 @@ def insert_patient(tx: Transaction, identity: Identity, key: bytes, *, his_code:
 
 
 def set_identity(tx: Transaction, patient_id: str, identity: Identity, key: bytes | None = None) -> None:
-    """The person as they are known now; with ``key`` also by another document."""
-    tx.run("UPDATE patients SET name_enc = %s, sex = %s, birth_date = %s WHERE id = %s",
-           (cipher.seal(identity.name, f"patients.name:{patient_id}"), identity.sex, identity.birth_date, patient_id))
+    """The person as they are known now; with ``key`` also by another document.
+
+    Raises Duplicate (another patient has it): nothing is changed.
+    """
     if key is not None:
         tx.run("UPDATE patients SET id_type = %s, id_number_enc = %s, id_number_hash = %s WHERE id = %s",
                (identity.id_type, cipher.seal(identity.id_number, f"patients.id_number:{patient_id}"), key, patient_id))
+    tx.run("UPDATE patients SET name_enc = %s, sex = %s, birth_date = %s WHERE id = %s",
+           (cipher.seal(identity.name, f"patients.name:{patient_id}"), identity.sex, identity.birth_date, patient_id))
 
 
 def set_record(tx: Transaction, patient_id: str, *, his_code: str, card_number: str, record_of: str | None,
@@ -184,6 +187,14 @@ def of_code(source: Source, code: str) -> list[str]:
         found += [row["id"] for row in source.all(f"SELECT id FROM patients WHERE record_of IN ({marks})", found)
                   if row["id"] not in found]
     return found
+
+
+def codes_of(source: Source, patient_id: str) -> list[str]:
+    """Every code that a patient's record in the HIS has or had: theirs, and of those who share it."""
+    marks = "(SELECT COALESCE(record_of, id) FROM patients WHERE id = %s)"
+    return [row["code"] for row in source.all(
+        f"SELECT his_code AS code FROM patients WHERE id = {marks} UNION SELECT f.code FROM former_codes f "
+        f"JOIN patients p ON p.id = f.patient_id WHERE p.id = {marks} OR p.record_of = {marks}", (patient_id,) * 3)]
 
 
 def bound_by_code(source: Source, account_id: str, code: str) -> str | None:
