@@ -188,6 +188,63 @@ def test_sessions_that_are_moved_onto_each_other_are_shown_as_they_are_and_a_tas
         assert phone.booking(booking)["state"] == "CANCELLED"
 
 
+def doubled(control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any, number: int = 2
+            ) -> tuple[dict[str, Any], list[str]]:
+    """Registrations of a patient that the hospital has moved onto each other: the first one's session, and all."""
+    first = new_session()
+    bookings = [visit(phone, patient, first)]
+    for period in ("EVENING", "AFTERNOON")[:number - 1]:
+        other = new_session(period=period, doctor_code=first["his"]["doctor_code"], department_code="1101")
+        bookings.append(visit(phone, patient, other))
+        change(control, other, period="MORNING")
+        take_over(control, other)
+    return first, bookings
+
+
+def cancel(control: Control, phone: Phone, booking: str) -> None:
+    """The patient gives it up."""
+    phone.call("POST", f"booking/bookings/{booking}/cancellation")
+    control.settle()
+    assert phone.booking(booking)["state"] == "CANCELLED"
+
+
+def beside(sql: Ask, bookings: list[str]) -> list[str]:
+    """Which of these stand beside another."""
+    return [row[0] for row in sql("SELECT id FROM bookings WHERE beside <> ''") if row[0] in bookings]
+
+
+def test_of_two_that_the_hospital_has_put_together_the_one_that_is_left_can_t_be_booked_twice(
+        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any, sql: Ask) -> None:
+    session, [first, second] = doubled(control, phone, patient, new_session, visit)
+    assert beside(sql, [first, second]) == [second]
+    cancel(control, phone, first)
+    assert beside(sql, [first, second]) == []
+    assert refused(lambda: phone.book(patient["id"], session)) == (409, "already_booked")
+    cancel(control, phone, second)
+    held = phone.book(patient["id"], session)
+    assert held["state"] == "HELD"
+
+
+def test_of_three_that_the_hospital_has_put_together_two_still_stand_beside_each_other(
+        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any, sql: Ask,
+        policy: Callable[..., None]) -> None:
+    policy(live_bookings_per_patient_and_day=4)
+    session, bookings = doubled(control, phone, patient, new_session, visit, number=3)
+    assert beside(sql, bookings) == bookings[1:]
+    for number in (0, 1):
+        cancel(control, phone, bookings[number])
+        assert beside(sql, bookings) == bookings[number + 2:]
+        assert refused(lambda: phone.book(patient["id"], session)) == (409, "already_booked")
+
+
+def test_of_two_that_were_put_together_the_one_that_stays_is_alone_when_the_other_is_moved_on(
+        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any, sql: Ask) -> None:
+    session, [first, second] = doubled(control, phone, patient, new_session, visit)
+    change(control, session, period="AFTERNOON")
+    take_over(control, session)
+    assert beside(sql, [first, second]) == []
+
+
 def test_places_with_patients_that_are_listed_no_more_are_one_task_once(
         control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any, trade: Any) -> None:
     session = new_session(slots=2)

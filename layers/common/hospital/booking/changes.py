@@ -116,6 +116,7 @@ def _reseat(tx: Transaction, booking: Booking, seat: dict[str, Any], now: dateti
         store.reseat(tx, booking.id, {**seat, "beside": booking.id})
         tasks.add(tx, kind=DOUBLED, subject_id=booking.id, now=now,
                   detail=f"moved by the HIS to where the patient has another registration ({other.key})")
+    store.stand_alone(tx, booking)
 
 
 WORKER: dict[str, outbox.Handler] = {"schedule.changed": session_changed, "slot.missing": places_missing}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from hospital.booking.model import MOVES, Booking
-from hospital.database.connection import Database, Row, Transaction
+from hospital.booking.model import LIVE, MOVES, Booking
+from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 
@@ -63,10 +63,29 @@ def move(tx: Transaction, booking_: Booking, state: str, now: datetime, *, reaso
     if state not in MOVES[booking_.state]:
         raise IllegalMove(f"booking {booking_.id}: {booking_.state} to {state}")
     columns = {"state": state, "reason": reason, "changed_at": now, **changes}
+    left = booking_.state in LIVE and state not in LIVE
+    if left:
+        columns["beside"] = ""
     names = ", ".join(f"{name} = %s" for name in columns)
     tx.run(f"UPDATE bookings SET {names} WHERE id = %s", (*columns.values(), booking_.id))
     tx.insert("booking_history", id=new_id(), booking_id=booking_.id, from_state=booking_.state,
               to_state=state, reason=reason, at=now)
+    if left:
+        stand_alone(tx, booking_)
+
+
+def stand_alone(tx: Transaction, gone: Booking) -> None:
+    """The place that a registration has left: what stood beside it there is under the keys of one a session again.
+
+    Of several that stand there one takes its turn; the others go on standing beside that.
+    """
+    for row in tx.all("SELECT id FROM bookings WHERE patient_id = %s AND live_flag = 1 AND beside <> '' AND id <> %s "
+                      "AND (schedule_id = %s OR (doctor_id = %s AND visit_date = %s AND period = %s)) ORDER BY id",
+                      (gone.patient_id, gone.id, gone.schedule_id, gone.doctor_id, gone.visit_date, gone.period)):
+        try:
+            reseat(tx, row["id"], {"beside": ""})
+        except Duplicate:
+            continue  # another registration of theirs is still there
 
 
 def reseat(tx: Transaction, booking_id: str, columns: dict[str, Any]) -> None:
