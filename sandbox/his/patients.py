@@ -96,6 +96,13 @@ class Patients:
         self._by_document.update({document: new for document, one in self._by_document.items() if one is old})
         return new
 
+    def give_document(self, code: str, id_type: str, id_number: str) -> None:
+        """The file has another document, and is found by that alone. Raises Refused PATIENT_UNKNOWN."""
+        old = self._known(code)
+        new = replace(old, id_type=id_type, id_number=id_number)
+        self._by_document = {document: one for document, one in self._by_document.items() if one is not old}
+        self._by_document[(id_type, id_number)] = new
+
     def _known(self, code: str) -> Patient:
         for patient in self._by_document.values():
             if patient.code == code:
@@ -108,7 +115,7 @@ class Patients:
         Raises Refused: INVALID_FIELD, GUARDIAN_REQUIRED, PATIENT_MISMATCH.
         """
         fields = Fields(body, _FIELDS)
-        id_type, id_number = _document(fields)
+        id_type, id_number = document_of(fields)
         name = fields.text("name", NAME)
         sex = fields.choice("sex", SEXES)
         birth = fields.day("birth_date")
@@ -163,7 +170,8 @@ def _shown(one: Patient) -> dict[str, Any]:
             "id_number": one.id_number, "name": one.name, "sex": one.sex, "birth_date": one.birth_date.isoformat()}
 
 
-def _document(fields: Fields) -> tuple[str, str]:
+def document_of(fields: Fields) -> tuple[str, str]:
+    """Type and number. Raises Refused: INVALID_FIELD."""
     id_type = fields.choice("id_type", (*ID_FORMS, NO_DOCUMENT))
     if id_type == NO_DOCUMENT:
         if fields.has("id_number"):
@@ -195,7 +203,7 @@ def _guardian(fields: Fields, ward: tuple[str, str]) -> tuple[str, str] | None:
         return None
     inner = fields.inner("guardian", ("name", "id_type", "id_number"))
     inner.text("name", NAME)
-    document = _document(inner)
+    document = document_of(inner)
     if document[0] in FOR_CHILDREN:
         raise wrong("guardian.id_type", "监护人须有本人证件")
     if document[0] == "ID_CARD" and check_digit(document[1][:17]) != document[1][17]:

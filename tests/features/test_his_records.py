@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pymupdf
 import pytest
 
-from sandbox.people import person
+from sandbox.people import id_number, person
 from sandbox.phone import Control, Phone, Refused
 from tests.features.conftest import refused
 
@@ -48,6 +49,12 @@ class Hospital:
         """The window corrects the patient's name."""
         self.control("PUT", "/his/events-mode", drop=not told, duplicate=False, hold=False, reorder=False)
         self.control("POST", f"/his/patients/{self.code(patient)}/correct", name=name)
+
+    def give(self, patient: dict[str, Any], **changes: str) -> None:
+        """The window puts another document, or other data, into the patient's own file, and the HIS tells of it."""
+        self.control("PUT", "/his/events-mode", drop=False, duplicate=False, hold=False, reorder=False)
+        self.control("POST", f"/his/patients/{self.code(patient)}/correct", **changes)
+        self.control.settle()
 
     def task(self, patient: dict[str, Any]) -> dict[str, Any] | None:
         """The open task about a patient's record."""
@@ -107,6 +114,26 @@ def test_one_bill_of_a_merged_record_opens_and_so_does_the_code_printed_before(
     scanned = [phone.scan(code) for code in (new, old)]
     assert [one["patient_id"] for one in scanned] == [patient["id"]] * 2
     assert phone.bill(patient["id"], bill["bill_no"])["bill_no"] == bill["bill_no"]
+
+
+def test_while_the_his_is_silent_a_bill_kept_under_a_code_from_before_the_merger_is_shown(
+        hospital: Hospital, control: Control, phone: Phone, patient: dict[str, Any], ordered: Any) -> None:
+    [bill] = ordered(patient, "EXAMINATION")
+    former = hospital.code(patient)
+    into = hospital.merge(patient)
+    assert phone.bills(patient["id"])[0]["bill_no"] == bill["bill_no"]
+    assert hospital.code(patient) == into != former
+    stranger = phone.add_patient(person())
+    [kept] = hospital.sql("SELECT patient_code FROM known_bills WHERE bill_no = %s", (bill["bill_no"],))
+    assert kept == (former,)
+    for operation in ("list_bills", "get_bill", "patient_file"):
+        control.fault("his", operation, "cut_before", times=-1)
+    shown = phone.call("GET", "billing/bills", params={"patient_id": patient["id"]})
+    assert (shown["live"], [one["bill_no"] for one in shown["bills"]]) == (False, [bill["bill_no"]])
+    detail = phone.call("GET", f"billing/bills/{bill['bill_no']}", params={"patient_id": patient["id"]})
+    assert (detail["live"], detail["bill"]["bill_no"]) == (False, bill["bill_no"])
+    assert refused(lambda: phone.bill(stranger["id"], bill["bill_no"])) == (503, "his_unavailable")
+    assert refused(lambda: phone.bills(stranger["id"])) == (503, "his_unavailable")
 
 
 def test_a_bill_of_another_is_none_of_theirs_whatever_was_merged(
@@ -194,6 +221,113 @@ def test_who_adds_a_patient_under_the_corrected_name_corrects_them_for_all(
     hospital.rename(patient, "欧阳再改")
     assert refused(lambda: phone.add_patient({**someone, "name": "欧阳再改"})) == (409, "already_bound")
     assert name_of(phone, patient) == "欧阳再改"
+
+
+# -- another document in the same file ----------------------------------------------------------------
+BORN = date(2026, 11, 15)
+
+
+def nameless(**more: Any) -> dict[str, Any]:
+    """A newborn without a document, and with no name of its own."""
+    guardian = person()
+    return {"name": guardian["name"] + "之子", "sex": "MALE", "birth_date": BORN.isoformat(), "relation": "CHILD",
+            "guardian": guardian, "id_type": "NONE", **more}
+
+
+def record_of(phone: Phone, patient: dict[str, Any]) -> dict[str, Any]:
+    """The whole record here."""
+    record: dict[str, Any] = phone.call("POST", f"account/patients/{patient['id']}/reveal",
+                                        {"code": phone.phone_code()})
+    return record
+
+
+def test_a_child_that_gets_its_name_and_id_card_at_the_window_has_them_here_and_on_e_bills(
+        hospital: Hospital, control: Control, phone: Phone, session: dict[str, Any], visit: Any) -> None:
+    child = nameless()
+    patient, number = phone.add_patient(child), id_number(BORN, male=True)
+    hospital.give(patient, id_type="ID_CARD", id_number=number, name="欧阳宝宝")
+    record = record_of(phone, patient)
+    assert [record[name] for name in ("id_type", "id_number", "name")] == ["ID_CARD", number, "欧阳宝宝"]
+    assert (hospital.audit(patient)[1], hospital.task(patient)) == ("patient.document-given", None)
+    other = Phone(control).sign_in()
+    found = other.add_patient({**child, "id_type": "ID_CARD", "id_number": number, "name": "欧阳宝宝"})
+    assert found["id"] == patient["id"]
+    visit(phone, patient, session)
+    assert "欧阳宝宝" in paper(phone, phone.invoices()[0])
+
+
+def test_a_passport_that_the_file_has_changed_for_a_residence_card_is_changed_here(
+        hospital: Hospital, control: Control, phone: Phone) -> None:
+    someone = {"name": "SMITH, JOHN", "sex": "MALE", "birth_date": "1990-03-07"}
+    patient = phone.add_patient({**someone, "id_type": "PASSPORT", "id_number": f"E{secrets.randbelow(10**8):08d}"})
+    card = f"DEU1101900307{1 + 2 * secrets.randbelow(5)}{secrets.randbelow(10)}"
+    hospital.give(patient, id_type="PERMANENT_RESIDENT", id_number=card, name="约翰·史密斯")
+    record = record_of(phone, patient)
+    assert [record[name] for name in ("id_type", "id_number", "name")] == ["PERMANENT_RESIDENT", card, "约翰·史密斯"]
+    again = Phone(control).sign_in().add_patient(
+        {**someone, "id_type": "PERMANENT_RESIDENT", "id_number": card, "name": "约翰·史密斯"})
+    assert again["id"] == patient["id"]
+
+
+@pytest.mark.parametrize("otherwise", [{"birth_date": "2026-11-14"}, {"sex": "FEMALE"}])
+def test_a_file_with_another_document_and_another_birth_date_or_sex_is_left_to_staff(
+        hospital: Hospital, control: Control, phone: Phone, otherwise: dict[str, str]) -> None:
+    patient = phone.add_patient(nameless())
+    before = record_of(phone, patient)
+    given = {"id_type": "BIRTH_CERTIFICATE", "id_number": f"Q{secrets.randbelow(10**9):09d}", "name": "欧阳宝宝"}
+    hospital.give(patient, **given, **otherwise)
+    task = hospital.task(patient)
+    assert (record_of(phone, patient), task is not None) == (before, True)
+    assert task is not None
+    with pytest.raises(Refused) as refusal:
+        control.operate("patient.match", task_id=task["id"], note="its own file", patient_code=hospital.code(patient))
+    assert refusal.value.code == "document_differs"
+    hospital.give(patient, birth_date=BORN.isoformat(), sex="MALE")  # the window puts it right
+    assert (record_of(phone, patient)["id_number"], hospital.task(patient)) == (given["id_number"], None)
+
+
+def test_a_document_that_another_patient_with_another_record_has_is_left_to_staff(
+        hospital: Hospital, phone: Phone) -> None:
+    number = f"Q{secrets.randbelow(10**9):09d}"
+    child = nameless()
+    other = phone.add_patient({**child, "id_type": "BIRTH_CERTIFICATE", "id_number": number})
+    patient = phone.add_patient({**child, "name": child["name"] + "二"})
+    before = record_of(phone, patient), record_of(phone, other)
+    hospital.give(patient, id_type="BIRTH_CERTIFICATE", id_number=number)
+    assert (record_of(phone, patient), record_of(phone, other)) == before
+    assert hospital.task(patient) is not None
+
+
+def test_who_had_another_record_before_keeps_their_document(hospital: Hospital, control: Control, phone: Phone,
+                                                            patient: dict[str, Any]) -> None:
+    before = record_of(phone, patient)
+    into = hospital.merge(patient, told=True)
+    control.settle()
+    hospital.give(patient, name="OUYANG SHI")  # as the passport has it, which the file shows first
+    assert record_of(phone, patient) == {**before, "card_number": record_of(phone, patient)["card_number"]}
+    assert (hospital.code(patient), hospital.task(patient)) == (into, None)
+
+
+def test_another_child_without_a_document_is_not_matched_by_staff(
+        hospital: Hospital, control: Control, phone: Phone, sql: Ask) -> None:
+    child = nameless()
+    patient, twin = phone.add_patient(child), phone.add_patient({**child, "name": child["name"] + "二"})
+    stranger = Phone(control).sign_in().add_patient(nameless(birth_date="2026-11-01"))
+    code = hospital.code(patient)
+    hospital.rename(patient, "欧阳换名")
+    gone = f"GONE{secrets.token_hex(8)}"
+    sql("UPDATE patients SET his_code = %s WHERE id = %s", (gone, patient["id"]))
+    assert refused(lambda: phone.bills(patient["id"])) == (409, "patient_record_changed")
+    task = hospital.task(patient)
+    assert task is not None
+    for wrong in (twin, stranger):
+        with pytest.raises(Refused) as refusal:
+            control.operate("patient.match", task_id=task["id"], note="which?", patient_code=hospital.code(wrong))
+        assert refusal.value.code == "document_differs"
+    assert (hospital.code(patient), name_of(phone, patient)) == (gone, child["name"])
+    control("POST", f"/his/patients/{code}/correct", name=child["name"])
+    control.operate("patient.match", task_id=task["id"], note="found at the window", patient_code=code)
+    assert (hospital.code(patient), hospital.task(patient), phone.bills(patient["id"])) == (code, None, [])
 
 
 # -- what can't be found again ----------------------------------------------------------------------

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from hospital.patients import rules
+from hospital.patients.model import Identity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -134,3 +137,30 @@ def test_a_masked_number_shows_its_ends(plain: str, masked: str) -> None:
     ("+29012345", "+290****5"), ("61234567", "*******7"), ("12345", "****5")])
 def test_a_masked_phone_shows_the_less_the_shorter_it_is(plain: str, masked: str) -> None:
     assert rules.mask_phone(plain) == masked
+
+
+CHILD = Identity("NONE", "", "张三之子", "MALE", date(2026, 11, 15))
+
+
+@pytest.mark.parametrize(("change", "same"), [
+    ({}, True), ({"name": "张三 之子"}, True), ({"name": "张三之子二"}, False), ({"sex": "FEMALE"}, False),
+    ({"birth_date": date(2026, 11, 14)}, False), ({"id_type": "PASSPORT", "id_number": "E12345678"}, False)])
+def test_a_file_without_a_document_shows_the_child_of_whom_all_else_agrees(change: dict[str, Any], same: bool) -> None:
+    assert rules.shows(replace(CHILD, **change), CHILD) is same
+
+
+@pytest.mark.parametrize("change", [{}, {"name": "李四"}, {"sex": "FEMALE"}, {"birth_date": date(1990, 1, 1)}])
+def test_a_file_with_a_persons_document_shows_them_whatever_was_corrected(change: dict[str, Any]) -> None:
+    mine = replace(CHILD, id_type="PASSPORT", id_number="E12345678")
+    assert rules.shows(replace(mine, **change), mine)
+    assert not rules.shows(replace(mine, **{"id_number": "E87654321", **change}), mine)
+
+
+@pytest.mark.parametrize(("file", "given"), [
+    ({"id_type": "BIRTH_CERTIFICATE", "id_number": "Q110123456", "name": "张小宝"}, True),
+    ({"id_type": "PASSPORT", "id_number": "E12345678"}, True), ({"id_type": "PASSPORT", "id_number": ""}, False),
+    ({"id_type": "ID_CARD", "id_number": "449900202611150000"}, False), ({"id_type": "OTHER", "id_number": "1"}, False),
+    ({}, False), ({"id_type": "PASSPORT", "id_number": "E12345678", "sex": "FEMALE"}, False),
+    ({"id_type": "PASSPORT", "id_number": "E12345678", "birth_date": date(2026, 11, 14)}, False)])
+def test_a_document_is_given_only_to_who_was_born_so_if_it_can_be_one(file: dict[str, Any], given: bool) -> None:
+    assert rules.may_have_given(replace(CHILD, **file), CHILD, TODAY) is given

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import persons as his
 from hospital.gateways.outcome import Rejected
 from hospital.patients import rules, store
-from hospital.patients.model import Guardian, Identity, Record
+from hospital.patients.model import Guardian, Identity, IdType, Record
 from hospital.runtime import log
 from hospital.runtime.canonical import same_name
+from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import Conflict
 from hospital.security import audit, cipher
 
@@ -102,14 +103,20 @@ def find_again(db: Database, patient_id: str, now: datetime) -> str:
 
 
 def refresh(db: Database, patient_id: str, now: datetime) -> None:
-    """Take over what the HIS has corrected: name, sex, birth date, record. Raises Unanswered."""
+    """Take over what the HIS has corrected: name, sex, birth date, document, record.
+
+    A file that shows somebody else is left to staff. Raises Unanswered.
+    """
     try:
         file = with_code(db, patient_id, his.patient_file, now)
     except Rejected as refusal:
         log.event("his.refused", operation="patient_file", code=refusal.code)
         return  # what is known goes on being used
-    if _is_of(file, store.record(db, patient_id)):
-        _take_file(db, patient_id, file, now)
+    told = _told(db, file, store.record(db, patient_id), now)
+    if told is None:
+        _leave_to_staff(db, patient_id, "the HIS file shows another person's document, birth date or sex", now)
+        return
+    take_over(db, patient_id, file.patient_code, file.card_number, told, now)
 
 
 def match_by_staff(db: Database, patient_id: str, patient_code: str, now: datetime) -> None:
@@ -121,21 +128,32 @@ def match_by_staff(db: Database, patient_id: str, patient_code: str, now: dateti
         find_again(db, patient_id, now)
         return
     file = his.patient_file(patient_code)
-    if not _is_of(file, store.record(db, patient_id)):
+    told = _told(db, file, store.record(db, patient_id), now)
+    if told is None:
         raise Conflict("该患者编号在医院登记的证件与就诊人不符。", code="document_differs")
-    _take_file(db, patient_id, file, now)
-
-
-def _is_of(file: his.PatientFile, known: Record) -> bool:
-    """A merged person's file may show another of their documents, on which the name is written otherwise."""
-    return (file.id_type, file.id_number) == (known.identity.id_type, known.identity.id_number)
-
-
-def _take_file(db: Database, patient_id: str, file: his.PatientFile, now: datetime) -> None:
-    known = store.record(db, patient_id).identity
-    name = file.name if rules.is_name(file.name) else known.name
-    told = replace(known, name=name, sex=file.sex, birth_date=file.birth_date)
     take_over(db, patient_id, file.patient_code, file.card_number, told, now)
+
+
+def _told(db: Database, file: his.PatientFile, known: Record, now: datetime) -> Identity | None:
+    """The patient as a file says; None when it shows somebody else.
+
+    The window may have put a document into the patient's own file. A record that is shared, or has had another code,
+    may show another document of the same person, on which the name is written otherwise: then we keep ours.
+    """
+    mine, own = known.identity, file.patient_code == known.his_code
+    name = file.name if rules.is_name(file.name) else mine.name
+    told = replace(mine, name=name, sex=file.sex, birth_date=file.birth_date)
+    shown = replace(told, id_type=cast(IdType, file.id_type), id_number=file.id_number)
+    if rules.shows(shown, mine) or (own and shown.id_type == mine.id_type == "NONE"):
+        return told
+    if not own or not rules.may_have_given(shown, mine, hospital_day(now)):
+        return None
+    holder = store.with_identity(db, store.identity_key(shown))
+    if holder is not None and holder != known.id and store.his_code(db, holder) != known.his_code:
+        return None  # two files for what the hospital says is one person
+    if mine.id_type == "NONE":
+        return shown if holder is None else told
+    return shown if holder is None and len(store.codes_of(db, known.id)) == 1 else mine
 
 
 def _wire(guardian: Guardian) -> dict[str, str]:
@@ -152,7 +170,8 @@ def _leave_to_staff(db: Database, patient_id: str, detail: str, now: datetime) -
 def take_over(db: Database, patient_id: str, code: str, card_number: str, told: Identity, now: datetime) -> None:
     """Make ours what the HIS says of a patient, in one transaction; each change leaves an audit entry.
 
-    Raises Rejected (PATIENT_UNKNOWN) when the record is another person's here: a task, and nothing changes.
+    Raises Rejected (PATIENT_UNKNOWN) when the record is another person's here: a task, and nothing changes. Raises
+    Duplicate when another patient got the document meanwhile: nothing changes, it is tried again.
     """
     cipher.ready()
     with db.transaction() as tx:
@@ -184,11 +203,14 @@ def _shared_with(tx: Transaction, known: Record, code: str, told: Identity) -> s
 
 def _correct(tx: Transaction, known: Record, told: Identity, now: datetime) -> None:
     mine = known.identity
-    told = replace(mine, sex=told.sex, birth_date=told.birth_date,
-                   name=mine.name if same_name(mine.name, told.name) else told.name)
+    told = replace(told, name=mine.name if same_name(mine.name, told.name) else told.name)
     if told == mine:
         return
     key = None
+    if (told.id_type, told.id_number) != (mine.id_type, mine.id_number):
+        store.set_identity(tx, known.id, told, store.identity_key(told))
+        _note(tx, "patient.document-given", known.id, now)
+        return
     if told.id_type == "NONE":  # found by all that is known of it
         key = store.identity_key(told, known.guardian)
         key = key if store.with_identity(tx, key) is None else None

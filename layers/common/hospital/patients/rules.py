@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date, timedelta
+from typing import get_args
 
 from hospital.patients.model import Identity, IdType, Sex
 from hospital.runtime import canonical
@@ -135,9 +136,28 @@ def other_spellings(name: str) -> list[str]:
 
 def same_person(one: Identity, other: Identity) -> bool:
     """Whether two identities under one record are one person's documents; a child's name may come with its first."""
-    if (one.birth_date, one.sex) != (other.birth_date, other.sex):
+    return _as_born(one, other) and ("NONE" in (one.id_type, other.id_type)
+                                     or canonical.same_name(one.name, other.name))
+
+
+def shows(file: Identity, mine: Identity) -> bool:
+    """Whether a file shows the person whom we know, by their document; what else it says of them may be corrected.
+
+    Children without a document have the same empty one: they are told apart by all that is known of them.
+    """
+    if (file.id_type, file.id_number) != (mine.id_type, mine.id_number):
         return False
-    return "NONE" in (one.id_type, other.id_type) or canonical.same_name(one.name, other.name)
+    return mine.id_type != "NONE" or (_as_born(file, mine) and canonical.same_name(file.name, mine.name))
+
+
+def may_have_given(file: Identity, mine: Identity, today: date) -> bool:
+    """Whether the window may have put another document, or a child's first, into a patient's own file."""
+    return (_as_born(file, mine) and file.id_type in get_args(IdType) and file.id_type != "NONE"
+            and is_document_number(file.id_type, file.id_number, today))
+
+
+def _as_born(one: Identity, other: Identity) -> bool:
+    return (one.birth_date, one.sex) == (other.birth_date, other.sex)
 
 
 def mask_name(name: str) -> str:
