@@ -235,10 +235,10 @@ def nameless(**more: Any) -> dict[str, Any]:
 
 
 def record_of(phone: Phone, patient: dict[str, Any]) -> dict[str, Any]:
-    """The whole record here."""
-    record: dict[str, Any] = phone.call("POST", f"account/patients/{patient['id']}/reveal",
-                                        {"code": phone.phone_code()})
-    return record
+    """The whole record here, with the kind of its document."""
+    shown = phone.call("GET", f"account/patients/{patient['id']}")
+    whole = phone.call("POST", f"account/patients/{patient['id']}/reveal", {"code": phone.phone_code()})
+    return {**shown, **whole}
 
 
 def test_a_child_that_gets_its_name_and_id_card_at_the_window_has_them_here_and_on_e_bills(
@@ -306,6 +306,13 @@ def test_who_had_another_record_before_keeps_their_document(hospital: Hospital, 
     hospital.give(patient, name="OUYANG SHI")  # as the passport has it, which the file shows first
     assert record_of(phone, patient) == {**before, "card_number": record_of(phone, patient)["card_number"]}
     assert (hospital.code(patient), hospital.task(patient)) == (into, None)
+
+
+def test_who_has_an_id_card_keeps_it_when_their_file_shows_a_passport_first(hospital: Hospital, phone: Phone) -> None:
+    patient = phone.add_patient(person())
+    before = record_of(phone, patient)
+    hospital.give(patient, id_type="PASSPORT", id_number=f"E{secrets.randbelow(10**8):08d}", name="OUYANG SHI")
+    assert (record_of(phone, patient), hospital.task(patient)) == (before, None)
 
 
 def test_another_child_without_a_document_is_not_matched_by_staff(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hospital.patients import rules
-from hospital.patients.model import Identity
+from hospital.patients.model import Identity, IdType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -164,3 +164,12 @@ def test_a_file_with_a_persons_document_shows_them_whatever_was_corrected(change
     ({"id_type": "PASSPORT", "id_number": "E12345678", "birth_date": date(2026, 11, 14)}, False)])
 def test_a_document_is_given_only_to_who_was_born_so_if_it_can_be_one(file: dict[str, Any], given: bool) -> None:
     assert rules.may_have_given(replace(CHILD, **file), CHILD, TODAY) is given
+
+
+@pytest.mark.parametrize(("mine", "other", "can"), [
+    ("NONE", "BIRTH_CERTIFICATE", True), ("BIRTH_CERTIFICATE", "ID_CARD", True), ("PASSPORT", "PASSPORT", True),
+    ("PASSPORT", "PERMANENT_RESIDENT", True), ("PERMANENT_RESIDENT", "ID_CARD", True), ("ID_CARD", "ID_CARD", True),
+    ("ID_CARD", "PASSPORT", False), ("PERMANENT_RESIDENT", "PASSPORT", False),
+    ("PASSPORT", "BIRTH_CERTIFICATE", False)])
+def test_a_document_takes_the_place_of_one_that_is_not_more_lasting(mine: IdType, other: IdType, can: bool) -> None:
+    assert rules.replaces(replace(CHILD, id_type=other), replace(CHILD, id_type=mine)) is can

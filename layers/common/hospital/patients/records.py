@@ -137,8 +137,9 @@ def match_by_staff(db: Database, patient_id: str, patient_code: str, now: dateti
 def _told(db: Database, file: his.PatientFile, known: Record, now: datetime) -> Identity | None:
     """The patient as a file says; None when it shows somebody else.
 
-    The window may have put a document into the patient's own file. A record that is shared, or has had another code,
-    may show another document of the same person, on which the name is written otherwise: then we keep ours.
+    The window may have put a document into the patient's own file. But of several documents a file shows the first:
+    a record that is shared or has had another code, or a document less lasting than ours, may be the same person's
+    other one, on which the name is written otherwise. Then we keep ours.
     """
     mine, own = known.identity, file.patient_code == known.his_code
     name = file.name if rules.is_name(file.name) else mine.name
@@ -153,7 +154,8 @@ def _told(db: Database, file: his.PatientFile, known: Record, now: datetime) -> 
         return None  # two files for what the hospital says is one person
     if mine.id_type == "NONE":
         return shown if holder is None else told
-    return shown if holder is None and len(store.codes_of(db, known.id)) == 1 else mine
+    new = holder is None and rules.replaces(shown, mine) and len(store.codes_of(db, known.id)) == 1
+    return shown if new else mine
 
 
 def _wire(guardian: Guardian) -> dict[str, str]:

@@ -22,6 +22,7 @@ _PATTERNS: dict[str, str] = {
 }
 _PROVINCES = {11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46, 50, 51, 52, 53,
               54, 61, 62, 63, 64, 65, 71, 81, 82, 83}  # 81 to 83: residence permits of Hong Kong, Macau, Taiwan
+_LASTING: dict[str, int] = {"NONE": 0, "BIRTH_CERTIFICATE": 1, "PERMANENT_RESIDENT": 3, "ID_CARD": 4}  # others: 2
 FOR_CHILDREN = {"BIRTH_CERTIFICATE", "NONE"}  # only a guardian uses them
 
 
@@ -154,6 +155,11 @@ def may_have_given(file: Identity, mine: Identity, today: date) -> bool:
     """Whether the window may have put another document, or a child's first, into a patient's own file."""
     return (_as_born(file, mine) and file.id_type in get_args(IdType) and file.id_type != "NONE"
             and is_document_number(file.id_type, file.id_number, today))
+
+
+def replaces(other: Identity, mine: Identity) -> bool:
+    """Whether a document can have taken another's place; who has an ID card keeps it, whatever a file shows first."""
+    return _LASTING.get(other.id_type, 2) >= _LASTING.get(mine.id_type, 2)
 
 
 def _as_born(one: Identity, other: Identity) -> bool:
