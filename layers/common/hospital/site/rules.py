@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, product
 
@@ -67,3 +69,26 @@ def is_doubted(missing: int, known: int, percent: int) -> bool:
 def is_second_look(missing_since: datetime | None, now: datetime) -> bool:
     """Whether what is missing was missing before, long enough ago."""
     return missing_since is not None and now - missing_since >= SECOND_LOOK
+
+
+@dataclass(frozen=True)
+class Drop:
+    """What a list has no more: what of it is believed, what is doubted and (of that) was not missing before."""
+
+    gone: list[str]
+    waiting: list[str]
+    fresh: list[str]
+    doubted: bool
+
+
+def drop(missing: Mapping[str, datetime | None], *, known: int, listed: int, percent: int, now: datetime) -> Drop:
+    """Decide about what is ``missing`` (since when, if it was before) of what is ``known``.
+
+    A list with nothing in it (``listed``) is never believed, and says nothing of when something was missed.
+    """
+    if known and not listed:
+        return Drop([], list(missing), [], True)
+    doubted = is_doubted(len(missing), known, percent)
+    gone = [code for code, since in missing.items() if not doubted or is_second_look(since, now)]
+    waiting = [code for code in missing if code not in set(gone)]
+    return Drop(gone, waiting, [code for code in waiting if missing[code] is None], doubted)

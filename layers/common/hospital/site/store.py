@@ -52,9 +52,10 @@ def known_his_codes(source: Source) -> set[str]:
 
 
 def known_his_departments(source: Source) -> dict[str, Row]:
-    """Every department the HIS has told us of, as it told it, by code."""
-    return {row["code"]: row for row in source.all("SELECT code, name, parent_code, parent_name, specialty_code, "
-                                                   "introduction, location FROM his_departments")}
+    """Every department the HIS has told us of, as it told it, by code; and since when it is missing, or gone."""
+    return {row["code"]: row for row in source.all(
+        "SELECT code, name, parent_code, parent_name, specialty_code, introduction, location, missing_since, "
+        "gone_since FROM his_departments")}
 
 
 def replace_tree(tx: Transaction, roots: list[Department]) -> None:
@@ -77,10 +78,22 @@ def _insert(tx: Transaction, one: Department, parent_id: str | None, position: i
 
 
 def save_his_department(tx: Transaction, one: his_directory.Department) -> None:
-    """What the HIS says of a department."""
+    """What the HIS says of a department; it is there."""
     tx.run("REPLACE INTO his_departments (code, name, parent_code, parent_name, specialty_code, introduction, "
            "location) VALUES (%s, %s, %s, %s, %s, %s, %s)",
            (one.code, one.name, one.parent_code, one.parent_name, one.specialty_code, one.introduction, one.location))
+
+
+def mark_departments_missing(tx: Transaction, codes: list[str], now: datetime) -> None:
+    """The HIS lists these no more, since now, and that is doubted."""
+    for code in codes:
+        tx.run("UPDATE his_departments SET missing_since = %s WHERE code = %s", (now, code))
+
+
+def mark_departments_gone(tx: Transaction, codes: list[str], now: datetime) -> None:
+    """The HIS has these no more; what is shown by their names stays."""
+    for code in codes:
+        tx.run("UPDATE his_departments SET gone_since = %s WHERE code = %s", (now, code))
 
 
 # -- doctors ----------------------------------------------------------------------------------------
@@ -157,8 +170,9 @@ def dismiss(tx: Transaction, doctor_id: str) -> None:
 
 def mark_missing(tx: Transaction, doctor_ids: list[str], now: datetime) -> None:
     """The HIS lists these no more, since now."""
-    tx.run(f"UPDATE doctors SET missing_since = %s WHERE id IN ({', '.join(['%s'] * len(doctor_ids))})",
-           (now, *doctor_ids))
+    if doctor_ids:
+        tx.run(f"UPDATE doctors SET missing_since = %s WHERE id IN ({', '.join(['%s'] * len(doctor_ids))})",
+               (now, *doctor_ids))
 
 
 def departments_of_doctors(source: Source) -> dict[str, set[str]]:
