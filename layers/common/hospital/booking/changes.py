@@ -18,6 +18,7 @@ from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his.trades import Trade
 from hospital.messages import service as messages
+from hospital.runtime.clock import hospital_day
 from hospital.schedules import store as schedule_store
 
 DOUBLED, LATE, MISSING = "booking.doubled", "booking.changed-late", "schedule.places-missing"
@@ -59,7 +60,10 @@ def catch_up(tx: Transaction, booking_id: str, now: datetime) -> None:
 
 
 def confirmed(tx: Transaction, booking_id: str, trade: Trade, now: datetime) -> None:
-    """The HIS has made it firm, at the time and in the room that it says. The room is in the message that follows."""
+    """The HIS has made it firm, at the time and in the room that it says. The room is in the message that follows.
+
+    At a time of another day, its session was moved before we heard of it: the time counts, the session is asked for.
+    """
     booking = store.booking(tx, booking_id, lock=True)
     assert booking is not None
     slot = schedule_store.slot(tx, booking.slot_id)
@@ -67,6 +71,11 @@ def confirmed(tx: Transaction, booking_id: str, trade: Trade, now: datetime) -> 
     if trade.starts_at is not None and trade.starts_at != slot["starts_at"]:
         schedule_store.move_slot(tx, booking.slot_id, trade.starts_at, now)
     seat = seat_now(tx, booking)
+    if trade.starts_at is not None:
+        seat["starts_at"], day = trade.starts_at, hospital_day(trade.starts_at)
+        if day != seat["visit_date"]:
+            seat["visit_date"] = day
+            outbox.publish(tx, "schedule.refresh", booking.schedule_id, due=now, now=now)
     room = trade.clinic_room[:80] if trade.clinic_room else seat["clinic_room"]
     if room != booking.clinic_room:
         store.reseat(tx, booking.id, {"clinic_room": room})
@@ -77,7 +86,10 @@ def confirmed(tx: Transaction, booking_id: str, trade: Trade, now: datetime) -> 
 
 
 def seat_now(tx: Transaction, booking: Booking) -> dict[str, Any]:
-    """Doctor, day, period, time and room of a registration's place as the HIS has them now."""
+    """Doctor, day, period, time and room of a registration's place as the HIS has them now.
+
+    While it names no room, the one that the patient was told.
+    """
     slot = schedule_store.slot(tx, booking.slot_id)
     assert slot is not None
     session = schedule_store.session(tx, slot["schedule_id"])
@@ -85,7 +97,7 @@ def seat_now(tx: Transaction, booking: Booking) -> dict[str, Any]:
     return {"schedule_id": session.id, "doctor_id": session.doctor_id, "visit_date": session.visit_date,
             "period": session.period,
             "starts_at": rules.start_of(slot["starts_at"], session.visit_date, session.starts_at),
-            "clinic_room": session.clinic_room}
+            "clinic_room": session.clinic_room or booking.clinic_room}
 
 
 def tell_changed(tx: Transaction, was: Booking, now: datetime) -> None:
@@ -101,11 +113,12 @@ def tell_changed(tx: Transaction, was: Booking, now: datetime) -> None:
     if not parts:
         return
     change_id = store.insert_change(tx, was, now)
-    store.reseat(tx, was.id, {"free_cancel_until": session.starts_at,
+    begins = rules.free_until(booking.visit_date, booking.starts_at, session.starts_at)
+    store.reseat(tx, was.id, {"free_cancel_until": begins,
                               "location": rules.moved_location(booking.location, was.clinic_room, booking.clinic_room)})
-    free = booking.state != "CHECKED_IN" and now < session.starts_at
+    free = booking.state != "CHECKED_IN" and now < begins
     tell(tx, was.id, messages.BOOKING_CHANGED, now=now, key=f".{change_id}", note=rules.change_note(parts, free=free))
-    if session.starts_at <= now and booking.state == "CONFIRMED":
+    if begins <= now and booking.state == "CONFIRMED":
         tasks.add(tx, kind=LATE, subject_id=was.id, now=now, detail="its session has begun before the change was known")
 
 

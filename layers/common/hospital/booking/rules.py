@@ -31,14 +31,22 @@ SEAT = {"doctor_id": "医生", "visit_date": "日期", "period": "时段", "star
 
 
 def differences(was: object, seat: dict[str, Any]) -> list[str]:
-    """The parts of ``seat`` in which a registration is another; one that is unknown (None) on a side is none."""
-    return [name for name in SEAT if seat[name] is not None and getattr(was, name) is not None
+    """The parts of ``seat`` in which a registration is another; one that is unknown on a side is none.
+
+    Unknown is None, and a room that is not assigned yet.
+    """
+    return [name for name in SEAT if seat[name] not in (None, "") and getattr(was, name) not in (None, "")
             and getattr(was, name) != seat[name]]
 
 
 def start_of(place: datetime, day: date, session: datetime) -> datetime:
     """When a place begins; of one that was not moved along with its session, only the session's start is known."""
     return place if hospital_day(place) == day else session
+
+
+def free_until(visit_date: date, starts_at: datetime, session: datetime) -> datetime:
+    """Until when a changed registration is given up freely: its session's start, when that is known of its day."""
+    return session if hospital_day(session) == visit_date else starts_at
 
 
 def moved_location(location: str, was: str | None, room: str | None) -> str:
