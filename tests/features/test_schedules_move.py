@@ -150,6 +150,48 @@ def test_what_the_his_says_when_it_confirms_is_taken_over(control: Control, phon
     assert len(phone.inbox(TITLE)) == 1
 
 
+def test_another_day_that_the_his_says_when_it_confirms_is_what_the_patient_is_told(
+        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open) -> None:
+    session = new_session(slots=1)
+    held = phone.book(patient["id"], session)
+    payment = phone.open_payment(held["id"])
+    change(control, session, date="2026-11-26", starts_at="09:00")
+    phone.thumb(payment)
+    control.settle()
+    shown = phone.booking(held["id"])
+    assert (shown["state"], shown["visit_date"], shown["starts_at"]) == (
+        "CONFIRMED", "2026-11-26", "2026-11-26T01:00:00Z")
+    assert "就诊时间: 2026年11月26日 09:00" in phone.inbox("挂号成功通知")[0]["lines"]
+    [message] = phone.inbox(TITLE)
+    assert "就诊时间: 2026年11月26日 09:00" in message["lines"]
+    assert shown["cancel_until"] == "2026-11-26T01:00:00Z"
+    take_over(control, session)
+    assert len(phone.inbox(TITLE)) == 1
+
+
+def test_a_room_that_is_assigned_in_the_morning_is_shown_and_is_no_change(
+        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any,
+        policy: Callable[..., None]) -> None:
+    policy(cancel_days_before=2, cancel_until="07:00")
+    session = new_session()
+    row = f"schedules.code={session['his']['code']}"
+    control.fault("his", "list_schedules", "override", times=-1, set={f"{row}.clinic_room": ""})
+    control.fault("his", "confirm_registration", "override", set={"clinic_room": ""})
+    take_over(control, session)
+    booking = visit(phone, patient, session)
+    assert phone.booking(booking)["clinic_room"] == ""
+    for _ in range(2):
+        control("DELETE", "/faults")
+        take_over(control, session)
+        shown = phone.booking(booking)
+        assert (shown["clinic_room"], shown["changes"], shown["can_cancel"]) == (session["clinic_room"], [], False)
+        control.fault("his", "list_schedules", "override", times=-1, set={f"{row}.clinic_room": ""})
+        take_over(control, session)
+        assert phone.booking(booking)["clinic_room"] == session["clinic_room"]  # the last that the patient was told
+    assert phone.inbox(TITLE) == []
+    control("DELETE", "/faults")
+
+
 def test_a_place_that_is_taken_again_has_the_time_that_it_has_now(control: Control, phone: Phone,
                                                                   patient: dict[str, Any], new_session: Open,
                                                                   order: Any) -> None:
@@ -246,7 +288,9 @@ def test_of_two_that_were_put_together_the_one_that_stays_is_alone_when_the_othe
 
 
 def test_places_with_patients_that_are_listed_no_more_are_one_task_once(
-        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any, trade: Any) -> None:
+        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any, trade: Any,
+        policy: Callable[..., None]) -> None:
+    policy(believed_drop_percent=50)  # one of two is no reason to doubt
     session = new_session(slots=2)
     booking = visit(phone, patient, session)
     control.fault("his", "list_schedules", "override", times=-1, remove=[

@@ -8,10 +8,12 @@ from itertools import combinations
 import pytest
 from hospital.booking import rules
 from hospital.database.policy import Policy
+from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages.rules import fit
 from hospital.runtime.clock import BEIJING
-from hospital.schedules.rules import doubted_days
-from hospital.site.rules import is_doubted, is_second_look
+from hospital.schedules import looks
+from hospital.schedules.rules import doubted_days, in_turn
+from hospital.site.rules import drop, is_doubted, is_second_look
 
 DAY, NEXT = date(2026, 11, 25), date(2026, 11, 26)
 EIGHT = datetime(2026, 11, 25, 8, tzinfo=BEIJING)
@@ -29,6 +31,52 @@ def test_what_was_never_told_is_no_difference() -> None:
     seat = {"doctor_id": "A", "visit_date": DAY, "period": "MORNING", "starts_at": EIGHT, "clinic_room": "1"}
     was = type("Was", (), {**seat, "clinic_room": None, "doctor_id": "B"})
     assert rules.differences(was, seat) == ["doctor_id"]
+
+
+def test_a_room_that_is_not_assigned_is_no_difference() -> None:
+    seat = {"doctor_id": "A", "visit_date": DAY, "period": "MORNING", "starts_at": EIGHT, "clinic_room": "1"}
+    without = {**seat, "clinic_room": ""}
+    assert rules.differences(type("Was", (), without), seat) == []
+    assert rules.differences(type("Was", (), seat), without) == []
+    assert rules.differences(type("Was", (), {**seat, "clinic_room": "2"}), seat) == ["clinic_room"]
+
+
+def test_a_changed_registration_is_free_until_its_session_starts_or_its_own_time_on_another_day() -> None:
+    nine = EIGHT + timedelta(days=1, hours=1)
+    assert rules.free_until(DAY, EIGHT + timedelta(minutes=30), EIGHT) == EIGHT
+    assert rules.free_until(NEXT, nine, EIGHT) == nine
+
+
+@pytest.mark.parametrize("many", [1, 17, 49, 50, 51, 74, 100, 230])
+def test_every_session_has_its_turn_to_be_asked_for_and_to_be_the_first(many: int) -> None:
+    codes = [str(number) for number in range(many)]
+    turns = [in_turn(codes, EIGHT + timedelta(minutes=5 * reading), 50) for reading in range(60 * many)]
+    assert {len(turn) for turn in turns} == {min(many, 50)}
+    assert {turn[0] for turn in turns} == set(codes)
+    assert in_turn([], EIGHT, 50) == []
+
+
+def test_a_session_without_an_answer_does_not_end_the_looks_and_a_silent_his_does() -> None:
+    def ask(code: str) -> int:
+        asked.append(code)
+        if code in bad:
+            raise Rejected("INTERNAL") if int(code) % 2 else Unanswered("his: status 500")
+        return int(code)
+
+    bad, codes, asked = {"1", "4"}, [str(number) for number in range(9)], list[str]()
+    assert looks.each(codes, EIGHT, ask) == {code: int(code) for code in codes if code not in bad}
+    bad, asked = set(codes), []
+    assert (looks.each(codes, EIGHT, ask), len(asked)) == ({}, looks.SILENT)
+
+
+def test_an_empty_list_is_never_believed_and_says_nothing_of_when_something_was_missed() -> None:
+    long_ago = EIGHT - timedelta(days=1)
+    seen = drop({"a": long_ago, "b": None}, known=2, listed=0, percent=100, now=EIGHT)
+    assert (seen.gone, seen.waiting, seen.fresh) == ([], ["a", "b"], [])
+    seen = drop({"a": long_ago, "b": None}, known=3, listed=1, percent=20, now=EIGHT)
+    assert (seen.gone, seen.waiting, seen.fresh, seen.doubted) == (["a"], ["b"], ["b"], True)
+    seen = drop({"b": None}, known=5, listed=4, percent=20, now=EIGHT)
+    assert (seen.gone, seen.waiting, seen.doubted) == (["b"], [], False)
 
 
 def test_a_place_that_was_not_moved_along_begins_with_its_session() -> None:

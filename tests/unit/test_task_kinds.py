@@ -41,3 +41,5 @@ def test_a_hanging_step_and_a_statement_s_line_are_ended_by_what_does_them_again
     assert task_list.ends_with("invoice.issue.hangs")[0] == "task.retry"
     assert task_list.ends_with("charge.settle.hangs") == ["task.retry", "task.refund", "task.close"]
     assert task_list.ends_with("statement.fund_flow")[0] == "statement.make"
+    assert task_list.ends_with("list.shrunken")[0] == "schedules.sync"
+    assert task_list.ends_with("list.shrunken-believed") == ["task.close"]

@@ -77,6 +77,12 @@ def resolve(tx: Transaction, task_id: str, *, by: str, note: str, now: datetime)
                   "resolved_at = %s WHERE id = %s AND state = 'OPEN'", (by, note[:500], now, task_id)) == 1
 
 
+def was_put_away(source: Transaction, *, kind: str, subject_id: str) -> bool:
+    """Whether staff have closed a task of this kind and subject, so that they know of it."""
+    return source.one("SELECT id FROM staff_tasks WHERE kind = %s AND subject_id = %s AND state = 'RESOLVED' "
+                      "AND resolved_by <> 'system' LIMIT 1", (kind, bounded(subject_id, SUBJECT))) is not None
+
+
 def settle(tx: Transaction, *, kind: str, subject_id: str, note: str, now: datetime) -> None:
     """Close the open task of a kind and subject, if any: what it asked for has happened by itself."""
     tx.run("UPDATE staff_tasks SET state = 'RESOLVED', resolved_by = 'system', resolution = %s, "

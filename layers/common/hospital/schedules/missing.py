@@ -8,26 +8,24 @@ from datetime import datetime
 
 from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Row, Transaction
-from hospital.gateways.outcome import Unanswered
-from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
-from hospital.schedules import rules
+from hospital.schedules import looks, rules
 from hospital.schedules import sync_store as schedules
 from hospital.schedules.sync_store import Listed
 from hospital.site.rules import is_second_look
 
 AT_ONCE = 50  # sessions in one transaction
-LOOKS = 50  # sessions that the HIS is asked for one by one in a reading; the others wait for the next
 SHRUNKEN, BELIEVED, TODAY = "list.shrunken", "list.shrunken-believed", "schedule.missing-today"
-SUBJECT = "schedules"
+SUBJECT, PLACES = "schedules", "places"
 
 
 def settle(db: Database, listed: list[Listed], gone: list[Listed], percent: int, now: datetime, *,
-           look: Callable[[str], int]) -> int:
+           today_listed: bool, look: Callable[[str], int]) -> int:
     """Decide about the sessions ``gone`` of those that should be ``listed``; how many changed.
 
     ``look`` asks the HIS for one by its code and takes it over: it may have been put off to a day that is not on
-    the list. What is being visited today is never gone because of a list.
+    the list. What is being visited today is never gone because of a list, nor is anything of today because of one
+    that has nothing of today at all.
     """
     doubted = rules.doubted_days(Counter(one.visit_date for one in listed), Counter(one.visit_date for one in gone),
                                  percent)
@@ -37,17 +35,13 @@ def settle(db: Database, listed: list[Listed], gone: list[Listed], percent: int,
     held = schedules.with_held_places(db, [one.id for one in gone])
     believed = [one for one in gone if one not in waiting]
     visited = [one for one in believed if one.visit_date == hospital_day(now)
-               and (one.id in held or one.starts_at <= now)]
+               and (one.id in held or one.starts_at <= now or not today_listed)]
     _say_today(db, visited, now)
+    _settle_today(db, now)
     over = [one for one in believed if one.id not in held and one not in visited]
     changed = sum(_gone(db, over[start:start + AT_ONCE], now) for start in range(0, len(over), AT_ONCE))
     _say_believed(db, sum(one.visit_date in doubted for one in over), now)
-    try:
-        for one in [one for one in believed if one.id in held][:LOOKS]:
-            changed += look(one.his_code)
-    except Unanswered as silence:  # they stay as they are until the next reading
-        log.event("his.unanswered", operation="schedule", reason=silence.reason)
-    return changed
+    return changed + sum(looks.each([one.his_code for one in believed if one.id in held], now, look).values())
 
 
 def unknown(db: Database, session: Row | None, asked_at: datetime, now: datetime) -> int:
@@ -100,9 +94,33 @@ def _say_believed(db: Database, count: int, now: datetime) -> None:
 
 def _say_today(db: Database, visited: list[Listed], now: datetime) -> None:
     fresh = [one for one in visited if one.missing_since is None]
-    if not fresh:
+    if not visited:
         return
+    day = str(visited[0].visit_date)
     with db.transaction() as tx:
-        schedules.mark_missing(tx, [one.id for one in fresh], now)
-        tasks.add(tx, kind=TODAY, subject_id=str(fresh[0].visit_date), now=now,
-                  detail=f"{len(visited)} sessions of today are listed no more, {fresh[0].his_code} first; kept")
+        if fresh:
+            schedules.mark_missing(tx, [one.id for one in fresh], now)
+        if fresh or not tasks.was_put_away(tx, kind=TODAY, subject_id=day):
+            tasks.add(tx, kind=TODAY, subject_id=day, now=now, detail=(
+                f"{len(visited)} sessions of today are listed no more, {visited[0].his_code} first; kept"))
+
+
+def _settle_today(db: Database, now: datetime) -> None:
+    today = hospital_day(now)
+    if not schedules.is_any_missing(db, today):
+        with db.transaction() as tx:
+            tasks.settle(tx, kind=TODAY, subject_id=str(today), note="listed again", now=now)
+
+
+def say_places(db: Database, closed: int, now: datetime) -> None:
+    """Sessions that lost more places than is believed wait for a second look; of so many it was believed now."""
+    count, first = schedules.places_doubted(db, hospital_day(now), now)
+    with db.transaction() as tx:
+        if count:
+            tasks.add(tx, kind=SHRUNKEN, subject_id=PLACES, now=now, detail=(
+                f"{count} sessions have lost most of their places, {first} first; none is closed before a second look"))
+        else:
+            tasks.settle(tx, kind=SHRUNKEN, subject_id=PLACES, note="whole again, or believed", now=now)
+        if closed:
+            tasks.add(tx, kind=BELIEVED, subject_id=PLACES, now=now,
+                      detail=f"places of {closed} sessions were missing in two looks and are off sale now")

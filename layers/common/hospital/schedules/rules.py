@@ -8,6 +8,8 @@ from datetime import date, datetime, timedelta
 from hospital.database.policy import Policy
 from hospital.runtime.clock import BEIJING, hospital_day
 
+READING_SECONDS = 300  # the timer reads the lists every five minutes
+
 
 def last_open_day(now: datetime, policy: Policy) -> date:
     """The furthest hospital day on sale: a new one opens each day at the release time."""
@@ -38,3 +40,12 @@ def doubted_days(known: Mapping[date, int], missing: Mapping[date, int], percent
     if sum(missing.values()) * 100 > sum(known.values()) * percent:
         return set(missing)
     return {day for day, count in missing.items() if count * 100 > known[day] * percent}
+
+
+def in_turn(codes: list[str], now: datetime, most: int) -> list[str]:
+    """At most so many of ``codes``, beginning elsewhere in each reading: none is always last, nor always first."""
+    if not codes:
+        return []
+    reading, rounds = int(now.timestamp()) // READING_SECONDS, -(-len(codes) // most)
+    start = (reading if rounds == 1 else reading * most + reading // rounds) % len(codes)
+    return (codes[start:] + codes[:start])[:most]

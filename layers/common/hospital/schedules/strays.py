@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hospital.database import outbox
-from hospital.database.connection import Database
+from hospital.database.connection import Database, Unfit
 from hospital.database.odd_rows import OddRows
 from hospital.gateways.his import schedules as his_schedules
 from hospital.gateways.outcome import Unanswered
-from hospital.runtime import log
+from hospital.runtime.clock import utc_now
+from hospital.runtime.errors import RetryWhole
+from hospital.schedules import looks
 from hospital.schedules import sync_store as schedules
-
-LOOKS = 50  # sessions that the HIS is asked for in one reading; the others wait for the next
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,27 @@ class Stray:
     listed_in: str
 
 
-def settle(db: Database, strays: list[Stray], odd: OddRows, asked_at: datetime) -> int:
-    """Move those that their old session lists no more; how many. The others are odd and stay where they are."""
-    lists: dict[str, set[str]] = {}
+def settle(db: Database, strays: list[Stray], odd: OddRows, now: datetime) -> int:
+    """Move those that their old session lists no more; how many. The others are odd and stay where they are.
+
+    Where the HIS has not said what the old session lists, they stay as they are until the next reading.
+    """
+    asked_at = utc_now()
+    lists = looks.each(list(dict.fromkeys(stray.stands_in for stray in strays)), now, _codes)
     moved = 0
-    try:
-        for stray in strays:
-            if stray.stands_in not in lists:
-                if len(lists) == LOOKS:
-                    break
-                lists[stray.stands_in] = _codes(stray.stands_in)
-            if stray.slot.code in lists[stray.stands_in]:
-                odd.add(stray.slot.code, f"listed in session {stray.listed_in}, stands in {stray.stands_in}")
-            else:
+    for stray in strays:
+        code, reason = stray.slot.code, f"listed in session {stray.listed_in}, stands in {stray.stands_in}"
+        if stray.stands_in not in lists:
+            odd.keep(code, reason)
+        elif code in lists[stray.stands_in]:
+            odd.add(code, reason)
+        else:
+            try:
                 moved += _move(db, stray, asked_at)
-    except Unanswered as silence:  # they stay as they are until the next reading
-        log.event("his.unanswered", operation="schedule", reason=silence.reason)
+            except RetryWhole:  # another reading is at it
+                odd.keep(code, reason)
+            except Unfit as refusal:
+                odd.add(code, refusal.reason)
     return moved
 
 

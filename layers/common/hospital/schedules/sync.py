@@ -6,7 +6,8 @@ reason, stays as it was, and the rest goes on. Who holds a place of what has cha
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from hospital.database import outbox, policy
@@ -22,6 +23,7 @@ from hospital.schedules import sync_store as schedules
 from hospital.schedules.strays import Stray
 from hospital.schedules.sync_store import KnownSlot
 from hospital.site import store as site
+from hospital.site.rules import is_doubted, is_second_look
 
 BATCH = 50  # sessions taken over in one transaction
 TOLD = {"doctor_id", "visit_date", "period", "starts_at", "clinic_room", "state"}  # what a patient was told
@@ -30,7 +32,7 @@ TOLD = {"doctor_id", "visit_date", "period", "starts_at", "clinic_room", "state"
 def sync_schedules(db: Database, now: datetime, *, only: str = "") -> int:
     """Take over every session on sale and one day more, or (``only``) the one of a HIS code.
 
-    Returns how many sessions or slots changed. Raises Unanswered.
+    Returns how many sessions or slots changed. Raises Unanswered, Rejected.
     """
     if only:
         return look_at(db, only, now)
@@ -38,33 +40,46 @@ def sync_schedules(db: Database, now: datetime, *, only: str = "") -> int:
     first = hospital_day(now)
     last = first + timedelta(days=settings.days_ahead + 1)
     listed = schedules.listed(db, first, last, now)  # before the HIS is asked: what comes meanwhile is not missing
-    reading = _Reading(db)
-    asked_at = utc_now()
-    for page in his_schedules.schedules(first, last):
-        reading.take(page, asked_at)
+    reading = _Reading(db, settings.believed_drop_percent)
+    whole = False
+    try:
         asked_at = utc_now()
-    reading.end(now)
-    if reading.nameless:  # any session may be the one that can't be read
-        return reading.changed
-    gone = [one for one in listed if one.his_code not in reading.seen]
-    return reading.changed + missing.settle(db, listed, gone, settings.believed_drop_percent, now,
-                                            look=lambda code: look_at(db, code, now))
+        for page in his_schedules.schedules(first, last):
+            reading.take(page, asked_at)
+            asked_at = utc_now()
+        reading.changed += reading.take_strays(now)
+        if not reading.nameless:  # otherwise any session may be the one that can't be read
+            gone = [one for one in listed if one.his_code not in reading.seen]
+            reading.changed += missing.settle(
+                db, listed, gone, settings.believed_drop_percent, now, today_listed=first in reading.days,
+                look=lambda code: _look(db, code, reading.by_name(), now))
+        reading.changed += reading.take_strays(now)
+        whole = True
+    finally:  # what is odd is said, however far it came
+        reading.report(now, whole=whole)
+    return reading.changed
 
 
 def look_at(db: Database, code: str, now: datetime) -> int:
     """Take one session over, whatever its day; how much changed. One that the HIS does not know is gone.
 
-    Raises Unanswered.
+    Raises Unanswered, Rejected.
     """
+    reading = _Reading(db, policy.load(db).believed_drop_percent, listed=False)
+    changed = _look(db, code, reading, now)
+    moved = reading.take_strays(now)
+    reading.report(now, whole=False)
+    return changed + moved
+
+
+def _look(db: Database, code: str, reading: _Reading, now: datetime) -> int:
     asked_at = utc_now()
     page = his_schedules.schedule(code)
     if page is None:
         return missing.unknown(db, schedules.known_schedules(db, [code]).get(code), asked_at, now)
     if [one.code for one in page.schedules] + [one.number for one in page.odd] != [code]:
         raise Unanswered("his schedule: not the one that was asked for")
-    reading = _Reading(db, listed=False)
     reading.take(page, asked_at)
-    reading.end(now, whole=False)
     return reading.changed
 
 
@@ -76,16 +91,28 @@ def refresh(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None
     return None
 
 
+@dataclass
+class _Found:
+    """What a reading has found beside what it took over, in the list and by name."""
+
+    odd: OddRows = field(default_factory=lambda: OddRows("schedule"))
+    odd_slots: OddRows = field(default_factory=lambda: OddRows("slot"))
+    strays: list[Stray] = field(default_factory=list)
+    emptied: set[str] = field(default_factory=set)  # sessions of which so many missing places were believed to be gone
+
+
 class _Reading:
     """One reading of the list: what was seen, what changed, what could not be taken."""
 
-    def __init__(self, db: Database, *, listed: bool = True) -> None:
+    def __init__(self, db: Database, percent: int, *, listed: bool = True, of: _Reading | None = None) -> None:
         self._db = db
+        self._percent = percent
         self._listed = listed  # in the list, not asked for by name
-        self._doctors = site.ids_by_code(db)
-        self._odd, self._odd_slots = OddRows("schedule"), OddRows("slot")
-        self._strays: list[Stray] = []
+        self._doctors: dict[str, str] = of._doctors if of else site.ids_by_code(db)
+        self._found: _Found = of._found if of else _Found()
+        self._odd, self._odd_slots = self._found.odd, self._found.odd_slots
         self.seen: set[str] = set()
+        self.days: set[date] = set()  # of the sessions that are listed
         self.nameless = False
         self.changed = 0
 
@@ -107,17 +134,27 @@ class _Reading:
                 for schedule in batch:
                     self._take_alone(schedule, kept, asked_at)
 
-    def end(self, now: datetime, *, whole: bool = True) -> None:
-        """All was read: take slots that have gone to another session along, put what is odd on staff's list."""
-        self.changed += strays.settle(self._db, self._strays, self._odd_slots, utc_now())
+    def by_name(self) -> _Reading:
+        """A session is asked for by name in the course of this reading; what is odd in it is said together."""
+        return _Reading(self._db, self._percent, listed=False, of=self)
+
+    def take_strays(self, now: datetime) -> int:
+        """Take slots along that have gone to another session; how many."""
+        found, self._found.strays = self._found.strays, []
+        return strays.settle(self._db, found, self._odd_slots, now)
+
+    def report(self, now: datetime, *, whole: bool) -> None:
+        """Put on staff's list what is odd or doubted; with the ``whole`` list read, close what was taken since."""
         self._odd.report(self._db, now, whole=whole)
         self._odd_slots.report(self._db, now, whole=whole)
+        missing.say_places(self._db, len(self._found.emptied), now)
 
     def _is_wanted(self, schedule: Schedule) -> bool:
         if schedule.code in self.seen:
             self._odd.add(schedule.code, "listed twice")
             return False
         self.seen.add(schedule.code)
+        self.days.add(schedule.date)
         if schedule.doctor_code not in self._doctors:
             self._odd.add(schedule.code, f"unknown doctor {schedule.doctor_code}")
             return False
@@ -130,6 +167,9 @@ class _Reading:
             self._odd.add(schedule.code, f"stands elsewhere already ({refusal.key})")
         except Unfit as refusal:
             self._odd.add(schedule.code, refusal.reason)
+        except RetryWhole:  # another reading is at it: next time
+            self._odd.put_off()
+            self._odd_slots.put_off()
 
     def _take_over(self, batch: list[Schedule], kept: set[str], asked_at: datetime) -> int:
         known = schedules.known_schedules(self._db, [one.code for one in batch])
@@ -138,8 +178,9 @@ class _Reading:
         with self._db.transaction() as tx:
             for schedule in batch:
                 schedule_id, count = self._save(tx, schedule, known.get(schedule.code), asked_at)
+                row = known.get(schedule.code)
                 changed += count + self._save_slots(tx, schedule, schedule_id, slots.get(schedule_id, {}), kept,
-                                                    asked_at)
+                                                    asked_at, row["places_missing_since"] if row else None)
         return changed
 
     def _save(self, tx: Transaction, schedule: Schedule, old: Row | None, asked_at: datetime) -> tuple[str, int]:
@@ -162,26 +203,46 @@ class _Reading:
         return old["id"], 1
 
     def _save_slots(self, tx: Transaction, schedule: Schedule, schedule_id: str, old: dict[str, KnownSlot],
-                    kept: set[str], asked_at: datetime) -> int:
+                    kept: set[str], asked_at: datetime, doubted_since: datetime | None) -> int:
         changed, moved, given = 0, 0, {slot.code: slot for slot in schedule.slots}
         if len(given) < len(schedule.slots):
             self._odd_slots.add(schedule.code, "a slot of it is listed twice")
         new = [slot for code, slot in given.items() if code not in old]
         elsewhere = schedules.sessions_of(tx, [slot.code for slot in new])
-        self._strays += [Stray(given[code], session, schedule.code) for code, session in elsewhere.items()]
+        self._found.strays += [Stray(given[code], session, schedule.code) for code, session in elsewhere.items()]
         new = [slot for slot in new if slot.code not in elsewhere]
+        closing = self._believes(tx, schedule, schedule_id, old, given.keys() | kept, asked_at, doubted_since)
         for code, row in old.items():
             slot = given.get(code)
             if slot is not None:
                 count = _save_slot(tx, slot, row, asked_at)
                 moved += count if row.booking_id is not None else 0
                 changed += count
-            elif code not in kept and "" not in kept:
+            elif closing and code not in kept and "" not in kept:
                 changed += _close_slot(tx, row, asked_at)
         if moved:
             _tell_changed(tx, schedule_id, asked_at)
         schedules.insert_slots(tx, schedule_id, new, asked_at)
         return changed + len(new)
+
+    def _believes(self, tx: Transaction, schedule: Schedule, schedule_id: str, old: dict[str, KnownSlot],
+                  given: set[str], asked_at: datetime, since: datetime | None) -> bool:
+        """Whether what a session lists no more is gone; so many places at once only when it says so twice."""
+        lost = [code for code, row in old.items() if code not in given and _is_there(row)]
+        known = len(lost) + sum(code in given for code in old)
+        doubted = schedule.state == "OPEN" and "" not in given and is_doubted(len(lost), known, self._percent)
+        believed = not doubted or is_second_look(since, asked_at)
+        if doubted and believed:
+            self._found.emptied.add(schedule.code)
+        mark = None if believed else since or asked_at
+        if mark != since:
+            schedules.doubt_places(tx, schedule_id, mark)
+        return believed
+
+
+def _is_there(old: KnownSlot) -> bool:
+    """Whether the HIS is thought to list it: one that nobody holds here and that is off sale may be gone long since."""
+    return old.state == "OPEN" if old.booking_id is None else old.missing_since is None
 
 
 def _save_slot(tx: Transaction, slot: his_schedules.Slot, old: KnownSlot, asked_at: datetime) -> int:

@@ -95,6 +95,24 @@ def mark_listed(tx: Transaction, schedule_id: str) -> None:
     tx.run("UPDATE schedules SET missing_since = NULL WHERE id = %s", (schedule_id,))
 
 
+def is_any_missing(db: Database, day: date) -> bool:
+    """Whether the HIS lists a session of a day no more that is not gone."""
+    return db.one("SELECT id FROM schedules WHERE visit_date = %s AND missing_since IS NOT NULL AND state <> 'GONE' "
+                  "LIMIT 1", (day,)) is not None
+
+
+def doubt_places(tx: Transaction, schedule_id: str, since: datetime | None) -> None:
+    """More places of a session are listed no more than is believed, since then; None: no longer doubted."""
+    tx.run("UPDATE schedules SET places_missing_since = %s WHERE id = %s", (since, schedule_id))
+
+
+def places_doubted(db: Database, first: date, ends_after: datetime) -> tuple[int, str]:
+    """Of how many sessions from a day on that are not over the places are in doubt, and the first of their codes."""
+    row = db.one("SELECT COUNT(*) AS many, MIN(his_code) AS first_code FROM schedules WHERE visit_date >= %s "
+                 "AND places_missing_since IS NOT NULL AND state = 'OPEN' AND ends_at > %s", (first, ends_after))
+    return (int(row["many"]), row["first_code"] or "") if row else (0, "")
+
+
 def insert_slots(tx: Transaction, schedule_id: str, slots: list[his_schedules.Slot], now: datetime) -> None:
     """New slots. Raises Duplicate, Unfit."""
     tx.insert_many("slots", [

@@ -40,8 +40,8 @@ class Schedule(Answer):
     starts_at: Moment
     ends_at: Moment
     state: Literal["OPEN", "STOPPED"]
-    clinic_room: Annotated[str, Field(max_length=80)] = ""
-    slots: list[Slot] = []
+    clinic_room: Annotated[str, Field(max_length=80)]  # empty: not assigned yet
+    slots: list[Slot]
 
     @model_validator(mode="after")
     def _one_day(self) -> Schedule:
