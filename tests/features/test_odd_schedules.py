@@ -143,6 +143,68 @@ def test_an_odd_doctor_or_department_is_a_task_and_the_others_are_taken_over(con
     assert tasks(control, "list.") == {}
 
 
+def subjects(control: Control, kind: str) -> set[str]:
+    """What the open tasks of a kind are about."""
+    return {one["subject_id"] for one in control.operate("tasks.list")["tasks"] if one["kind"] == kind}
+
+
+def test_a_session_without_its_places_or_room_is_odd_and_stays_as_it_was(control: Control, new_session: Open, sql: Sql
+                                                                         ) -> None:
+    first, second = new_session(date=SOON), new_session(date=SOON)
+    code = [one["his"]["code"] for one in (first, second)]
+    override(control, "list_schedules", remove=[f"schedules.code={code[0]}.slots",
+                                                f"schedules.code={code[1]}.clinic_room"])
+    sync(control)
+    assert sql("SELECT COUNT(*) FROM slots WHERE schedule_id = %s AND state = 'OPEN'", (first["id"],)) == [(6,)]
+    assert sql("SELECT clinic_room FROM schedules WHERE id = %s", (second["id"],)) == [(second["clinic_room"],)]
+    assert set(tasks(control, "list.")) == {f"schedule {code[0]}: unreadable: slots",
+                                            f"schedule {code[1]}: unreadable: clinic_room"}
+
+
+def test_an_odd_row_in_the_list_and_by_name_is_one_task_that_counts(
+        control: Control, guest: Phone, ill: dict[str, Any], new_session: Open, visit: Any, sql: Sql) -> None:
+    session = new_session(date=SOON)
+    code = session["his"]["code"]
+    visit(guest, ill, session)
+    control("POST", f"/his/schedules/{code}/change", date="2026-12-20")  # off the list: asked for by name
+    override(control, "list_schedules", set={f"schedules.code={code}.doctor_code": "D-NOBODY"})
+    for _ in range(3):
+        sync(control)
+    assert sql("SELECT state, times FROM staff_tasks WHERE detail = %s",
+               (f"schedule {code}: unknown doctor D-NOBODY",)) == [("OPEN", 3)]
+
+
+def test_a_doctor_or_department_that_is_listed_twice_is_a_task_and_the_first_row_counts(
+        control: Control, new_session: Open, sql: Sql) -> None:
+    code = new_session(date=SOON)["his"]["doctor_code"]
+    [name] = sql("SELECT name FROM his_departments WHERE code = '1101'")
+    title = sql("SELECT title FROM doctors WHERE his_code = %s", (code,))
+    override(control, "list_doctors", add={"doctors": {
+        "code": code, "name": "别名", "title": "院士", "department_codes": ["1101"]}})
+    override(control, "list_departments", add={"departments": {
+        "code": "1101", "name": "别科", "parent_code": "11", "parent_name": "别部", "specialty_code": "03"}})
+    sync(control)
+    assert sql("SELECT title FROM doctors WHERE his_code = %s", (code,)) == title
+    assert sql("SELECT name FROM his_departments WHERE code = '1101'") == [name]
+    assert set(tasks(control, "list.")) == {f"doctor {code}: listed twice", "department 1101: listed twice"}
+
+
+def test_a_first_start_with_a_department_too_long_for_its_column_goes_on_without_it(control: Control, sql: Sql
+                                                                                   ) -> None:
+    groups = control.operate("departments.show")["groups"]
+    [(code,)] = sql("SELECT code FROM his_departments ORDER BY code LIMIT 1")
+    override(control, "list_departments", set={f"departments.code={code}.introduction": "𠮷" * 20_000})
+    sql("DELETE FROM departments WHERE parent_id IS NOT NULL")
+    sql("DELETE FROM departments")
+    try:
+        sync(control)
+        shown = control.operate("departments.show")
+        assert (len(shown["groups"]) > 1, shown["unused_his_codes"]) == (True, [code])
+        assert list(tasks(control, "list.").values()) == [f"{ODD}department"]
+    finally:
+        control.operate("departments.arrange", groups=groups)
+
+
 # -- holes ------------------------------------------------------------------------------------------
 def test_an_empty_list_changes_nothing_at_first_and_is_one_task(control: Control, new_session: Open, sql: Sql) -> None:
     session = new_session(date=SOON)
@@ -169,6 +231,7 @@ def test_a_drop_past_the_hospitals_share_is_believed_on_a_second_look(
     doctor = session["his"]["doctor_code"]
     override(control, "list_schedules", remove=[f"schedules.code={session['his']['code']}"])
     override(control, "list_doctors", remove=[f"doctors.code={doctor}"])
+    override(control, "list_departments", remove=["departments.0"])
     for _ in range(2):
         sync(control)
     assert states(sql, session) == ["OPEN"]
@@ -177,7 +240,51 @@ def test_a_drop_past_the_hospitals_share_is_believed_on_a_second_look(
     sync(control)
     assert states(sql, session) == ["GONE"]
     assert sql("SELECT employed FROM doctors WHERE his_code = %s", (doctor,)) == [(0,)]
-    assert "list.shrunken-believed" in tasks(control, "list.").values()
+    lists = {"schedules", "doctors", "departments"}
+    assert (subjects(control, "list.shrunken-believed"), subjects(control, "list.shrunken")) == (lists, set())
+    sync(control)
+    [times] = {one["times"] for one in control.operate("tasks.list")["tasks"]
+               if one["kind"] == "list.shrunken-believed"}
+    assert (times, subjects(control, "list.shrunken")) == (1, set())
+
+
+def test_an_empty_list_of_doctors_of_departments_or_of_today_is_never_believed(control: Control, new_session: Open,
+                                                                               sql: Sql) -> None:
+    later = new_session(date=TODAY, period="EVENING")
+    control("PUT", "/clock", now=f"{TODAY}T08:10:00+08:00")
+    override(control, "list_doctors", set={"doctors": []})
+    override(control, "list_departments", set={"departments": []})
+    override(control, "list_schedules", remove=[f"schedules.date={TODAY}"])
+    for _ in range(4):
+        sync(control)
+        control.advance(300)
+    assert states(sql, later) == ["OPEN"]
+    assert sql("SELECT COUNT(*) FROM doctors WHERE employed = 0 OR missing_since IS NOT NULL") == [(0,)]
+    assert sql("SELECT COUNT(*) FROM his_departments WHERE gone_since IS NOT NULL") == [(0,)]
+    assert {"doctors", "departments"} <= subjects(control, "list.shrunken")
+    assert subjects(control, "list.shrunken-believed") == set()
+    assert subjects(control, "schedule.missing-today") == {TODAY}
+    control("DELETE", "/faults")
+    sync(control)
+    assert (tasks(control, "list."), tasks(control, "schedule.missing-today")) == ({}, {})
+
+
+def test_a_session_that_has_lost_its_places_keeps_them_before_a_second_look(control: Control, new_session: Open,
+                                                                           sql: Sql) -> None:
+    session, other = new_session(date=SOON), new_session(date=SOON)
+    rows = [f"schedules.code={one['his']['code']}" for one in (session, other)]
+    override(control, "list_schedules", set={f"{row}.slots": [] for row in rows})
+    for left, kinds in ((12, {"list.shrunken"}), (12, {"list.shrunken"}), (0, {"list.shrunken-believed"})):
+        sync(control)
+        assert sql("SELECT COUNT(*) FROM slots WHERE schedule_id IN (%s, %s) AND state = 'OPEN'",
+                   (session["id"], other["id"])) == [(left,)]
+        assert set(tasks(control, "list.").values()) == kinds
+        assert subjects(control, *kinds) == {"places"}
+        control.advance(150)
+    control("DELETE", "/faults")
+    sync(control)
+    assert sql("SELECT COUNT(*) FROM slots WHERE schedule_id IN (%s, %s) AND state = 'OPEN'",
+               (session["id"], other["id"])) == [(12,)]
 
 
 def test_one_session_that_is_listed_no_more_is_gone_at_once(control: Control, new_session: Open, sql: Sql) -> None:
