@@ -174,6 +174,14 @@ def test_an_odd_row_in_the_list_and_by_name_is_one_task_that_counts(
                (f"schedule {code}: unknown doctor D-NOBODY",)) == [("OPEN", 3)]
 
 
+def test_what_is_odd_is_said_also_when_the_list_breaks_off(control: Control, new_session: Open) -> None:
+    new_session(date=SOON)
+    override(control, "list_schedules", set={"schedules.0.kind": "NEW", "next_cursor": "nonsense"})
+    answer = control("POST", "/scf/timers/schedule_sync/every-five-minutes/fire")
+    assert "error" in answer  # the HIS refuses to go on
+    assert set(tasks(control, "list.").values()) == {f"{ODD}schedule"}
+
+
 def test_a_doctor_or_department_that_is_listed_twice_is_a_task_and_the_first_row_counts(
         control: Control, new_session: Open, sql: Sql) -> None:
     code = new_session(date=SOON)["his"]["doctor_code"]

@@ -90,5 +90,6 @@ def drop(missing: Mapping[str, datetime | None], *, known: int, listed: int, per
         return Drop([], list(missing), [], True)
     doubted = is_doubted(len(missing), known, percent)
     gone = [code for code, since in missing.items() if not doubted or is_second_look(since, now)]
-    waiting = [code for code in missing if code not in set(gone)]
+    believed = set(gone)
+    waiting = [code for code in missing if code not in believed]
     return Drop(gone, waiting, [code for code in waiting if missing[code] is None], doubted)
