@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.runtime.clock import BEIJING
@@ -33,6 +33,7 @@ READ_SECONDS = 10.0  # the platform draws a QR code before it answers
 LIST_SECONDS = 20.0
 PAGE = 200  # bills on one page of a list: as many as the platform gives
 LONGEST_FILE = 5 * 1024 * 1024
+LONGEST_YUAN = 9  # digits before the point
 VERSION, SUCCESS, UNKNOWN_BILL = "1.0", "S0000", "E1004"
 # E00…: who asks and how, replays among them, so an earlier copy may have taken effect. E9…: the platform is in trouble.
 UNDECIDED = ("E00", "E9")
@@ -44,6 +45,9 @@ CARD_TYPES = {"ID_CARD": "1101", "PASSPORT": "1102", "HK_MACAU_PERMIT": "1103", 
 
 _OPERATIONS = {REGISTRATION: "invEBillRegistration", OUTPATIENT: "invoiceEBillOutpatient"}
 _RED, _YES = "2", "1"
+# What its column takes: of a number that is none, nothing is kept.
+Number = Annotated[str, Field(pattern=r"^[!-~]{1,20}$")]
+OptionalNumber = Annotated[str, Field(pattern=r"^[!-~]{0,20}$")]
 MessageT = TypeVar("MessageT", bound="_Message")
 
 
@@ -130,9 +134,9 @@ class _Message(BaseModel):
 
 
 class _Numbers(_Message):
-    billBatchCode: str
-    billNo: str
-    random: str
+    billBatchCode: Number
+    billNo: Number
+    random: Number
     createTime: str
     pdfUrl: str = ""
 
@@ -141,14 +145,14 @@ class _State(_Numbers):
     busNo: str
     busType: str
     isScarlet: str
-    eScarletBillBatchCode: str = ""
-    eScarletBillNo: str = ""
+    eScarletBillBatchCode: OptionalNumber = ""
+    eScarletBillNo: OptionalNumber = ""
     isPrint: str
 
 
 class _Red(_Message):
-    eScarletBillBatchCode: str
-    eScarletBillNo: str
+    eScarletBillBatchCode: Number
+    eScarletBillNo: Number
 
 
 class _Row(_Message):
@@ -162,7 +166,7 @@ class _Row(_Message):
 
 
 class _Page(_Message):
-    total: int
+    total: Annotated[int, Field(strict=True, ge=0)]
     billList: list[_Row]
 
 
@@ -298,7 +302,8 @@ def _yuan(fen: int) -> str:
 def _fen(yuan: str) -> int:
     whole, _, cents = yuan.partition(".")
     digits = whole.removeprefix("-")
-    if len(cents) != 2 or not (f"{digits}{cents}".isascii() and digits.isdecimal() and cents.isdecimal()):
+    if not (len(cents) == 2 and len(digits) <= LONGEST_YUAN and f"{digits}{cents}".isascii()
+            and digits.isdecimal() and cents.isdecimal()):
         raise Unanswered("ebill: an amount that is none")
     return int(whole + cents)
 

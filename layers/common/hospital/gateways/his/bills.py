@@ -8,18 +8,21 @@ import hmac
 import json
 import re
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from hospital.gateways.his.wire import (
     BILLS_SECONDS,
     Answer,
     Code,
+    Fen,
+    Legible,
     LocalMoment,
     NotGenuine,
     Odd,
     Price,
     Quantity,
+    Whole,
     Words,
     get,
     read_row,
@@ -36,14 +39,14 @@ BillState = Literal["UNPAID", "PAID", "CANCELLED", "REFUNDED", "PARTLY_REFUNDED"
 class BillItem(Answer):
     """One thing that a doctor ordered. ``amount_fen`` is what it costs: quantity and unit price are only shown."""
 
-    item_no: int
+    item_no: Whole
     code: Words = ""
-    name: str
+    name: Annotated[str, Legible]
     specification: Words = ""
     unit: Words = ""
     quantity: Quantity
     unit_price_fen: Price
-    amount_fen: int
+    amount_fen: Fen
     executing_department_name: Words = ""
     executing_place: Words = ""
     insurance_class: Words = ""
@@ -54,14 +57,14 @@ class Bill(Answer):
     """A bill as it is now; ``version`` rises with every change of its items."""
 
     bill_no: Code
-    patient_code: str
+    patient_code: Code
     kind: str  # PRESCRIPTION, EXAMINATION, LABORATORY, TREATMENT, or one that we have not heard of: shown as 其他
     department_name: Words = ""
     doctor_name: Words = ""
     created_at: LocalMoment
     pay_before: LocalMoment
-    version: int
-    total_fen: int
+    version: Whole
+    total_fen: Fen
     state: BillState
     paid_by: str | None = None
     locked_by_trade: str | None = None
@@ -71,8 +74,8 @@ class Bill(Answer):
 class ScannedCode(Answer):
     """A genuine code of a prescription."""
 
-    bill_no: str
-    patient_code: str
+    bill_no: Code
+    patient_code: Code
     expires_at: datetime
 
 

@@ -7,28 +7,41 @@ from datetime import date
 from typing import Any, Literal
 from urllib.parse import quote
 
-from hospital.gateways.his.wire import Answer, Code, Moment, Odd, day_query, get, post, read_row
+from hospital.gateways.his.wire import (
+    Answer,
+    Code,
+    Fen,
+    Moment,
+    Odd,
+    OptionalNumber,
+    Whole,
+    day_query,
+    get,
+    pages,
+    post,
+    read_row,
+)
 from hospital.gateways.outcome import Rejected, Unanswered
 
 
 class DeskRefundItem(Answer):
     """How much of a desk refund falls on one item."""
 
-    item_no: int
-    amount_fen: int
+    item_no: Whole
+    amount_fen: Fen
 
 
 class DeskRefund(Answer):
     """A refund that the hospital's desk has begun, of the whole or a part of what a trade paid."""
 
     refund_no: Code
-    trade_no: str
+    trade_no: Code
     kind: Literal["REGISTRATION", "CHARGE"]
-    amount_fen: int
+    amount_fen: Fen
     items: list[DeskRefundItem] = []
     created_at: Moment
     state: Literal["REQUESTED", "SUCCEEDED", "FAILED"]
-    out_refund_no: str | None = None
+    out_refund_no: OptionalNumber = None
 
 
 class _DeskRefunds(Answer):
@@ -59,10 +72,5 @@ def report_desk_refund(refund_no: str, *, out_refund_no: str, code: str = "") ->
 
 def desk_refunds_of(day: date) -> Iterator[DeskRefund | Odd]:
     """The refunds that the desk began on a hospital day, with their state now. Raises Unanswered."""
-    cursor = ""
-    while True:
-        page = get(f"/desk-refunds?{day_query(day, cursor)}", _DeskRefunds)
+    for page in pages(lambda cursor: get(f"/desk-refunds?{day_query(day, cursor)}", _DeskRefunds)):
         yield from (read_row(row, DeskRefund, "refund_no") for row in page.desk_refunds)
-        if page.next_cursor is None:
-            return
-        cursor = page.next_cursor

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from hospital.gateways.his.wire import Answer, Code, Odd, get, read_row
+from hospital.gateways.his.wire import Answer, Code, Legible, Odd, get, read_row
 from hospital.runtime import canonical
 
-_Name = Annotated[str, Field(min_length=1, max_length=80)]
+_Name = Annotated[str, Field(min_length=1, max_length=80), Legible]
 _Text = Annotated[str, Field(max_length=20_000)]
 
 
@@ -29,7 +29,7 @@ class Doctor(Answer):
     """A doctor, who may sit in several departments."""
 
     code: Code
-    name: Annotated[canonical.Name, Field(min_length=1, max_length=60)]
+    name: Annotated[canonical.Name, Field(min_length=1, max_length=60), Legible]
     sex: Annotated[str, Field(pattern=r"^[!-~]{0,8}$")] = ""
     title: Annotated[str, Field(max_length=50)]
     department_codes: list[Code]

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, ValidationError
 
-from hospital.gateways.his.wire import CLOCK_SKEW, Answer, Moment, NotGenuine, sign
+from hospital.gateways.his.wire import (
+    CLOCK_SKEW,
+    Answer,
+    Moment,
+    NotGenuine,
+    Number,
+    OptionalNumber,
+    read_json,
+    sign,
+)
 from hospital.runtime.cloud import secret
 from hospital.runtime.config import config
 
@@ -18,8 +27,6 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
 EVENTS_CLIENT = "his"  # whom the contract lets push
-Number = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
-OptionalNumber = Annotated[str | None, Field(pattern=r"^[!-~]{0,64}$")]
 
 
 class Event(Answer):
@@ -63,7 +70,7 @@ def check_signature(headers: Headers, body: bytes) -> None:
 def read_event(body: bytes) -> Event:
     """What a genuine push says. Raises Unreadable."""
     try:
-        return Event.model_validate_json(body)
+        return read_json(body, Event)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         names = {".".join(str(part) for part in one["loc"]) or "body" for one in problems}

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from hospital.gateways.his.wire import Answer, get, post
+from hospital.gateways.his.wire import Answer, Code, Legible, Number, get, post
 from hospital.runtime import canonical
 
 
 class MatchedPatient(Answer):
     """The HIS's own record of a person."""
 
-    patient_code: str
-    card_number: str
+    patient_code: Code
+    card_number: Number
     created: bool
 
 
 class PatientFile(Answer):
     """What the HIS has on file under a patient code: the person as the hospital knows them now."""
 
-    patient_code: str
-    card_number: str
+    patient_code: Code
+    card_number: Number
     id_type: str
     id_number: canonical.DocumentNumber = ""
-    name: canonical.Name
+    name: Annotated[canonical.Name, Legible]
     sex: Literal["MALE", "FEMALE"]
     birth_date: date
 

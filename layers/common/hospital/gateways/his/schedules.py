@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field, model_validator
 
-from hospital.gateways.his.wire import Answer, Code, Fen, Moment, Odd, get, read_row
+from hospital.gateways.his.wire import Answer, Code, Fen, Moment, Odd, Whole, get, pages, read_row
 from hospital.gateways.outcome import Rejected
 from hospital.runtime.clock import hospital_day
 
@@ -21,7 +21,7 @@ class Slot(Answer):
     """One place: one patient at one time."""
 
     code: Code
-    number: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    number: Whole
     starts_at: Moment
     ends_at: Moment
     state: Literal["FREE", "TAKEN"]
@@ -70,12 +70,12 @@ class Page:
 def schedules(first: date, last: date) -> Iterator[Page]:
     """The sessions of some hospital days with their slots, page by page. Raises Unanswered, Rejected."""
     query = {"from": first.isoformat(), "to": last.isoformat(), "limit": str(PAGE)}
-    while True:
-        answer = get(f"/schedules?{urlencode(query)}", _Schedules)
+
+    def ask(cursor: str) -> _Schedules:
+        return get(f"/schedules?{urlencode({**query, **({'cursor': cursor} if cursor else {})})}", _Schedules)
+
+    for answer in pages(ask):
         yield _page(answer.schedules)
-        if answer.next_cursor is None:
-            return
-        query["cursor"] = answer.next_cursor
 
 
 def schedule(code: str) -> Page | None:

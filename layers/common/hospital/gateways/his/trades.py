@@ -4,28 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote
 
-from hospital.gateways.his.wire import Answer, Moment, Odd, day_query, get, moment_text, read_row
+from pydantic import BeforeValidator
+
+from hospital.gateways.his.wire import (
+    Answer,
+    Code,
+    Fen,
+    Moment,
+    Odd,
+    OptionalNumber,
+    Whole,
+    day_query,
+    get,
+    moment_text,
+    pages,
+    read_row,
+)
 from hospital.gateways.outcome import Rejected, Unanswered
 
 TradeState = Literal["LOCKED", "EXPIRED", "UNLOCKED", "CONFIRMED", "SETTLED", "CANCELLED"]
 
 
+def _whole_or_none(told: Any) -> int | None:
+    """How many are before a patient is only shown: an odd number of them holds nobody up."""
+    return told if type(told) is int and 0 <= told < 2**31 else None
+
+
 class Trade(Answer):
     """What became of a trade number: a registration's or a bill's."""
 
-    trade_no: str
+    trade_no: Code
     state: TradeState
-    registration_code: str | None = None  # none for a number that was killed before it was used
-    paid_fen: int | None = None
-    transaction_id: str | None = None
+    paid_fen: Fen | None = None
+    transaction_id: OptionalNumber = None
     settled_at: Moment | None = None
-    refund_fen: int = 0
+    refund_fen: Fen = 0
     cancelled_at: Moment | None = None
     # a registration's
-    visit_number: int | str | None = None
+    visit_number: Whole | str | None = None
     location: str | None = None
     clinic_room: str | None = None
     starts_at: Moment | None = None
@@ -33,7 +52,7 @@ class Trade(Answer):
     checked_in_at: Moment | None = None
     queue_number: str | None = None
     queue_place: str | None = None
-    ahead: int | None = None
+    ahead: Annotated[int | None, BeforeValidator(_whole_or_none)] = None
     late: bool | None = None
     # a bill's
     settlement_no: str | None = None
@@ -43,11 +62,11 @@ class Trade(Answer):
 class MoneyTrade(Answer):
     """A trade as the day's list of money has it."""
 
-    trade_no: str
+    trade_no: Code
     state: str
-    paid_fen: int
-    transaction_id: str | None
-    refund_fen: int
+    paid_fen: Fen
+    transaction_id: OptionalNumber
+    refund_fen: Fen
     settled_at: Moment | None
     cancelled_at: Moment | None
 
@@ -55,7 +74,7 @@ class MoneyTrade(Answer):
 class EndedTrade(Answer):
     """A trade as the day's list of states has it."""
 
-    trade_no: str
+    trade_no: Code
     kind: str
     state: str
 
@@ -98,10 +117,5 @@ def cancelled_trades(day: date) -> Iterator[EndedTrade | Odd]:
 
 
 def _trades(query: str, day: date, kind: type[_RowT]) -> Iterator[_RowT | Odd]:
-    cursor = ""
-    while True:
-        page = get(f"/trades?{query}&{day_query(day, cursor)}", _Trades)
+    for page in pages(lambda cursor: get(f"/trades?{query}&{day_query(day, cursor)}", _Trades)):
         yield from (read_row(row, kind, "trade_no") for row in page.trades)
-        if page.next_cursor is None:
-            return
-        cursor = page.next_cursor

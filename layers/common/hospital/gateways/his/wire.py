@@ -8,11 +8,12 @@ import json
 import re
 import secrets
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from pydantic import (
@@ -40,9 +41,11 @@ READ_SECONDS = 6.0
 LIST_SECONDS = 20.0
 BILLS_SECONDS = 3.0  # a patient is looking at the screen; last known bills are shown instead
 LONGEST_CODE = 48  # of a refusal: it is kept as the reason of what it ends
+UNREAD = "\ufffd"  # stands where a character could not be read
 CLOCK_SKEW = 300  # seconds by which an answer's timestamp may differ
 
 AnswerT = TypeVar("AnswerT", bound="Answer")
+_HALF = re.compile("[\ud800-\udfff]")  # a half of a character that UTF-16 writes as two
 
 
 def _is_written(value: Any) -> Any:
@@ -60,6 +63,12 @@ def _of_our_time(moment: datetime) -> datetime:
     if not 2000 <= moment.year < 2200:  # at the edges of the calendar another zone's time is out of range
         raise ValueError("not of our time")
     return moment
+
+
+def _legible(text: str) -> str:
+    if UNREAD in text:  # what stood there is lost: who or what is meant can't be told for certain
+        raise ValueError("a character is lost")
+    return text
 
 
 def _rounded(places: int) -> AfterValidator:
@@ -80,7 +89,11 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_is_written), AfterValidator(_
 LocalMoment = Annotated[datetime, BeforeValidator(_is_written), AfterValidator(_at_the_hospital),
                         AfterValidator(_of_our_time)]  # of what is only shown: one without a zone is the hospital's
 Code = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
+Number = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
+OptionalNumber = Annotated[str | None, Field(pattern=r"^[!-~]{0,64}$")]
 Fen = Annotated[int, Field(strict=True, ge=0, le=10**11)]  # never a text: "26.00" is not 26 fen
+Whole = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]  # that counts, or tells apart
+Legible = AfterValidator(_legible)  # of a name
 Words = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]  # nothing hangs on it
 Quantity = Annotated[Decimal, _rounded(4), PlainSerializer(plain)]
 Price = Annotated[Decimal, _rounded(6), PlainSerializer(plain)]  # fen, and parts of it
@@ -117,10 +130,58 @@ def read_row(row: Any, kind: type[AnswerT], number: str) -> AnswerT | Odd:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         name = row.get(number) if isinstance(row, dict) else None
         is_named = isinstance(name, (str, int)) and name != ""
-        if not is_named:
-            name = "row-" + hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:32]
+        if not is_named:  # parts of it may be read already: they are written as they show themselves
+            name = "row-" + hashlib.sha256(json.dumps(row, sort_keys=True, default=repr).encode()).hexdigest()[:32]
         return Odd(str(name), sorted({".".join(str(part) for part in one["loc"]) or "row" for one in problems})[:20],
                    is_named)
+
+
+def read_json(content: bytes, kind: type[AnswerT]) -> AnswerT:
+    """A text as JSON. Where a character can't be read (one cut in half, another encoding's byte), UNREAD stands for it.
+
+    So one name spoils its own row and never a whole list. Raises ValidationError.
+    """
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        if not any(one["type"] == "json_invalid" for one in error.errors(include_url=False, include_input=False)):
+            raise
+        try:
+            told = _loads(content)
+        except (ValueError, RecursionError):  # no JSON at all
+            raise error from None
+        return kind.model_validate_json(json.dumps(told))
+
+
+def _loads(content: bytes) -> Any:
+    """JSON, with UNREAD for what is no character. Raises ValueError, RecursionError."""
+    told = json.loads(content.decode("utf-8", "replace"))
+    return json.loads(_HALF.sub(UNREAD, json.dumps(told, ensure_ascii=False)))  # whole pairs are one character by now
+
+
+class _Page(Protocol):
+    @property
+    def next_cursor(self) -> str | None: ...
+
+
+PageT = TypeVar("PageT", bound=_Page)
+
+
+def pages(ask: Callable[[str], PageT]) -> Iterator[PageT]:
+    """The pages of a list, asked for by the cursor of the page before (the first by none).
+
+    Raises Unanswered, also when a cursor comes again: such a list has no end.
+    """
+    cursor, asked = "", {""}
+    while True:
+        page = ask(cursor)
+        yield page
+        if page.next_cursor is None:
+            return
+        cursor = page.next_cursor
+        if cursor in asked:
+            raise Unanswered("his: a list whose cursor comes again")
+        asked.add(cursor)
 
 
 class NotGenuine(Exception):
@@ -194,10 +255,10 @@ def _read(response: BaseHTTPResponse, content: bytes, key: str, nonce: str, answ
         raise Unanswered(f"his: status {response.status}")
     try:
         if response.status >= 400:
-            refusal = json.loads(content)
+            refusal = _loads(content)
             raise Rejected(bounded(str(refusal["code"]), LONGEST_CODE), str(refusal.get("message", "")))
-        return answer.model_validate_json(content)
-    except (ValidationError, ValueError, KeyError, TypeError) as error:
+        return read_json(content, answer)
+    except (ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Unanswered(f"his: unreadable answer ({type(error).__name__})") from None
 
 
