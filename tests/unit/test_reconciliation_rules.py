@@ -352,3 +352,12 @@ def test_a_day_without_differences_is_said_to_agree(tmp_path: Any) -> None:
     book = load_workbook(path)
     assert book["汇总"]["A3"].value == "结论：全部一致"
     assert [row[0] for row in book["差异明细"].iter_rows(min_row=2, values_only=True)] == ["无差异"]
+
+
+def test_long_numbers_with_one_end_have_a_task_each() -> None:
+    end = "0" * 31 + "Z"
+    numbers = [end, f"A{end}", f"B{end}", "C" * 40 + end, "D" * 40 + end]
+    assert len({rules.subjects(number)[0] for number in numbers}) == len(numbers)
+    assert all(len(rules.subjects(number)[0]) <= 64 for number in numbers)
+    assert rules.subjects(end) == (end,)
+    assert rules.subjects(f"A{end}") == (f"A{end}", end), "a task from before is found by the end"

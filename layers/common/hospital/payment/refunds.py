@@ -139,7 +139,7 @@ def record(db: Database, answer: wechatpay_read.Refund, now: datetime) -> None:
         if refund is None and answer.state == "CLOSED":
             return  # of a number that staff have replaced; closed means that nothing moved
         if refund is None:
-            tasks.add(tx, kind="refund.unknown", subject_id=answer.out_refund_no[-32:], now=now,
+            tasks.add(tx, kind="refund.unknown", subject_id=answer.out_refund_no, now=now,
                       detail=f"WeChat reports {answer.out_refund_no}: {answer.state}, {answer.refund_fen} fen")
             return
         payment = store.by_id(tx, refund.payment_id)

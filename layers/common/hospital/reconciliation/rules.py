@@ -8,10 +8,12 @@ from datetime import date, timedelta
 
 from hospital.payment.model import PREFIXES
 from hospital.reconciliation.model import ODD, UNREADABLE, Difference, Tally
+from hospital.runtime.ids import bounded
 
 DAYS_BACK = 7  # so many days are made up for, and a line that is open is looked at again for so long
 OPEN_DAYS = 3  # a line that is still open after these is a person's business, and so is a statement that waits
 LONGEST_NUMBER = 80
+LONGEST_SUBJECT, OLD_SUBJECT = 64, 32  # of a task
 
 Entry = tuple[str, int, str]  # movement and number with a tab between, fen; theirs: note, ours: what it must say
 
@@ -102,6 +104,12 @@ def _count(agreed: dict[str, Tally], movement: str, count: int, total: int) -> N
 def odd(reason: str, order: str) -> str:
     """A note that speaks against its line; without a reason just the order's number."""
     return f"{ODD}{reason}:{order}" if reason else order
+
+
+def subjects(number: str) -> tuple[str, ...]:
+    """What the task about a line of this number has as its subject, and what one from before has: the number's end."""
+    whole = bounded(number, LONGEST_SUBJECT)
+    return (whole,) if len(number) <= OLD_SUBJECT else (whole, number[-OLD_SUBJECT:])
 
 
 def of_our_form(one: Difference) -> bool:

@@ -160,7 +160,7 @@ def _write_lines(tx: Transaction, day: date, findings: IO[str], told: set[tuple[
                 told.discard((one.source, one.number))
                 _add_task(tx, day, one, finding, now)
     for source, number in told:
-        tasks.settle(tx, kind=_task_kind(source), subject_id=_subject(number), note="agrees now", now=now)
+        _end_task(tx, source, number, note="agrees now", now=now)
 
 
 def _read(text: str) -> tuple[Difference, Finding]:
@@ -181,11 +181,11 @@ def _even_out(tx: Transaction, day: date, one: Difference, on: date, now: dateti
         if rules.meets(one, other.ours_fen, other.theirs_fen):
             store.note_finding(tx, other, Finding(other.state, other.action, f"{other.detail}；与{day}账单对平", on))
             break
-    tasks.settle(tx, kind=_task_kind(one.source), subject_id=_subject(one.number), note=f"settled on {on}", now=now)
+    _end_task(tx, one.source, one.number, note=f"settled on {on}", now=now)
 
 
 def _add_task(tx: Transaction, day: date, one: Difference, finding: Finding, now: datetime) -> None:
-    tasks.add(tx, kind=_task_kind(one.source), subject_id=_subject(one.number), now=now,
+    tasks.add(tx, kind=_task_kind(one.source), subject_id=one.number, now=now,
               detail=f"{day} {one.movement} {one.number} {finding.state}: ours {one.ours_fen}, theirs {one.theirs_fen} "
                      f"fen; {finding.detail}")
 
@@ -194,8 +194,9 @@ def _task_kind(source: str) -> str:
     return f"statement.{source.lower()}"
 
 
-def _subject(number: str) -> str:
-    return number[-32:]
+def _end_task(tx: Transaction, source: str, number: str, *, note: str, now: datetime) -> None:
+    for subject_id in rules.subjects(number):
+        tasks.settle(tx, kind=_task_kind(source), subject_id=subject_id, note=note, now=now)
 
 
 def _say_many(tx: Transaction, day: date, source: str, too_many: bool, now: datetime) -> None:
@@ -226,7 +227,9 @@ def explain(tx: Transaction, kind: str, subject_id: str, note: str, now: datetim
     sources_of = {_task_kind(source): source for source in SOURCES}
     if kind not in sources_of:
         return 0
-    lines = store.lines_of_task(tx, sources_of[kind], subject_id)
+    told = store.lines_of_tasks(tx, sources_of[kind])
+    lines = ([line for line in told if rules.subjects(line.number)[0] == subject_id]
+             or [line for line in told if subject_id in rules.subjects(line.number)])
     for line in lines:
         store.note_finding(tx, line, Finding(line.state, EXPLAINED, f"{line.detail}；人工说明：{note}",
                                              hospital_day(now)))

@@ -220,11 +220,11 @@ def explained_lines(tx: Transaction, day: date, sources: list[str]) -> list[Line
         (day, EXPLAINED, *sources))]
 
 
-def lines_of_task(tx: Transaction, source: str, number_end: str) -> list[Line]:
-    """Open lines of a source that staff have on their list under the end of their number."""
+def lines_of_tasks(tx: Transaction, source: str) -> list[Line]:
+    """Open lines of a source that staff have on their list."""
     return [Line.of(row) for row in tx.all(
-        "SELECT * FROM statement_lines WHERE source = %s AND action = %s AND settled_on IS NULL "
-        "AND RIGHT(number, 32) = %s ORDER BY day", (source, TASK, number_end))]
+        "SELECT * FROM statement_lines WHERE source = %s AND action = %s AND settled_on IS NULL ORDER BY day",
+        (source, TASK))]
 
 
 def clear(tx: Transaction, day: date, sources: list[str]) -> None:
