@@ -14,6 +14,9 @@ from scripts import town
 from tests.conftest import MORNING, ROOT
 
 HTTP = ("account", "billing", "booking", "checkin", "his_events", "invoice", "pay_callback")
+# Headers that came twice, and what a door sees of them on either form.
+TWICE = {"X-Nonce": ["a", "b"], "Authorization": ["Bearer 1", "Bearer 2"], "Cookie": ["c=1", "d=2"]}
+JOINED = {"X-Nonce": "a,b", "Authorization": "Bearer 1,Bearer 2", "Cookie": "c=1,d=2"}
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,12 @@ def twice() -> Response:
     return answer
 
 
+@api.get("/headers", public=True)
+def headers(call: Call) -> dict[str, Any]:
+    """Headers that a client may give twice."""
+    return {name: call.header(name) for name in ("X-Nonce", "Authorization", "Cookie")}
+
+
 def seen(call: Call) -> dict[str, Any]:
     """Headers by whatever case they are asked for, and where the call came from."""
     return {"authorization": call.header("Authorization"), "secret": call.header("X-CLIENT-SECRET"),

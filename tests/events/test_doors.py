@@ -15,7 +15,7 @@ import pytest
 from hospital.runtime.events import event_function
 from hospital.runtime.http import MAX_BODY
 
-from tests.events.conftest import HTTP, ROOT
+from tests.events.conftest import HTTP, JOINED, ROOT, TWICE
 from tests.events.echo import main_handler as echo
 
 CONTEXT = {"request_id": "0b7a2a4e-1111-4222-8333-444455556666", "function_name": "echo"}
@@ -71,6 +71,13 @@ def test_body_headers_and_origin_arrive_from_every_form_of_event(
     assert content(echo(event(name), CONTEXT)) == {
         "body": BODY, "authorization": "Bearer recorded-token-that-opens-nothing", "secret": "recorded",
         "type": "application/json", "from": "111.206.96.145", "id": CONTEXT["request_id"]}
+
+
+def test_a_header_that_came_twice_arrives_joined_as_on_the_web(event: Callable[..., dict[str, Any]]) -> None:
+    assert content(echo(event("url-get", path="/headers", headers=TWICE), CONTEXT)) == JOINED
+    cases = {"X-NONCE": "a", "x-nonce": "b", "Authorization": ["Bearer 1", "Bearer 2"], "cookie": "c=1",
+             "Cookie": "d=2"}
+    assert content(echo(event("url-get", path="/headers", headers=cases), CONTEXT)) == JOINED
 
 
 def test_bytes_that_are_no_text_arrive_unchanged(event: Callable[..., dict[str, Any]]) -> None:

@@ -19,6 +19,7 @@ import pytest
 from hospital.runtime.http import MAX_BODY
 
 from tests.conftest import ROOT
+from tests.events.conftest import JOINED, TWICE
 
 CLOUD = ("/var/lang/python310/bin/python3.10", "0.0.0.0:9000")
 Answer = tuple[int, dict[str, str], Any]
@@ -123,6 +124,11 @@ def test_a_client_s_own_request_id_is_logged_as_a_claim_and_not_believed(ask: As
     assert claimed not in ids
     lines = [json.loads(line) for line in served[1].read_text().splitlines()]
     assert {one["request_id"] for one in lines if one.get("scf_request_id") == claimed} == ids
+
+
+def test_a_header_that_came_twice_arrives_joined_as_in_an_event(ask: Ask) -> None:
+    status, _, told = ask("GET /headers", *(f"{name}: {value}" for name, values in TWICE.items() for value in values))
+    assert (status, told) == (200, JOINED)
 
 
 @pytest.mark.parametrize("query", ["q=1&q=2", "q=1"])

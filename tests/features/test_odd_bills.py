@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.people import person
 from sandbox.phone import Control, Phone
 from tests.faults.outpatient import Care
 
@@ -23,10 +24,18 @@ def told(control: Control) -> Callable[..., None]:
     return change
 
 
-def tasks_about(control: Control, subject: str) -> list[dict[str, Any]]:
-    """Open tasks about something."""
-    found: list[dict[str, Any]] = control.operate("tasks.list", subject_id=subject)["tasks"]
-    return found
+def odd(control: Control, source: str, number: str = "") -> list[dict[str, Any]]:
+    """Open tasks about odd rows of a list, or about the row of this number."""
+    return [one for one in control.operate("tasks.list", kind=f"list.odd-row.{source}")["tasks"]
+            if one["detail"].startswith(f"{source} {number}")]
+
+
+@pytest.fixture(autouse=True)
+def nothing_before(control: Control) -> None:
+    """What other tests left on the list is closed."""
+    for source in ("bill", "desk-refund"):
+        for one in odd(control, source):
+            control.operate("task.close", task_id=one["id"], note="before the test")
 
 
 # -- decimals ---------------------------------------------------------------------------------------
@@ -95,7 +104,8 @@ def test_a_kind_that_nobody_has_heard_of_is_shown_as_other_and_can_be_paid(
 @pytest.mark.parametrize(("path", "value"), [
     ("items.0.quantity", "half"), ("items.0.quantity", -1), ("items.0.quantity", "NaN"), ("items.0.amount_fen", 6.5),
     ("total_fen", None), ("created_at", 636768000), ("pay_before", "2026-11-27"), ("state", "FROZEN"),
-    ("pay_before", "0001-01-01T00:00:00+08:00"), ("items", None), ("version", "two"), ("bill_no", "费用1")])
+    ("pay_before", "0001-01-01T00:00:00+08:00"), ("items", None), ("version", "two"), ("bill_no", "费用1"),
+    ("total_fen", "26.00"), ("total_fen", 10**30), ("version", True), ("items.0.amount_fen", -5)])
 def test_a_bill_that_cannot_be_read_is_left_out_with_a_task_and_the_others_are_shown(
         control: Control, guest: Phone, ill: dict[str, Any], ordered: Ordered, told: Callable[..., None], sql: Ask,
         path: str, value: Any) -> None:
@@ -105,11 +115,31 @@ def test_a_bill_that_cannot_be_read_is_left_out_with_a_task_and_the_others_are_s
         answer = guest.call("GET", "billing/bills", params={"patient_id": ill["id"]})
         assert [one["bill_no"] for one in answer["bills"]] == [good["bill_no"]]
         assert (answer["live"], answer["left_out"]) == (True, 1)
-    [task] = tasks_about(control, bad["bill_no"] if path != "bill_no" else "费用1")
-    assert (task["kind"], task["times"], task["ends_with"]) == ("bill.unreadable", 2, ["task.close"])
-    assert task["detail"] == f"unreadable: {path}"
+    [task] = odd(control, "bill", bad["bill_no"] if path != "bill_no" else "费用1")
+    assert (task["times"], task["ends_with"]) == (1, ["task.close"])
+    assert task["detail"].endswith(f": unreadable: {path}")
     order = guest.order(ill["id"], guest.bills(ill["id"])[1:])
     assert order["state"] == "OPEN"
+    assert len(guest.bills(ill["id"])) == 2
+    assert odd(control, "bill") == [], "it could be read"
+
+
+def test_a_patient_s_bills_say_nothing_of_another_s_odd_one_and_too_many_are_one_task(
+        control: Control, guest: Phone, ill: dict[str, Any], ordered: Ordered, told: Callable[..., None]) -> None:
+    ordered(ill, *["TREATMENT"] * 12)
+    told("list_bills", **{"bills.0.version": "two"})
+    guest.bills(ill["id"])
+    [one] = odd(control, "bill")
+    other = guest.add_patient(person(), relation="CHILD")
+    ordered(other, "TREATMENT")
+    assert len(guest.bills(other["id"])) == 1
+    assert [task["id"] for task in odd(control, "bill")] == [one["id"]]
+    told("list_bills", **{f"bills.{place}.version": "two" for place in range(12)})
+    assert guest.bills(ill["id"]) == []
+    told("list_bills", **{"bills.0.version": "two"})
+    guest.bills(other["id"])
+    assert len(odd(control, "bill")) <= 3
+    assert "12 rows" in " ".join(task["detail"] for task in odd(control, "bill"))
 
 
 def test_what_is_only_shown_may_be_missing(guest: Phone, ill: dict[str, Any], ordered: Ordered,
@@ -131,11 +161,15 @@ def test_a_desk_refund_that_cannot_be_read_is_a_task_and_the_others_are_found(
     today = [one["refund_no"] for one in care.control("GET", "/his/desk-refunds")]
     told("list_desk_refunds", **{f"desk_refunds.{len(today) - 2}.amount_fen": "all"})
     care.fire_stuck()
-    [task] = tasks_about(care.control, begun[0])
-    assert (task["kind"], task["detail"]) == ("desk-refund.unreadable", "unreadable: amount_fen")
+    [task] = odd(care.control, "desk-refund", begun[0])
+    assert (task["detail"], task["ends_with"]) == (
+        f"desk-refund {begun[0]}: unreadable: amount_fen", ["task.close"])
     known = {row[0] for row in care.sql("SELECT refund_no FROM desk_refunds")}
     assert begun[1] in known
     assert begun[0] not in known
+    care.fire_stuck()
+    assert odd(care.control, "desk-refund") == [], "it could be read"
+    assert begun[0] in {row[0] for row in care.sql("SELECT refund_no FROM desk_refunds")}
 
 
 # -- numbers and signatures ---------------------------------------------------------------------------

@@ -6,6 +6,9 @@ import ast
 from pathlib import Path
 
 from hospital.console import operations, task_list
+from hospital.database import odd_rows, outbox
+from hospital.reconciliation.model import SOURCES
+from hospital.reconciliation.stuck_store import WATCHED
 
 HOUSE = Path(operations.__file__).parent.parent
 
@@ -28,6 +31,15 @@ def kinds_in_the_source() -> set[str]:
     return found
 
 
+def odd_row_sources() -> set[str]:
+    """The lists whose rows can be odd."""
+    return {str(ast.literal_eval(argument)) for path in HOUSE.rglob("*.py")
+            for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(call, ast.Call) and call.args for argument in call.args[:2]
+            if isinstance(argument, ast.Constant)
+            if (ast.unparse(call.func), call.args.index(argument)) in (("OddRows", 0), ("odd_rows.reading", 1))}
+
+
 def test_every_kind_of_task_has_its_commands_and_they_exist() -> None:
     kinds = kinds_in_the_source()
     assert len(kinds) > 20
@@ -43,3 +55,13 @@ def test_a_hanging_step_and_a_statement_s_line_are_ended_by_what_does_them_again
     assert task_list.ends_with("statement.fund_flow")[0] == "statement.make"
     assert task_list.ends_with("list.shrunken")[0] == "schedules.sync"
     assert task_list.ends_with("list.shrunken-believed") == ["task.close"]
+
+
+def test_every_kind_of_task_can_be_asked_for_alone_and_by_its_beginning() -> None:
+    steps = {outbox.hanging(one.topic) for one in WATCHED}
+    lines = {f"statement.{source.lower()}" for source in SOURCES}
+    rows = {f"{odd_rows.TASK}.{source}" for source in odd_row_sources()}
+    assert len(rows) == 7
+    for kind in {*kinds_in_the_source(), *task_list.ENDS, *steps, *lines, *rows}:
+        for asked in (kind, f"{kind[:-1]}*"):
+            assert task_list.ListTasks.model_validate({"action": "x", "by": "staff", "kind": asked}).kind == asked

@@ -31,22 +31,33 @@ def event(source: Source, row_id: str) -> Row | None:
 
 
 def keep_refused(tx: Transaction, body: bytes, fields: list[str], now: datetime) -> str:
-    """A push that could not be read, sealed; its id, the same however often it comes."""
-    row_id, digest = new_id(), hashlib.sha256(body).digest()
+    """A push that could not be read, sealed, once however often it comes; what is wrong with it, as it is kept."""
+    row_id, digest, wrong = new_id(), hashlib.sha256(body).digest(), ", ".join(fields)[:300]
     try:
-        tx.insert("refused_events", id=row_id, body_hash=digest, fields=", ".join(fields)[:300], received_at=now,
+        tx.insert("refused_events", id=row_id, body_hash=digest, fields=wrong, received_at=now,
                   body_enc=cipher.seal(body.decode("latin-1"), f"refused_events.body:{row_id}"))  # any bytes
-    except Duplicate:
-        known = tx.one("SELECT id FROM refused_events WHERE body_hash = %s", (digest,))
-        assert known is not None
-        return str(known["id"])
-    return row_id
+    except Duplicate:  # one that staff had taken, or of which the program has changed its mind: it is wrong again
+        tx.run("UPDATE refused_events SET fields = %s, taken_at = NULL WHERE body_hash = %s", (wrong, digest))
+    return wrong
 
 
-def refused_event(source: Source, row_id: str) -> bytes | None:
-    """The bytes of a push that could not be read and was not taken since."""
-    row = source.one("SELECT body_enc FROM refused_events WHERE id = %s AND taken_at IS NULL", (row_id,))
-    return cipher.unseal(row["body_enc"], f"refused_events.body:{row_id}").encode("latin-1") if row else None
+def causes_of_refusal(source: Source) -> list[str]:
+    """What is wrong with the pushes that could not be read and were not taken since."""
+    return [row["fields"] for row in source.all("SELECT DISTINCT fields FROM refused_events WHERE taken_at IS NULL")]
+
+
+def refused_events(source: Source, causes: list[str], row_id: str) -> list[str]:
+    """Pushes with these causes, or this one, that were not taken since; the oldest first."""
+    by_cause = f" OR fields IN ({', '.join(['%s'] * len(causes))})" if causes else ""
+    return [row["id"] for row in source.all(
+        f"SELECT id FROM refused_events WHERE taken_at IS NULL AND (id = %s{by_cause}) ORDER BY id", (row_id, *causes))]
+
+
+def refused_event(source: Source, row_id: str) -> bytes:
+    """The bytes of a push that could not be read."""
+    row = source.one("SELECT body_enc FROM refused_events WHERE id = %s", (row_id,))
+    assert row is not None
+    return cipher.unseal(row["body_enc"], f"refused_events.body:{row_id}").encode("latin-1")
 
 
 def mark_taken(tx: Transaction, row_id: str, now: datetime) -> None:

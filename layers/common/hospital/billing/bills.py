@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hospital.billing import bill_store
-from hospital.database import policy, tasks
+from hospital.database import policy
 from hospital.database.connection import Database
+from hospital.database.odd_rows import OddRows
 from hospital.gateways.his import bills as his_bills
 from hospital.gateways.his import wire as his_wire
 from hospital.gateways.his.bills import Bill
@@ -50,11 +51,17 @@ def unpaid(db: Database, account_id: str, patient_id: str, now: datetime) -> Sho
             raise Unavailable("医院系统繁忙，暂时无法查询待缴费用，请稍后重试。", code="his_unavailable") from None
         return Shown([bill for bill, _ in known], False, min(at for _, at in known))
     odd = [one for one in told if isinstance(one, Odd)]
-    if odd:
-        with db.transaction() as tx:
-            for one in odd:
-                tasks.add(tx, kind="bill.unreadable", subject_id=one.number, detail=one.detail, now=now)
+    _say_odd(db, patient_id, odd, now)
     return Shown([one for one in told if isinstance(one, Bill)], True, now, len(odd))
+
+
+def _say_odd(db: Database, patient_id: str, odd: list[Odd], now: datetime) -> None:
+    """Put what can't be read on staff's list, and take off it what can be now."""
+    rows = OddRows("bill")
+    rows.read(patient_id)
+    for one in odd:
+        rows.add(one.number, one.detail, patient_id)
+    rows.report(db, now, whole=False)
 
 
 def one(db: Database, account_id: str, patient_id: str, bill_no: str, now: datetime) -> Shown:

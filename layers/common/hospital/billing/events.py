@@ -14,9 +14,11 @@ from hospital.gateways.his import events as his_events
 from hospital.patients import records
 from hospital.patients import store as patients
 from hospital.payment import desk_refunds
+from hospital.runtime.ids import bounded
 from hospital.security import cipher
 
 UNREADABLE = "event.unreadable"  # the staff task about a push that could not be read
+AT_ONCE = 500  # pushes that one order takes
 
 
 def take(db: Database, event: his_events.Event, now: datetime) -> None:
@@ -42,21 +44,36 @@ def _note(tx: Transaction, event: his_events.Event, now: datetime) -> None:
 
 
 def refuse(db: Database, body: bytes, fields: list[str], now: datetime) -> None:
-    """Keep a genuine push that can't be read, once, whole and sealed, and tell staff."""
+    """Keep a genuine push that can't be read, once, whole and sealed, and tell staff: one task a cause, counted."""
     cipher.ready()
     with db.transaction() as tx:
-        row_id = bill_store.keep_refused(tx, body, fields, now)
-        tasks.add(tx, kind=UNREADABLE, subject_id=row_id, now=now,
-                  detail=f"unreadable: {', '.join(fields) or 'no JSON'}")
+        what = bill_store.keep_refused(tx, body, fields, now)
+        tasks.add(tx, kind=UNREADABLE, subject_id=_cause(what), now=now, detail=f"unreadable: {_cause(what)}")
 
 
-def read_again(tx: Transaction, row_id: str, now: datetime) -> bool:
-    """Staff's order to read a refused push once more: the program may know more by now. False when it can't be."""
-    body = bill_store.refused_event(tx, row_id)
-    if body is None:
-        return False
+def _cause(fields: str) -> str:
+    """What is wrong with a push, as the subject of its task."""
+    return bounded(fields or "no JSON", tasks.SUBJECT)
+
+
+def read_again(tx: Transaction, subject_id: str, now: datetime) -> tuple[int, int]:
+    """Staff's order to read once more all refused pushes of a cause: the program may know more by now.
+
+    How many were taken, and how many are left: those that still can't be read, and what is more than one order takes.
+    """
+    causes = [fields for fields in bill_store.causes_of_refusal(tx) if _cause(fields) == subject_id]
+    taken = left = 0
+    for row_id in bill_store.refused_events(tx, causes, subject_id):  # a task from before is about one push: its id
+        if taken < AT_ONCE and _take_again(tx, row_id, now):
+            taken += 1
+        else:
+            left += 1
+    return taken, left
+
+
+def _take_again(tx: Transaction, row_id: str, now: datetime) -> bool:
     try:
-        event = his_events.read_event(body)
+        event = his_events.read_event(bill_store.refused_event(tx, row_id))
     except his_events.Unreadable:
         return False
     _note(tx, event, now)

@@ -7,7 +7,7 @@ after it has, whatever is left of the payment goes back, and what does not add u
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from typing_extensions import assert_never
 
@@ -20,7 +20,7 @@ from hospital.booking.model import (
     Booking,
 )
 from hospital.booking.tell import tell
-from hospital.database import outbox, policy, tasks
+from hospital.database import odd_rows, outbox, policy, tasks
 from hospital.database.connection import Database, Transaction
 from hospital.gateways.his import desk_refunds as his_desk_refunds
 from hospital.gateways.his import registrations as his_registrations
@@ -277,26 +277,26 @@ def find(db: Database, now: datetime) -> int:
 
     Raises Unanswered.
     """
-    count = 0
-    for day in (hospital_day(now) - timedelta(days=back) for back in range(desk_refunds.DAYS_BACK)):
-        told = list(his_trades.cancelled_trades(day))
-        _say_odd(db, [one for one in told if isinstance(one, Odd)], now)
-        numbers = [one.trade_no for one in told
-                   if not isinstance(one, Odd) and (one.kind, one.state) == ("REGISTRATION", "CANCELLED")]
-        for start in range(0, len(numbers), PAGE):
-            for booking_id in store.firm_of_trades(db, numbers[start:start + PAGE]):
-                with db.transaction() as tx:
-                    outbox.publish(tx, LOOK, booking_id, due=now, now=now)
-                count += 1
+    with odd_rows.reading(db, "trade", now) as odd:
+        return sum([_find(db, hospital_day(now) - timedelta(days=back), odd, now)
+                    for back in range(desk_refunds.DAYS_BACK)])
+
+
+def _find(db: Database, day: date, odd: odd_rows.OddRows, now: datetime) -> int:
+    """Through the list of one day; what can't be read is staff's business."""
+    told, count = list(his_trades.cancelled_trades(day)), 0
+    for one in told:
+        if isinstance(one, Odd):
+            odd.add(one.number, one.detail, str(day))
+    odd.read(str(day))
+    numbers = [one.trade_no for one in told
+               if not isinstance(one, Odd) and (one.kind, one.state) == ("REGISTRATION", "CANCELLED")]
+    for start in range(0, len(numbers), PAGE):
+        for booking_id in store.firm_of_trades(db, numbers[start:start + PAGE]):
+            with db.transaction() as tx:
+                outbox.publish(tx, LOOK, booking_id, due=now, now=now)
+            count += 1
     return count
-
-
-def _say_odd(db: Database, odd: list[Odd], now: datetime) -> None:
-    """Put what can't be read on staff's list."""
-    if odd:
-        with db.transaction() as tx:
-            for one in odd:
-                tasks.add(tx, kind="trade.unreadable", subject_id=one.number, detail=one.detail, now=now)
 
 
 # -- given back at the desk -------------------------------------------------------------------------

@@ -165,20 +165,26 @@ def show_statement(db: Database, command: OfDay, now: datetime) -> dict[str, Any
 
 
 def retry_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
-    """Try now what a task is about: a hanging step, a stuck refund, an event that could not be read."""
+    """Try now what a task is about: a hanging step, a stuck refund, events that could not be read.
+
+    While some of those events are left (``left``), the task stays.
+    """
+    left = 0
     with db.transaction() as tx:
         task = _open_task(tx, command.task_id)
         if task["job_id"]:
             again = outbox.retry(tx, task["job_id"], now)
         elif task["kind"] == billing_events.UNREADABLE:
-            again = billing_events.read_again(tx, task["subject_id"], now)
+            taken, left = billing_events.read_again(tx, task["subject_id"], now)
+            again = taken > 0
         else:
             again = refunds.send_again(tx, task["subject_id"], now)
         if not again:
             raise Conflict("该任务没有可重试的步骤。", code="nothing_to_retry")
-        tasks.resolve(tx, command.task_id, by=command.by, note=f"retry: {command.note}", now=now)
+        if not left:
+            tasks.resolve(tx, command.task_id, by=command.by, note=f"retry: {command.note}", now=now)
         _note(tx, command, command.task_id, now)
-    return {"retried": command.task_id}
+    return {"retried": command.task_id, "left": left}
 
 
 def refund_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:

@@ -41,8 +41,9 @@ ENDS: dict[str, tuple[str, ...]] = {
         "checkin.his-refused", "charge.unlock-refused", "payment.unknown-order",
         "payment.paid-twice", "payment.amount-differs", "payment.another-payer", "payment.not-ours",
         "payment.transaction-elsewhere", "desk-refund.refused", "desk-refund.report-refused",
-        "refund.slow", "refund.unknown", "refund.amount-differs", "refund.paid-after-all", "bill.unreadable",
-        "desk-refund.unreadable", "trade.unreadable"), CLOSE)}
+        "refund.slow", "refund.unknown", "refund.amount-differs", "refund.paid-after-all"),
+        CLOSE),
+    **dict.fromkeys(("list.odd-row.bill", "list.odd-row.desk-refund", "list.odd-row.trade"), CLOSE)}
 ENDS_OF_FAMILIES: dict[str, tuple[str, ...]] = {
     ".hangs": ("task.retry", "task.close"),  # a step in the outbox, by its topic
     "list.odd-row.": ("schedules.sync", "task.close"),  # a row of a list of the HIS
@@ -56,7 +57,7 @@ class ListTasks(Command):
     ``after`` is the ``next`` of the page before. Oldest first, unless ``newest_first``.
     """
 
-    kind: Annotated[str, Field(max_length=64, pattern=r"^[a-z.-]*\*?$")] = ""
+    kind: Annotated[str, Field(max_length=64, pattern=r"^[a-z_.-]*\*?$")] = ""
     subject_id: Annotated[str, Field(max_length=200)] = ""
     older_than_hours: Annotated[int, Field(ge=0, le=100_000)] = 0
     newest_first: bool = False

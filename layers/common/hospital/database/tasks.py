@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,8 +47,8 @@ def page(source: Database, wanted: Filter, *, after: str, newest: bool, limit: i
     conditions = ["state = 'OPEN'"]
     args: list[object] = []
     if wanted.kind.endswith("*"):
-        conditions.append("kind LIKE %s")
-        args.append(wanted.kind[:-1] + "%")
+        conditions.append("kind LIKE %s ESCAPE '!'")
+        args.append(re.sub("([!_%])", r"!\1", wanted.kind[:-1]) + "%")
     elif wanted.kind:
         conditions.append("kind = %s")
         args.append(wanted.kind)

@@ -6,9 +6,9 @@ both give the same money back; that a payment's refunds never exceed it is a CHE
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from hospital.database import outbox, tasks
+from hospital.database import odd_rows, outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import wechatpay
 from hospital.gateways.his import desk_refunds as his_desk_refunds
@@ -44,25 +44,24 @@ def look(db: Database, now: datetime) -> int:
 
     Raises Unanswered.
     """
-    count = 0
-    for day in (hospital_day(now) - timedelta(days=back) for back in range(DAYS_BACK)):
-        told = list(his_desk_refunds.desk_refunds_of(day))
-        _say_odd(db, [one for one in told if isinstance(one, Odd)], now)
-        numbers = [one.refund_no for one in told if not isinstance(one, Odd) and one.state == "REQUESTED"]
-        known = store.known_desk_refunds(db, numbers)
-        for number in numbers:
-            if number not in known:
-                with db.transaction() as tx:
-                    count += found(tx, number, now)
+    with odd_rows.reading(db, "desk-refund", now) as odd:
+        return sum([_look(db, hospital_day(now) - timedelta(days=back), odd, now) for back in range(DAYS_BACK)])
+
+
+def _look(db: Database, day: date, odd: odd_rows.OddRows, now: datetime) -> int:
+    """Through the list of one day. What can't be read is staff's business: the patient waits for that money."""
+    told = list(his_desk_refunds.desk_refunds_of(day))
+    for one in told:
+        if isinstance(one, Odd):
+            odd.add(one.number, one.detail, str(day))
+    odd.read(str(day))
+    numbers = [one.refund_no for one in told if not isinstance(one, Odd) and one.state == "REQUESTED"]
+    known, count = store.known_desk_refunds(db, numbers), 0
+    for number in numbers:
+        if number not in known:
+            with db.transaction() as tx:
+                count += found(tx, number, now)
     return count
-
-
-def _say_odd(db: Database, odd: list[Odd], now: datetime) -> None:
-    """Put what can't be read on staff's list: the patient waits for that money."""
-    if odd:
-        with db.transaction() as tx:
-            for one in odd:
-                tasks.add(tx, kind="desk-refund.unreadable", subject_id=one.number, detail=one.detail, now=now)
 
 
 def take(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:

@@ -15,8 +15,7 @@ def translate(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
 
     It would lose ``queryString`` and the caller's address; header case varies, so all are lowered.
     """
-    headers = {str(name).lower(): [_as_wsgi(one) for one in (value if isinstance(value, list) else [value])]
-               for name, value in (event.get("headers") or {}).items()}
+    headers = _headers_of(event)
     headers["x-scf-request-id"] = [str(context.get("request_id", ""))]
     headers.pop("transfer-encoding", None)  # the body is here, whole
     source = (event.get("requestContext") or {}).get("sourceIp") or headers.get("x-scf-remote-addr", [""])[0]
@@ -30,6 +29,15 @@ def translate(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
         "body": _body_of(event),
         "isBase64Encoded": False,
     }
+
+
+def _headers_of(event: dict[str, Any]) -> dict[str, list[str]]:
+    """The headers, each once: what came several times is joined as the server of the Web form joins it."""
+    found: dict[str, list[str]] = {}
+    for name, value in (event.get("headers") or {}).items():
+        found.setdefault(str(name).lower(), []).extend(
+            _as_wsgi(one) for one in (value if isinstance(value, list) else [value]))
+    return {name: [",".join(values)] for name, values in found.items()}
 
 
 def _query_of(event: dict[str, Any]) -> dict[str, list[str]]:
