@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.books_read import Books, Case, Report, Row, kept_fen, out_fen
+from scripts.books_read import BACK, Books, Case, Report, Row, kept_fen, out_fen
 
 
 def compare(report: Report, books: Books) -> None:
@@ -56,8 +56,8 @@ def _ledger(report: Report, books: Books, case: Case) -> None:
     """Our ledger's sums are those of the rows that they tell of; each pair is written in one transaction."""
     expected = {
         "CAPTURE": case.payment["paid_fen"],
-        "REFUND": -sum(one["amount_fen"] for one in case.refunds if one["state"] == "SUCCEEDED"),
-        "ELSEWHERE": -case.elsewhere_fen,
+        "REFUND": case.elsewhere_fen - sum(one["amount_fen"] for one in case.refunds if one["state"] in BACK),
+        "ELSEWHERE": -case.elsewhere_fen if "ELSEWHERE" in {one["state"] for one in case.refunds} else 0,
         "SETTLEMENT": sum(one["amount_fen"] for one in case.settlements),
         "REVERSAL": -sum(one["reversed_fen"] for one in case.settlements),
     }

@@ -52,6 +52,9 @@ THEIRS = {"registrations": "/his/books", "charges": "/his/charges", "bills": "/h
           "desk_refunds": "/his/desk-refunds", "orders": "/wechatpay/orders", "ebills": "/ebill/bills"}
 
 
+BACK = ("SUCCEEDED", "ELSEWHERE")  # states of a refund that has reached the patient
+
+
 @dataclass
 class Report:
     """Sums in fen, and every difference found as a sentence that names the ids concerned.
@@ -84,6 +87,7 @@ class Case:
     settlements: list[Row]
     subjects: list[tuple[str, Row]]  # with the table: the booking, the check-in, the order and its charges
     desk: list[tuple[Row | None, Row | None]]  # ours and the HIS's
+    elsewhere_fen: int = 0  # what our ledger says that staff paid back in another way
     tasks: list[str] = field(default_factory=list)
 
     @property
@@ -95,11 +99,6 @@ class Case:
     def refunded_fen(self) -> int:
         """What WeChat gave back."""
         return int(self.order["refunded_fen"]) if self.order else 0
-
-    @property
-    def elsewhere_fen(self) -> int:
-        """What staff paid back in another way."""
-        return sum(one["amount_fen"] for one in self.refunds if one["state"] == "ELSEWHERE")
 
     @cached_property
     def moving(self) -> list[str]:
@@ -239,7 +238,8 @@ class Books:
         order = self.wechat.get(payment["out_trade_no"])
         case = Case(payment, order, self._paid_with.get(order["transaction_id"], []) if order and
                     order["transaction_id"] else [], self._grouped["refunds"].get(payment["id"], []),
-                    self._grouped["settlements"].get(payment["id"], []), self._subjects(payment), [])
+                    self._grouped["settlements"].get(payment["id"], []), self._subjects(payment), [],
+                    -self.ledger.get((payment["id"], "ELSEWHERE"), 0))
         case.desk = [pair for number in _numbers(case) for pair in self._desk_of_trade.get(number, [])]
         named = [payment["id"], payment["out_trade_no"], *_numbers(case), *(row["id"] for _, row in case.subjects)]
         named += [name for one in case.refunds for name in (one["id"], one["out_refund_no"][-32:])]

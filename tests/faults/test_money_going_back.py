@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -210,7 +211,7 @@ def test_while_wechats_answer_is_about_another_refund_it_is_stuck_and_a_task(on_
 TRANSFER = {"how": "BANK_TRANSFER", "reference": "ICBC 2026112300018"}
 
 
-def pay_elsewhere(visit: Visit, task: str, **how: str) -> str:
+def pay_elsewhere(visit: Visit, task: str, **how: Any) -> str:
     """Staff say that they paid it back themselves; the state after."""
     return str(visit.control.operate("refund.paid_elsewhere", task_id=task, note="patient's account is closed",
                                      **{**TRANSFER, **how})["state"])
@@ -259,7 +260,7 @@ def test_what_wechat_knows_after_all_is_recorded_and_not_paid_back_twice(confirm
     confirmed.cancel()
     confirmed.work()
     [(_, task)] = confirmed.tasks()
-    assert pay_elsewhere(confirmed, task) == "ABNORMAL", "the merchant platform can still bring it to the patient"
+    assert pay_elsewhere(confirmed, task) == "STUCK", "the merchant platform can still bring it to the patient"
     assert refund(confirmed) == ("STUCK", "ABNORMAL")
     confirmed.control("POST", f"/wechatpay/refunds/{number_of(confirmed)}/solve")
     assert pay_elsewhere(confirmed, task) == "SUCCEEDED"
@@ -267,6 +268,62 @@ def test_what_wechat_knows_after_all_is_recorded_and_not_paid_back_twice(confirm
     confirmed.work()
     confirmed.check("CANCELLED")
     assert confirmed.tasks() == []
+
+
+def lastingly(visit: Visit, **said: Any) -> str:
+    """WeChat's answers to the refund are about another one, and stay so: the task's id."""
+    visit.control.fault("wechatpay", "query_refund", "override", times=-1,
+                        set={field.replace("__", "."): value for field, value in said.items()})
+    visit.control.advance(10)
+    visit.control.work()
+    assert refund(visit) == ("STUCK", "ANSWER_DIFFERS")
+    [(kind, task)] = visit.tasks()
+    assert kind == "refund.stuck"
+    return task
+
+
+def test_of_what_wechat_paid_in_another_amount_that_is_booked_and_the_rest_is_paid_back_elsewhere(
+        on_its_way: Visit) -> None:
+    task = lastingly(on_its_way, amount__refund=1000)
+    for named in ({}, {"wechat_fen": 0}, {"wechat_fen": 2500}):
+        with pytest.raises(Refused) as refusal:
+            pay_elsewhere(on_its_way, task, **named)
+        assert (refusal.value.code, "1000" in str(refusal.value)) == ("wechat_paid_otherwise", True)
+    assert (refund(on_its_way)[0], on_its_way.ledger("REFUND", "ELSEWHERE")) == ("STUCK", [])
+    assert pay_elsewhere(on_its_way, task, wechat_fen=1000) == "ELSEWHERE"
+    on_its_way.work()
+    assert refund(on_its_way)[0] == "ELSEWHERE"
+    assert on_its_way.ledger("REFUND", "ELSEWHERE") == [("REFUND", -1000), ("ELSEWHERE", -1500)]
+    assert on_its_way.notice(number_of(on_its_way), set={"amount.refund": 1000}) == 204
+    on_its_way.control.settle()
+    assert on_its_way.tasks() == [], "a notice of what staff have named is nothing new"
+    assert on_its_way.notice(number_of(on_its_way)) == 204
+    on_its_way.control.settle()
+    assert {kind for kind, _ in on_its_way.tasks()} == {"refund.paid-after-all"}, "but of another amount it is"
+
+
+@pytest.mark.parametrize(("paid_fen", "state", "booked"), [
+    (0, "ELSEWHERE", [("ELSEWHERE", -2500)]), (2500, "SUCCEEDED", [("REFUND", -2500)])])
+def test_of_what_wechat_paid_of_another_order_staff_say_whether_it_was_ours(
+        on_its_way: Visit, paid_fen: int, state: str, booked: list[tuple[str, int]]) -> None:
+    task = lastingly(on_its_way, out_trade_no=ANOTHER["out_trade_no"])
+    assert pay_elsewhere(on_its_way, task, wechat_fen=paid_fen) == state
+    assert (refund(on_its_way)[0], on_its_way.ledger("REFUND", "ELSEWHERE")) == (state, booked)
+    assert on_its_way.tasks() == []
+
+
+def test_what_wechat_closed_is_paid_back_elsewhere_also_when_it_names_another_amount(on_its_way: Visit) -> None:
+    task = lastingly(on_its_way, amount__refund=1, status="CLOSED")
+    assert pay_elsewhere(on_its_way, task) == "ELSEWHERE"
+    assert on_its_way.ledger("REFUND", "ELSEWHERE") == [("ELSEWHERE", -2500)]
+    assert on_its_way.tasks() == []
+
+
+def test_while_it_may_still_come_back_the_command_answers_with_the_refunds_own_state(on_its_way: Visit) -> None:
+    task = lastingly(on_its_way, amount__refund=1, status="PROCESSING")
+    assert pay_elsewhere(on_its_way, task) == "STUCK"
+    assert on_its_way.sql("SELECT result FROM audit WHERE subject = %s", (task,)) == [("STUCK",)]
+    assert [kind for kind, _ in on_its_way.tasks()] == ["refund.stuck"]
 
 
 def test_while_wechat_is_silent_nothing_counts_as_paid_back_elsewhere(refused: Visit) -> None:

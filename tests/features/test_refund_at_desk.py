@@ -382,6 +382,25 @@ def test_a_refund_that_wechat_will_never_make_is_given_up_and_the_desk_told(care
     assert care.order()["refunded_fen"] == 2500
 
 
+def test_a_refund_that_wechat_made_in_another_amount_ends_and_the_desk_is_told(care: Care) -> None:
+    charge = care.one_paid()
+    care.control("POST", "/wechatpay/notices/mode", drop=True)
+    care.control.fault("wechatpay", "query_refund", "override", times=-1, set={"amount.refund": 1000})
+    begun = care.desk_refund(charge)
+    care.work()
+    [(kind, task)] = care.tasks()
+    assert (kind, care.refunds()[0][:2]) == ("refund.stuck", ("STUCK", "ANSWER_DIFFERS"))
+    [(detail,)] = care.sql("SELECT detail FROM staff_tasks WHERE id = %s", (task,))
+    assert "refund.paid_elsewhere" in detail
+    assert care.operate("refund.give_up", task)["state"] == "STUCK", "WeChat has paid something"
+    assert care.control.operate("refund.paid_elsewhere", task_id=task, note="the desk paid the rest", how="CASH",
+                                reference="desk 2026-0042", wechat_fen=1000)["state"] == "ELSEWHERE"
+    care.work()
+    assert ours(care, begun["refund_no"]) == ("SUCCEEDED", "", 2500, True)
+    assert at_his(care, begun["refund_no"])["state"] == "SUCCEEDED"
+    assert care.tasks() == []
+
+
 def test_a_refund_is_taken_up_once_the_his_answers(care: Care) -> None:
     charge = care.one_paid()
     care.control.fault("his", "get_desk_refund", "error", times=3)

@@ -97,10 +97,14 @@ class MatchPatient(OnTask):
 
 
 class PaidElsewhere(OnTask):
-    """How the hospital paid back what WeChat never will, and where that is proven: a transfer's number."""
+    """How the hospital paid back what WeChat never will, and where that is proven: a transfer's number.
+
+    ``wechat_fen``: what WeChat has paid of it, when it says another amount than was ordered.
+    """
 
     how: Literal["BANK_TRANSFER", "CASH", "OTHER"]
     reference: Annotated[Text, Field(min_length=4, max_length=64)]
+    wechat_fen: Annotated[int, Field(ge=0, le=10**12)] | None = None
 
 
 def change_settings(db: Database, command: ChangeSettings, now: datetime) -> dict[str, Any]:
@@ -216,9 +220,9 @@ def give_up_refund(db: Database, command: OnTask, now: datetime) -> dict[str, An
 
 
 def pay_elsewhere(db: Database, command: PaidElsewhere, now: datetime) -> dict[str, Any]:
-    """End a stuck refund that WeChat will never make and the hospital has paid back in another way."""
+    """End a stuck refund that WeChat will never make, or made in another amount: the rest went back in another way."""
     state = refunds.paid_elsewhere(db, _stuck_refund(db, command.task_id), how=command.how,
-                                   reference=command.reference, now=now)
+                                   reference=command.reference, wechat_fen=command.wechat_fen, now=now)
     with db.transaction() as tx:
         _note(tx, command, command.task_id, now, result=state)
     return {"task": command.task_id, "state": state}

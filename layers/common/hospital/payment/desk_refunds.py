@@ -18,7 +18,7 @@ from hospital.gateways.outcome import Rejected
 from hospital.payment import refunds, rules, settlements
 from hospital.payment import settlement_store as store
 from hospital.payment import store as payment_store
-from hospital.payment.model import DESK, REGISTRATION, DeskRefund, Purpose, Settlement
+from hospital.payment.model import BACK, DESK, REGISTRATION, DeskRefund, Purpose, Settlement
 from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import Conflict
 
@@ -159,7 +159,7 @@ def report(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     if desk is None or desk.reported_at is not None:
         return None
     refund = payment_store.refund_of_purpose(db, Purpose(DESK, desk.id))
-    if desk.state == "REFUNDING" and (refund is None or refund.state != "SUCCEEDED"):
+    if desk.state == "REFUNDING" and (refund is None or refund.state not in BACK):
         return None
     if desk.state not in ("REFUNDING", "FAILED"):
         return None
@@ -202,7 +202,9 @@ def give_up(db: Database, refund_id: str, now: datetime) -> str:
     answer = wechatpay.query_refund(refund.out_refund_no)
     if answer is not None and answer.state != "CLOSED":
         refunds.record(db, answer, now)
-        return answer.state
+        current = payment_store.refund(db, refund_id)
+        assert current is not None
+        return current.state
     with db.transaction() as tx:
         payment_store.by_id(tx, refund.payment_id, lock=True)
         desk = store.desk_refund(tx, refund.purpose.id)

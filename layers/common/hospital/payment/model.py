@@ -19,7 +19,7 @@ CHARGE = "charge"
 # Payments: OPEN → PAID | CLOSED, CLOSED → PAID (money that comes after all is always recorded).
 PAYMENT_MOVES = {"OPEN": {"PAID", "CLOSED"}, "CLOSED": {"PAID"}, "PAID": set[str]()}
 # Refunds: STUCK waits for a person; everything else moves by itself. ELSEWHERE: not by WeChat Pay, but staff have
-# paid it back in another way.
+# paid it back in another way (or the rest of it, when WeChat paid another amount than was ordered).
 REFUND_MOVES = {"REQUESTED": {"PROCESSING", "SUCCEEDED", "STUCK"}, "PROCESSING": {"SUCCEEDED", "STUCK"},
                 "STUCK": {"REQUESTED", "PROCESSING", "SUCCEEDED", "GIVEN_UP", "ELSEWHERE"}, "SUCCEEDED": set[str](),
                 "GIVEN_UP": set[str](), "ELSEWHERE": set[str]()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hospital.database import outbox, tasks
@@ -179,6 +180,9 @@ def _arrived(tx: Transaction, refund: Refund, payment: Payment, answer: wechatpa
 
 
 def _after_the_end(tx: Transaction, refund: Refund, answer: wechatpay_read.Refund, odd: str, now: datetime) -> None:
+    if refund.state == "ELSEWHERE" and answer.state == "SUCCESS" and answer.refund_fen == store.refunded_under(
+            tx, refund.out_refund_no):
+        return  # staff have named it
     if odd:
         tasks.add(tx, kind="refund.amount-differs", subject_id=refund.id, now=now,
                   detail=f"{refund.state}, and WeChat says {answer.state}: {odd}")
@@ -197,35 +201,65 @@ def _differs(tx: Transaction, refund: Refund, odd: str, now: datetime) -> None:
         outbox.publish(tx, "refund.check", refund.id, due=now + CHECKS[0], now=now)
 
 
-def paid_elsewhere(db: Database, refund_id: str, *, how: str, reference: str, now: datetime) -> str:
-    """Staff's word that a stuck refund which WeChat will never make went back in another way; the state after.
+def paid_elsewhere(db: Database, refund_id: str, *, how: str, reference: str, wechat_fen: int | None,
+                   now: datetime) -> str:
+    """Staff's word that what WeChat will never make of a stuck refund went back in another way; the state after.
 
-    WeChat is asked first: only what it does not know, or has closed, can't come back a second time. What it does know
-    is recorded instead. Raises Conflict (not stuck, or the desk's, which is given up), Unanswered.
+    WeChat is asked first, and what it says is recorded: only what it does not know, or has closed, or has made in
+    another amount can't come back a second time. Of the last staff name what it paid, in ``wechat_fen``.
+    Raises Conflict (not stuck; the desk's, which is given up; WeChat paid another amount), Unanswered.
     """
     refund = store.refund(db, refund_id)
-    if refund is None or refund.state != "STUCK" or refund.purpose.of_desk:
+    if refund is None or refund.state != "STUCK" or (refund.purpose.of_desk and refund.code != DIFFERS):
         raise Conflict("只有已停滞且非窗口发起的退款可以登记为其他方式退回。", code="not_paid_elsewhere")
     answer = wechatpay.query_refund(refund.out_refund_no)
     if answer is not None:
         record(db, answer, now)
-    elif refund.code == "ABNORMAL":
+    elif refund.code in ("ABNORMAL", DIFFERS):
         raise Unanswered("wechatpay: does not know a refund it accepted")
     with db.transaction() as tx:
         payment = store.by_id(tx, refund.payment_id, lock=True)
         current = store.refund(tx, refund_id, lock=True)
         assert payment is not None and current is not None
-        unchanged = (current.state, current.out_refund_no) == ("STUCK", refund.out_refund_no)
-        if not unchanged or current.code == DIFFERS or (answer is not None and answer.state != "CLOSED"):
-            return answer.state if answer is not None and current.state == "STUCK" else current.state
-        store.move_refund(tx, current, "ELSEWHERE", how=how, reference=reference, succeeded_at=now)
-        store.add_to_ledger(tx, payment_id=payment.id, movement="ELSEWHERE", key=current.out_refund_no,
-                            amount_fen=-current.amount_fen, at=now, now=now)
-        _no_task(tx, current, f"paid back by {how}", now)
+        if (current.state, current.out_refund_no) != ("STUCK", refund.out_refund_no):
+            return current.state
+        if answer.state not in ("CLOSED", "SUCCESS") if answer is not None else current.code == DIFFERS:
+            return current.state  # it may still come back
+        by_wechat_fen = _paid_by_wechat(current, payment, answer, wechat_fen)
+        rest_fen = current.amount_fen - by_wechat_fen
+        if by_wechat_fen:
+            store.add_to_ledger(tx, payment_id=payment.id, movement="REFUND", key=current.out_refund_no, now=now,
+                                amount_fen=-by_wechat_fen, at=(answer.success_at if answer is not None else None) or now)
+        if rest_fen:
+            store.add_to_ledger(tx, payment_id=payment.id, movement="ELSEWHERE", key=current.out_refund_no,
+                                amount_fen=-rest_fen, at=now, now=now)
+        state = "ELSEWHERE" if rest_fen else "SUCCEEDED"
+        store.move_refund(tx, current, state, how=how, reference=reference, succeeded_at=now)
+        _no_task(tx, current, f"{rest_fen} fen paid back by {how}", now)
         outbox.publish(tx, f"{payment.kind}.refund-accepted", current.id, due=now, now=now)
         settlements.refunded(tx, current, payment, now)
-    log.event("refund.paid-elsewhere", refund_id=refund_id, how=how)
-    return "ELSEWHERE"
+    log.event("refund.paid-elsewhere", refund_id=refund_id, how=how, rest_fen=rest_fen)
+    return state
+
+
+def _paid_by_wechat(refund: Refund, payment: Payment, answer: wechatpay_read.Refund | None,
+                    named_fen: int | None) -> int:
+    """What WeChat has paid of a stuck refund that has ended there: what staff name, and it says.
+
+    When it is about another order or merchant, that may be nothing of ours. Raises Conflict.
+    """
+    if answer is None or answer.state == "CLOSED":
+        if refund.purpose.of_desk:
+            raise Conflict("微信未退窗口发起的这笔退款，请用 refund.give_up 结束。", code="not_paid_elsewhere")
+        possible = {0}
+    else:
+        of_ours = not differences(replace(refund, amount_fen=answer.refund_fen), payment, answer)
+        possible = {answer.refund_fen} if of_ours else {answer.refund_fen, 0}
+    if (named_fen is None and possible != {0}) or (named_fen or 0) not in possible:
+        said = f"{answer.refund_fen}分" if possible != {0} and answer is not None else "没有退款"
+        raise Conflict(f"微信查询结果为：{said}。请核对后在 wechat_fen 中写明微信实际退回的金额。",
+                       code="wechat_paid_otherwise", fields=["wechat_fen"])
+    return named_fen or 0
 
 
 def is_stuck(tx: Transaction, refund_id: str) -> bool:
@@ -276,7 +310,7 @@ def _stuck(tx: Transaction, refund: Refund, code: str, now: datetime, odd: str =
 
 
 def _call_a_person(tx: Transaction, refund: Refund, code: str, now: datetime, odd: str = "") -> None:
-    ends = "refund.give_up" if refund.purpose.of_desk else "refund.paid_elsewhere"
+    ends = "refund.give_up" if refund.purpose.of_desk and code != DIFFERS else "refund.paid_elsewhere"
     tasks.add(tx, kind="refund.stuck", subject_id=refund.id, now=now,
               detail=f"{code}: {refund.amount_fen} fen, number {refund.out_refund_no}{'; ' if odd else ''}{odd}; "
                      f"task.retry, {ends}")

@@ -133,6 +133,13 @@ def doubt_refund(tx: Transaction, refund_id: str, code: str) -> None:
     tx.run("UPDATE refunds SET code = %s WHERE id = %s AND state = 'STUCK'", (code[:48], refund_id))
 
 
+def refunded_under(source: Source, out_refund_no: str) -> int:
+    """What is booked as paid back by WeChat under a number, in fen."""
+    row = source.one("SELECT -amount_fen AS fen FROM ledger WHERE movement = 'REFUND' AND movement_key = %s",
+                     (out_refund_no,))
+    return int(row["fen"]) if row else 0
+
+
 def stuck_without_task(source: Source, limit: int) -> list[str]:
     """Stuck refunds that staff have not on their list, the oldest first."""
     return [row["id"] for row in source.all(
