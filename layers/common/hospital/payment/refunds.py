@@ -227,9 +227,9 @@ def paid_elsewhere(db: Database, refund_id: str, *, how: str, reference: str, we
             return current.state  # it may still come back
         by_wechat_fen = _paid_by_wechat(current, payment, answer, wechat_fen)
         rest_fen = current.amount_fen - by_wechat_fen
-        if by_wechat_fen:
-            store.add_to_ledger(tx, payment_id=payment.id, movement="REFUND", key=current.out_refund_no, now=now,
-                                amount_fen=-by_wechat_fen, at=(answer.success_at if answer is not None else None) or now)
+        if answer is not None and by_wechat_fen:
+            store.add_to_ledger(tx, payment_id=payment.id, movement="REFUND", key=current.out_refund_no,
+                                amount_fen=-by_wechat_fen, at=answer.success_at or now, now=now)
         if rest_fen:
             store.add_to_ledger(tx, payment_id=payment.id, movement="ELSEWHERE", key=current.out_refund_no,
                                 amount_fen=-rest_fen, at=now, now=now)
