@@ -201,6 +201,25 @@ def test_an_old_one_that_the_desk_gives_back_is_paid_back(new_visit: NewVisit, n
     refunded_once(visit)
 
 
+def test_one_paid_on_arrival_that_staff_refund_has_its_e_bill_written_off_when_the_money_is_back(
+        new_visit: NewVisit, new_session: Open, policy: Callable[..., None]) -> None:
+    policy(payment="AT_CHECKIN")
+    visit = confirmed(new_visit(new_session(date="2026-11-23", period="EVENING")))
+    visit.control("PUT", "/clock", now="2026-11-23T16:30:00+08:00")
+    visit.phone.thumb(visit.phone.check_in(visit.id)["payment"])
+    visit.work()
+    assert visit.state == "CHECKED_IN"
+    ended(visit)
+    visit.work()
+    [(kind, task)] = visit.tasks()
+    assert kind == "registration.ended"
+    assert visit.operate("task.refund", task)["state"] == "CANCELLED"
+    visit.work()
+    assert visit.sql("SELECT r.state FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE p.account_id = %s",
+                     (visit.account_id,)) == [("SUCCEEDED",)]
+    assert visit.sql("SELECT state FROM invoices WHERE account_id = %s", (visit.account_id,)) == [("WRITTEN_OFF",)]
+
+
 # -- a check-in that hangs --------------------------------------------------------------------------
 def test_a_hanging_check_in_is_refused_and_refunded_by_staff(new_visit: NewVisit, new_session: Open,
                                                              policy: Callable[..., None]) -> None:

@@ -42,6 +42,12 @@ def id_of_subject(source: Source, kind: str, subject_id: str) -> str | None:
     return str(row["id"]) if row else None
 
 
+def ids_of_payment(source: Source, payment_id: str) -> list[str]:
+    """The ids of every settlement of a payment, oldest first."""
+    return [str(row["id"]) for row in source.all(
+        "SELECT id FROM settlements WHERE payment_id = %s ORDER BY id", (payment_id,))]
+
+
 def of_payment(source: Source, payment_id: str) -> list[Settlement]:
     """Every settlement of a payment, oldest first."""
     return [_opened(row) for row in source.all(

@@ -46,15 +46,16 @@ def reverse_rest(tx: Transaction, trade_no: str, now: datetime) -> int:
 
 
 def refunded(tx: Transaction, refund: Refund, payment: Payment, now: datetime) -> None:
-    """A refund has reached the patient: the e-bill of what it gave back, or what was left of it, is due."""
+    """A refund has reached the patient: the e-bills of what it gave back, or what was left of it, are due."""
     if refund.purpose.of_desk:
         outbox.publish(tx, "desk.report", refund.purpose.id, due=now, now=now)
         return
-    kind, subject_id = payment.kind, payment.subject_id
     if refund.purpose.why == CHARGE:
-        kind, subject_id = CHARGE, refund.purpose.id
-    settlement_id = store.id_of_subject(tx, kind, subject_id)
-    if settlement_id is not None:
+        charged = store.id_of_subject(tx, CHARGE, refund.purpose.id)
+        due = [charged] if charged is not None else []
+    else:  # a registration that was paid on arrival is settled under the booking, not under its payment's subject
+        due = store.ids_of_payment(tx, payment.id)
+    for settlement_id in due:
         _adjust(tx, settlement_id, now)
 
 
