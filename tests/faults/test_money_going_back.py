@@ -141,6 +141,25 @@ def test_a_refund_unanswered_for_hours_is_a_task_and_is_never_sent_twice(confirm
     assert confirmed.tasks() == []
 
 
+def test_a_task_about_a_hanging_step_aims_at_the_row_that_hangs_now(confirmed: Visit) -> None:
+    confirmed.control.fault("wechatpay", "*refund", "error", times=-1)
+    confirmed.cancel()
+    confirmed.work(until=lambda: bool(confirmed.tasks()))
+    [(_, task)] = confirmed.tasks()
+    [(old, subject)] = confirmed.sql("SELECT job_id, subject_id FROM staff_tasks WHERE id = %s", (task,))
+    confirmed.sql("UPDATE outbox SET state = 'GIVEN_UP' WHERE id = %s", (old,))
+    confirmed.sql("INSERT INTO outbox (id, worker, topic, subject_id, state, due_at, attempts, created_at) "
+                  "SELECT REVERSE(id), worker, topic, subject_id, 'PENDING', created_at, 20, created_at FROM outbox "
+                  "WHERE id = %s", (old,))
+    confirmed.control.work()
+    assert confirmed.sql("SELECT id, job_id, subject_id, times FROM staff_tasks WHERE id = %s", (task,)) == [
+        (task, old[::-1], subject, 2)]
+    confirmed.control("DELETE", "/faults")
+    confirmed.operate("task.retry", task)
+    confirmed.work()
+    confirmed.check("CANCELLED")
+
+
 # -- WeChat speaks of another refund than ours -------------------------------------------------------
 ANOTHER = {"amount.refund": 1, "out_trade_no": "R0000000000000000000000000", "transaction_id": "4200000000000001"}
 

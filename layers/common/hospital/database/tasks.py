@@ -25,13 +25,13 @@ class Filter:
 def add(tx: Transaction, *, kind: str, subject_id: str, detail: str, now: datetime, job_id: str = "") -> None:
     """Put a task on the list; one open task a kind and subject, which counts how often its cause was seen.
 
-    ``detail`` (the latest) has no personal data.
+    ``detail`` (the latest) has no personal data. ``job_id`` is the row that hangs (the latest), if it is about one.
     """
     subject_id = bounded(subject_id, SUBJECT)
     tx.run("INSERT INTO staff_tasks (id, kind, subject_id, job_id, detail, state, created_at, last_seen_at) "
            "VALUES (%s, %s, %s, %s, %s, 'OPEN', %s, %s) "
-           "ON DUPLICATE KEY UPDATE detail = %s, times = times + 1, last_seen_at = %s",
-           (new_id(), kind, subject_id, job_id, detail[:500], now, now, detail[:500], now))
+           "ON DUPLICATE KEY UPDATE detail = %s, job_id = %s, times = times + 1, last_seen_at = %s",
+           (new_id(), kind, subject_id, job_id, detail[:500], now, now, detail[:500], job_id, now))
     log.event("task.added", kind=kind, subject=subject_id)
 
 
