@@ -62,6 +62,42 @@ def test_a_trade_of_the_his_with_another_payment_does_not_agree(today: Day, pati
     assert (today.lines(number), today.tasks()) == ({}, set())
 
 
+def test_a_trade_of_the_his_with_another_payment_is_not_evened_out_by_ours_of_the_next_day(
+        today: Day, patient_of: Care) -> None:
+    charge = patient_of.one_paid(3000)
+    [(number,)] = today.sql("SELECT trade_no FROM charges WHERE id = %s", (charge["id"],))
+    today.sql("UPDATE ledger SET at = at + INTERVAL 1 DAY, day = day + INTERVAL 1 DAY "
+              "WHERE movement = 'SETTLEMENT' AND movement_key = %s", (number,))  # as when we booked it after midnight
+    for told in ("4200000000000001", None):
+        today.control.fault("his", "list_trades", "override", times=-1,
+                            set={f"trades.trade_no={number}.transaction_id": told})
+        today.close(2) if told else today.again()
+        assert today.lines(number) == {("HIS", "SETTLEMENT"): ("THEIRS_ONLY", "TASK", False)}
+        assert "微信支付订单号" in today.detail(number)
+        assert today.lines(number, 1) == {("HIS", "SETTLEMENT"): ("LATE", "QUERIED", False)}
+        today.control("DELETE", "/faults")
+    today.again()
+    assert {one[2] for day in (0, 1) for one in today.lines(number, day).values()} == {True}, "the same payment does"
+    assert today.tasks() == set()
+
+
+def test_a_refund_that_wechat_does_not_list_and_names_of_another_order_is_a_persons_business(
+        today: Day, patient_of: Care) -> None:
+    charge = patient_of.one_paid(3000)
+    patient_of.refund(charge)
+    patient_of.work()
+    [refund] = patient_of.order()["refunds"]
+    number = refund["out_refund_no"]
+    both = [("WECHAT", "REFUND"), ("FUND_FLOW", "REFUND")]
+    today.amend(remove=[patient_of.out_trade_no])
+    today.control.fault("wechatpay", "query_refund", "override", times=-1, set={"out_trade_no": ours(7)})
+    today.close()
+    assert today.lines(number) == dict.fromkeys(both, ("OURS_ONLY", "TASK", False))
+    today.control("DELETE", "/faults")
+    today.again()
+    assert today.lines(number) == dict.fromkeys(both, ("LATE", "QUERIED", False))
+
+
 # -- others under the same merchant number ----------------------------------------------------------
 def test_lines_of_others_are_counted_and_hide_nothing_of_ours(today: Day, patient_of: Care) -> None:
     order, number = paid(patient_of, 3000)

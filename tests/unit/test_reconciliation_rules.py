@@ -6,6 +6,7 @@ import gc
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -265,14 +266,29 @@ def difference(ours: int | None, theirs: int | None, note: str = "") -> Differen
     (difference(5, None), 5, 5, False), (difference(5, 6), 6, 5, False), (difference(5, 6), None, 5, False)])
 def test_two_days_even_out_when_each_has_exactly_what_the_other_lacks(
         one: Difference, ours: int | None, theirs: int | None, met: bool) -> None:
-    assert rules.meets(one, ours, theirs) is met
+    assert rules.meets(one, difference(ours, theirs)) is met
 
 
 def test_a_refund_that_went_out_on_one_day_and_came_in_again_on_another_evens_out() -> None:
     out = Difference("FUND_FLOW", "REFUND", "R1-c", None, -2500)
-    assert rules.meets(out, None, 2500)
-    assert not rules.meets(out, None, -2500)
-    assert not rules.meets(difference(None, 5), None, -5), "a payment does not"
+    assert rules.meets(out, replace(out, theirs_fen=2500))
+    assert not rules.meets(out, out)
+    assert not rules.meets(difference(None, 5), difference(None, -5)), "a payment does not"
+
+
+@pytest.mark.parametrize(("theirs", "ours", "met"), [
+    ("4200001", "4200001", True), ("", "4200001", True), ("4200001", "", True), (model.PROCESSING, "R01", True),
+    ("4200002", "4200001", False), (rules.odd("TRANSACTION", ""), "4200001", False),
+    (rules.odd("STATE", "R01"), "R01", False)])
+def test_two_days_even_out_only_with_the_same_order_or_transaction_where_both_name_one(
+        theirs: str, ours: str, met: bool) -> None:
+    one, other = difference(None, 5, theirs), difference(5, None, ours)
+    assert (rules.meets(one, other), rules.meets(other, one)) == (met, met)
+
+
+def test_what_only_we_have_names_the_order_or_transaction_in_our_books() -> None:
+    [one] = rules.join("HIS", iter([]), iter([("SETTLEMENT\tT1", 500, "4200001")]), {})
+    assert (one.state, one.note) == (OURS_ONLY, "4200001")
 
 
 # -- where a line stands ----------------------------------------------------------------------------

@@ -46,6 +46,7 @@ LINE_MOVES = {
     SETTLED: {WAITS, ASKED_AGAIN, QUERIED, NONE, TASK},
 }
 
+PROCESSING = "PROCESSING"  # the note of a refund that WeChat has accepted and not finished
 ODD = "!"  # begins a note that speaks against its line: a reason, a colon, the order's number
 ORDER = "商户订单号"  # what a detail begins with when the line's order is known: the number follows, then a space
 
@@ -59,7 +60,7 @@ class Difference:
     """A movement that one side has on a day and the other has not, or not with this amount (fen; None: not there).
 
     ``note`` is what their list says besides: the order's number, the transaction, PROCESSING of a refund; or, behind
-    ``ODD``, what speaks against the line.
+    ``ODD``, what speaks against the line. Of what only we have it is the order or transaction in our books.
     """
 
     source: str
@@ -87,6 +88,11 @@ class Difference:
     def order(self) -> str:
         """The order's number that their list names, of a payment or a refund; empty: none."""
         return self.note.partition(":")[2] if self.odd else self.note
+
+    @property
+    def names(self) -> str:
+        """Which order or transaction it is of; empty: it names none."""
+        return "" if self.note == PROCESSING else self.order
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,7 @@ class Line:
     action: str
     detail: str
     settled_on: date | None
+    note: str | None = None
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Line:
@@ -132,9 +139,10 @@ class Line:
 
     @property
     def difference(self) -> Difference:
-        """As it was found. Of the note only an order's number is kept, at the beginning of ``detail``."""
-        order = self.detail[len(ORDER):].partition(" ")[0] if self.detail.startswith(ORDER) else ""
-        return Difference(self.source, self.movement, self.number, self.ours_fen, self.theirs_fen, order)
+        """As it was found. Of the note older code kept an order's number alone, at the beginning of ``detail``."""
+        before = self.detail[len(ORDER):].partition(" ")[0] if self.detail.startswith(ORDER) else ""
+        return Difference(self.source, self.movement, self.number, self.ours_fen, self.theirs_fen,
+                          before if self.note is None else self.note)
 
 
 @dataclass

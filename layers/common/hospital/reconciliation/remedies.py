@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TypeVar
 
@@ -33,6 +34,7 @@ from hospital.reconciliation.model import (
     NONE,
     ORDER,
     OURS_ONLY,
+    PROCESSING,
     QUERIED,
     RECORDED,
     TASK,
@@ -43,7 +45,7 @@ from hospital.reconciliation.model import (
     Finding,
     Line,
 )
-from hospital.reconciliation.sources import NO_TRANSACTION, PROCESSING, ROW
+from hospital.reconciliation.sources import NO_TRANSACTION, ROW
 
 QUESTIONS = 300  # that one statement may ask others, lists aside
 SILENT = 3  # who did not answer so often is not asked again by this statement
@@ -109,16 +111,18 @@ def look_again(db: Database, line: Line, on: date, now: datetime, patience: Pati
 def _elsewhere(db: Database, day: date, one: Difference, on: date) -> Finding | None:
     """Its counterpart, if there is one: an open line of another day, or what stands in our books now."""
     for other in store.counterparts(db, day, one):
-        if rules.meets(one, other.ours_fen, other.theirs_fen):
+        if rules.meets(one, other.difference):
             return Finding(LATE, NONE, _detail(one, f"与{other.day}账单对平"), max(on, other.day))
-    if one.state != THEIRS_ONLY:
+    if one.state != THEIRS_ONLY or one.odd:
         return None
     ours = store.ours_of(db, one.source, one.movement, one.number)
     if ours is None:
         return None
-    fen, booked_on = ours
+    fen, booked_on, named = ours
     if fen != one.theirs_fen:
         return _task(one, f"我方{booked_on}记账金额不同")
+    if named and one.names and named != one.names:
+        return _task(one, f"我方{booked_on}记账，{OTHER_DETAIL.get(one.source, '商户订单号与我方不同')}")
     if booked_on == day:
         return Finding(THEIRS_ONLY, RECORDED, _detail(one, "已补记"), on)
     return Finding(LATE, NONE, _detail(one, f"我方记于{booked_on}"))
@@ -177,8 +181,11 @@ def _ask_wechat(db: Database, one: Difference, patience: Patience) -> Finding:
         known = (order is not None and order.paid and not order.not_ours
                  and (order.transaction_id, order.total_fen) == (one.number, one.ours_fen))
     else:
-        refund = patience.ask("wechatpay", lambda: wechatpay.query_refund(one.number))
-        known = refund is not None and (refund.state, -refund.refund_fen) == ("SUCCESS", one.ours_fen)
+        refund = payment_store.refund_of_number(db, one.number)
+        payment = payment_store.by_id(db, refund.payment_id) if refund is not None else None
+        told = patience.ask("wechatpay", lambda: wechatpay.query_refund(one.number))
+        known = (refund is not None and payment is not None and told is not None and told.state == "SUCCESS"
+                 and not refunds.differences(replace(refund, amount_fen=-(one.ours_fen or 0)), payment, told))
     return _known(one) if known else _task(one, "微信账单没有，查询也不符")
 
 
@@ -199,7 +206,8 @@ def _ask_his(db: Database, one: Difference, patience: Patience) -> Finding:
         known = (trade is not None and trade.settled_at is not None and trade.paid_fen == one.ours_fen
                  and trade.transaction_id == transaction_id)
     else:
-        known = trade is not None and (trade.state, -trade.refund_fen) == ("CANCELLED", one.ours_fen)
+        known = trade is not None and (trade.state, -trade.refund_fen, trade.transaction_id) == (
+            "CANCELLED", one.ours_fen, transaction_id)
     return _known(one) if known else _task(one, "医院系统清单没有，查询也不符")
 
 

@@ -82,7 +82,7 @@ def join(source: str, theirs: Iterator[Entry], ours: Iterator[Entry], agreed: di
                 yield _difference(source, their_key, None, their_fen, note)
             their_key, their_fen, note = next(theirs, _END)
         else:
-            yield _difference(source, our_key, our_fen, None, "")
+            yield _difference(source, our_key, our_fen, None, named)
             our_key, our_fen, named = next(ours, _END)
     _count(agreed, movement, count, total)
 
@@ -139,12 +139,17 @@ def overdue(day: date, on: date) -> bool:
 
 
 # -- counterparts -----------------------------------------------------------------------------------
-def meets(difference: Difference, ours_fen: int | None, theirs_fen: int | None) -> bool:
-    """Whether what stands on another day is exactly what this one lacks."""
-    if difference.ours_fen is not None and difference.theirs_fen is not None:
+def meets(one: Difference, other: Difference) -> bool:
+    """Whether what stands on another day is exactly what this one lacks.
+
+    As on one day: the amount and, where both name one, the order or transaction; and nothing speaks against either.
+    """
+    if one.odd or other.odd or (one.names and other.names and one.names != other.names):
         return False
-    if difference.theirs_fen is not None and ours_fen is None:  # WeChat closed a refund: what went out came in again
-        return difference.movement == "REFUND" and theirs_fen == -difference.theirs_fen
-    if difference.theirs_fen is None:
-        return ours_fen is None and theirs_fen == difference.ours_fen
-    return theirs_fen is None and ours_fen == difference.theirs_fen
+    if one.ours_fen is not None and one.theirs_fen is not None:
+        return False
+    if one.theirs_fen is not None and other.ours_fen is None:  # WeChat closed a refund: what went out came in again
+        return one.movement == "REFUND" and other.theirs_fen == -one.theirs_fen
+    if one.theirs_fen is None:
+        return other.ours_fen is None and other.theirs_fen == one.ours_fen
+    return other.theirs_fen is None and other.ours_fen == one.theirs_fen

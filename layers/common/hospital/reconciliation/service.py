@@ -109,7 +109,7 @@ def _compare(db: Database, day: date, wanted: list[str], now: datetime, patience
             if not store.still_mine(tx, day, now):
                 return None
             told = store.told_lines(tx, day, read)
-            explained = {line.difference: line.finding for line in store.explained_lines(tx, day, read)}
+            explained = {_known_by(line.difference): line.finding for line in store.explained_lines(tx, day, read)}
             store.clear(tx, day, read)
             findings.seek(0)
             _write_lines(tx, day, findings, told, explained, now)
@@ -171,14 +171,19 @@ def _read(text: str) -> tuple[Difference, Finding]:
 
 
 def _kept(one: Difference, finding: Finding, explained: dict[Difference, Finding]) -> tuple[Difference, Finding]:
-    before = explained.get(replace(one, note=one.order if one.movement == "CAPTURE" else ""))
+    before = explained.get(_known_by(one))
     return one, before if before is not None and finding.stands == TASK and before.state == finding.state else finding
+
+
+def _known_by(one: Difference) -> Difference:
+    """What of a difference must be the same for what staff have said of it."""
+    return replace(one, note=one.order if one.movement == "CAPTURE" and one.theirs_fen is not None else "")
 
 
 def _even_out(tx: Transaction, day: date, one: Difference, on: date, now: datetime) -> None:
     """A line is settled: so are its counterpart and the tasks about both."""
     for other in store.counterparts(tx, day, one):
-        if rules.meets(one, other.ours_fen, other.theirs_fen):
+        if rules.meets(one, other.difference):
             store.note_finding(tx, other, Finding(other.state, other.action, f"{other.detail}；与{day}账单对平", on))
             break
     _end_task(tx, one.source, one.number, note=f"settled on {on}", now=now)

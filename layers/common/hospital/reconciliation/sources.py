@@ -13,14 +13,13 @@ from hospital.gateways.his import trades as his_trades
 from hospital.gateways.his.wire import Odd
 from hospital.gateways.wechatpay_bills import TradeLine, Unread
 from hospital.reconciliation import rules, sorting, store
-from hospital.reconciliation.model import DESK, EBILL, FUND_FLOW, HIS, UNREADABLE, WECHAT, Difference, Tally
+from hospital.reconciliation.model import DESK, EBILL, FUND_FLOW, HIS, PROCESSING, UNREADABLE, WECHAT, Difference, Tally
 from hospital.runtime.clock import at_hospital, hospital_day
 from hospital.runtime.ids import bounded
 
 NO_TRANSACTION = "TRANSACTION"  # speaks against a trade of the HIS that names no payment
 ROW = "ROW"  # speaks against a row of the HIS's that can't be read
 MONEY_BACK = {"退款", "退款关闭"}  # kinds of the fund flow: out, and in again when WeChat closed it
-PROCESSING = "PROCESSING"  # the note of a refund that WeChat has accepted and not finished
 
 
 Movement = tuple[str, str, int, str]  # movement, number, fen, note
@@ -68,9 +67,9 @@ class Strangers:
 def ours(db: Database, source: str, day: date) -> Iterator[Iterator[rules.Entry]]:
     """Our movements in order: movement and number with a tab between, fen, and the order or transaction."""
     if source in (WECHAT, FUND_FLOW):
-        yield store.ledger(db, day, ("CAPTURE", "REFUND"), "out_trade_no")
+        yield store.ledger(db, day, ("CAPTURE", "REFUND"), source)
     elif source == HIS:
-        yield store.ledger(db, day, ("REVERSAL", "SETTLEMENT"), "transaction_id")
+        yield store.ledger(db, day, ("REVERSAL", "SETTLEMENT"), source)
     elif source == DESK:
         yield store.desk_refunds(db, day)
     else:

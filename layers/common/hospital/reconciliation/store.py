@@ -14,6 +14,8 @@ from hospital.reconciliation.model import (
     DONE,
     EBILL,
     EXPLAINED,
+    FUND_FLOW,
+    HIS,
     LINE_MOVES,
     MOVEMENTS,
     OTHER,
@@ -21,6 +23,7 @@ from hospital.reconciliation.model import (
     TASK,
     UNREADABLE,
     WAITING,
+    WECHAT,
     Difference,
     Finding,
     Line,
@@ -35,6 +38,8 @@ PAGE = 5000
 OUR_BILLS = bus_no("")  # what our numbers at the e-bill platform begin with
 LEASE = timedelta(minutes=30)  # longer than a statement may take; then another run may take it over
 
+# What both sides name of a movement: WeChat our order, the HIS WeChat's transaction.
+_NAMED = {WECHAT: "p.out_trade_no", FUND_FLOW: "p.out_trade_no", HIS: "p.transaction_id"}
 # Invoices that the platform has, and those whose red one it has too; then those it is still to make.
 _MADE = {"INVOICE": ("ISSUED", "WRITING_OFF", "WRITTEN_OFF", "ON_PAPER"), "RED": ("WRITTEN_OFF",)}
 UNDER_WAY = {"INVOICE": "ORDERED", "RED": "WRITING_OFF"}
@@ -49,16 +54,15 @@ def first_day(db: Database) -> date | None:
     return min([*days, *([hospital_day(ordered["created_at"])] if ordered else [])], default=None)
 
 
-def ledger(db: Database, day: date, movements: tuple[str, ...], named: str) -> Iterator[Entry]:
-    """A day's movements in order: movement and key with a tab between, fen, and what is ``named`` of their payment.
+def ledger(db: Database, day: date, movements: tuple[str, ...], source: str) -> Iterator[Entry]:
+    """A day's movements in order: movement and key with a tab between, fen, and the order or transaction.
 
     The desk's are in ``desk_refunds``.
     """
-    wanted = {"out_trade_no": "p.out_trade_no", "transaction_id": "p.transaction_id"}[named]
     for movement in movements:
         prefix, last = f"{movement}\t", ""
         while True:
-            page = db.tuples(f"SELECT l.movement_key, l.amount_fen, {wanted} FROM ledger l "
+            page = db.tuples(f"SELECT l.movement_key, l.amount_fen, {_NAMED[source]} FROM ledger l "
                              "LEFT JOIN payments p ON p.id = l.payment_id WHERE l.day = %s AND l.movement = %s "
                              "AND l.movement_key > %s AND l.movement_key NOT LIKE %s "
                              "ORDER BY l.movement_key LIMIT %s", (day, movement, last, f"{AT_DESK}%", PAGE))
@@ -102,21 +106,22 @@ def invoices(db: Database, first: datetime, last: datetime) -> Iterator[tuple[st
             after, since = page[-1][0], page[-1][2]
 
 
-def ours_of(db: Database, source: str, movement: str, number: str) -> tuple[int, date] | None:
-    """Where our books have a movement, whatever the day: fen and hospital day; None: nowhere."""
+def ours_of(db: Database, source: str, movement: str, number: str) -> tuple[int, date, str] | None:
+    """Where our books have a movement, whatever the day: fen, hospital day, order or transaction; None: nowhere."""
     if source == DESK:
-        found = db.one("SELECT -amount_fen AS fen, begun_on AS day FROM desk_refunds WHERE refund_no = %s "
+        found = db.one("SELECT -amount_fen AS fen, begun_on AS day, '' AS named FROM desk_refunds WHERE refund_no = %s "
                        "AND state = 'SUCCEEDED' AND reported_at IS NOT NULL AND begun_on IS NOT NULL", (number,))
     elif source == EBILL:
         bill = invoice(db, number.removeprefix(OUR_BILLS))
         if bill is None or bill["state"] not in _MADE[movement]:
             return None
         sign, at = (1, bill["bus_at"]) if movement == "INVOICE" else (-1, bill["write_off_at"])
-        return sign * int(bill["amount_fen"]), hospital_day(at)
+        return sign * int(bill["amount_fen"]), hospital_day(at), ""
     else:
-        found = db.one("SELECT amount_fen AS fen, day FROM ledger WHERE movement = %s AND movement_key = %s",
+        found = db.one(f"SELECT l.amount_fen AS fen, l.day, {_NAMED[source]} AS named FROM ledger l "
+                       "LEFT JOIN payments p ON p.id = l.payment_id WHERE l.movement = %s AND l.movement_key = %s",
                        (movement, number))
-    return (int(found["fen"]), found["day"]) if found else None
+    return (int(found["fen"]), found["day"], found["named"] or "") if found else None
 
 
 def invoice(db: Database, invoice_id: str) -> Row | None:
@@ -239,7 +244,8 @@ def insert_lines(tx: Transaction, day: date, found: list[tuple[Difference, Findi
     tx.insert_many("statement_lines", [{
         "id": new_id(), "day": day, "source": one.source, "movement": one.movement, "number": one.number,
         "state": finding.state, "ours_fen": one.ours_fen, "theirs_fen": one.theirs_fen, "action": finding.action,
-        "detail": finding.detail[:300], "settled_on": finding.settled_on} for one, finding in found])
+        "detail": finding.detail[:300], "settled_on": finding.settled_on, "note": one.note[:100]}
+        for one, finding in found])
 
 
 def insert_sums(tx: Transaction, day: date, sums: dict[tuple[str, str, str], Tally]) -> None:
