@@ -89,7 +89,7 @@ def test_a_refund_that_wechat_does_not_list_and_names_of_another_order_is_a_pers
     [refund] = patient_of.order()["refunds"]
     number = refund["out_refund_no"]
     both = [("WECHAT", "REFUND"), ("FUND_FLOW", "REFUND")]
-    today.amend(remove=[patient_of.out_trade_no])
+    today.amend(remove=[number])
     today.control.fault("wechatpay", "query_refund", "override", times=-1, set={"out_trade_no": ours(7)})
     today.close()
     assert today.lines(number) == dict.fromkeys(both, ("OURS_ONLY", "TASK", False))
