@@ -173,9 +173,9 @@ def retry_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
 
     While some of those events are left (``left``), the task stays.
     """
+    task = _open_task(db, command.task_id)
     left = 0
     with db.transaction() as tx:
-        task = _open_task(tx, command.task_id)
         if task["job_id"]:
             again = outbox.retry(tx, task["job_id"], now)
         elif task["kind"] == billing_events.UNREADABLE:
@@ -185,16 +185,16 @@ def retry_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
             again = refunds.send_again(tx, task["subject_id"], now)
         if not again:
             raise Conflict("该任务没有可重试的步骤。", code="nothing_to_retry")
-        if not left:
-            tasks.resolve(tx, command.task_id, by=command.by, note=f"retry: {command.note}", now=now)
-        _note(tx, command, command.task_id, now)
+        if left:
+            _note(tx, command, command.task_id, now)
+        else:
+            _end(tx, command, task, f"retry: {command.note}", now)
     return {"retried": command.task_id, "left": left}
 
 
 def refund_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
     """End a registration or a bill that hangs between payment and HIS: refund it, unless the HIS has it after all."""
-    with db.transaction() as tx:
-        task = _open_task(tx, command.task_id)
+    task = _open_task(db, command.task_id)
     kind, subject_id = task["kind"], task["subject_id"]
     if stuck_store.paid_nothing(db, subject_id):  # before the HIS is told that its number is dead
         raise Conflict("系统未记到该订单的收款金额，没有可退的款项。", code="nothing_to_refund")
@@ -230,8 +230,7 @@ def pay_elsewhere(db: Database, command: PaidElsewhere, now: datetime) -> dict[s
 
 def match_patient(db: Database, command: MatchPatient, now: datetime) -> dict[str, Any]:
     """End what the HIS could not match: under the code of the hospital's file, or under what we know of the patient."""
-    with db.transaction() as tx:
-        task = _open_task(tx, command.task_id)
+    task = _open_task(db, command.task_id)
     if task["kind"] != patient_records.UNMATCHED:
         raise Conflict("该任务不是待核对的就诊人档案。", code="not_a_patient")
     patient_records.match_by_staff(db, task["subject_id"], command.patient_code, now)
@@ -243,16 +242,15 @@ def match_patient(db: Database, command: MatchPatient, now: datetime) -> dict[st
 
 def close_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
     """Close a task that was settled by hand elsewhere; a hanging step is not tried any more."""
+    task = _open_task(db, command.task_id)
     with db.transaction() as tx:
-        task = _open_task(tx, command.task_id)
         if task["kind"] == STUCK and refunds.is_stuck(tx, task["subject_id"]):
             raise Conflict("退款仍停滞，请用 task.retry、refund.give_up 或 refund.paid_elsewhere 处理。",
                            code="refund_still_stuck")
         reconciliation.explain(tx, task["kind"], task["subject_id"], command.note, now)
         if task["job_id"]:
             outbox.give_up(tx, task["job_id"])
-        tasks.resolve(tx, command.task_id, by=command.by, note=command.note, now=now)
-        _note(tx, command, command.task_id, now)
+        _end(tx, command, task, command.note, now)
     return {"closed": command.task_id}
 
 
@@ -293,17 +291,27 @@ def operate(db: Database, event: dict[str, Any]) -> dict[str, Any]:
         return {"error": {"code": "unanswered", "message": silence.reason}}
 
 
-def _open_task(tx: Transaction, task_id: str) -> dict[str, Any]:
-    task: dict[str, Any] | None = tasks.find(tx, task_id)
+def _open_task(source: Database | Transaction, task_id: str, *, lock: bool = False) -> dict[str, Any]:
+    task: dict[str, Any] | None = tasks.find(source, task_id, lock=lock)
     if task is None or task["state"] != "OPEN":
         raise NotFound("没有该待办任务，或已处理。", code="task_not_found")
     return task
 
 
+def _end(tx: Transaction, command: OnTask, task: dict[str, Any], note: str, now: datetime) -> None:
+    """End a task as it was read, after what it is about: that is locked first, as by all who add or settle tasks.
+
+    Raises NotFound (ended meanwhile), Conflict (it names another step meanwhile): then nothing is done.
+    """
+    if _open_task(tx, command.task_id, lock=True)["job_id"] != task["job_id"]:
+        raise Conflict("该任务刚刚有了变化，请查看后重试。", code="task_changed")
+    tasks.resolve(tx, command.task_id, by=command.by, note=note, now=now)
+    _note(tx, command, command.task_id, now)
+
+
 def _stuck_refund(db: Database, task_id: str) -> str:
     """The refund that a task says is stuck."""
-    with db.transaction() as tx:
-        task = _open_task(tx, task_id)
+    task = _open_task(db, task_id)
     if task["kind"] != STUCK:
         raise Conflict("该任务不是停滞的退款。", code="not_a_stuck_refund")
     return str(task["subject_id"])

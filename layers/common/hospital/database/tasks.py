@@ -67,9 +67,9 @@ def page(source: Database, wanted: Filter, *, after: str, newest: bool, limit: i
                       (*args, limit))
 
 
-def find(tx: Transaction, task_id: str) -> Row | None:
-    """One task, locked."""
-    return tx.one("SELECT * FROM staff_tasks WHERE id = %s FOR UPDATE", (task_id,))
+def find(source: Database | Transaction, task_id: str, *, lock: bool = False) -> Row | None:
+    """One task. Who changes what it is about as well locks that first, and the task last."""
+    return source.one(f"SELECT * FROM staff_tasks WHERE id = %s{' FOR UPDATE' if lock else ''}", (task_id,))
 
 
 def resolve(tx: Transaction, task_id: str, *, by: str, note: str, now: datetime) -> bool:

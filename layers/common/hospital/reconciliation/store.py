@@ -226,10 +226,10 @@ def explained_lines(tx: Transaction, day: date, sources: list[str]) -> list[Line
 
 
 def lines_of_tasks(tx: Transaction, source: str) -> list[Line]:
-    """Open lines of a source that staff have on their list."""
+    """Open lines of a source that staff have on their list, locked."""
     return [Line.of(row) for row in tx.all(
-        "SELECT * FROM statement_lines WHERE source = %s AND action = %s AND settled_on IS NULL ORDER BY day",
-        (source, TASK))]
+        "SELECT * FROM statement_lines WHERE source = %s AND action = %s AND settled_on IS NULL ORDER BY day "
+        "FOR UPDATE", (source, TASK))]
 
 
 def clear(tx: Transaction, day: date, sources: list[str]) -> None:
