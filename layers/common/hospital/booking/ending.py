@@ -192,9 +192,20 @@ def _alarm(tx: Transaction, booking: Booking, detail: str, now: datetime) -> Non
 def look(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     """Something says that the hospital has ended a registration: ask the HIS, and follow it. Raises Unanswered."""
     booking = store.booking(db, job.subject_id)
-    if booking is not None:
+    if booking is not None and booking.state == "CANCELLED":
+        _look_behind(db, booking, now)
+    elif booking is not None:
         _look(db, booking, now)
     return None
+
+
+def _look_behind(db: Database, booking: Booking, now: datetime) -> None:
+    """It has ended here already; the HIS may have taken a payment of ours that we did not know to be in it."""
+    payment = payment_of(db, booking)
+    if _open_fen(db, booking, payment):
+        became = fate.look(booking.trade_no, payment)
+        if isinstance(became, fate.EndedOurs):
+            _ended_in_his(db, booking, payment, became.trade, "", now)
 
 
 def _look(db: Database, booking: Booking, now: datetime) -> None:

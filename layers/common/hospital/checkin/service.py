@@ -48,7 +48,9 @@ REFUSALS = {
     "SCHEDULE_STOPPED": ("session_stopped", "该医生本次出诊已停诊，请到人工窗口办理退号或改号。"),
     "NOT_CONFIRMED": ("not_confirmed", "该挂号在医院已失效，请到人工窗口核实。"),
     "PAYMENT_CONFLICT": ("paid_already", "挂号费已在医院缴清，本次支付将原路退回，请重新点击取号。"),
+    "FEE_TAKEN": ("not_in_queue", "挂号费已缴清，但医院尚未为您排队，请重新点击取号或到人工窗口办理。"),
 }
+Proof = fate.NotOurs | fate.Waiting  # of a check-in that the HIS has refused: our payment is not in its books
 
 
 class CheckInRefused(Conflict):
@@ -167,8 +169,7 @@ def carry_out(db: Database, checkin_id: str, now: datetime) -> outbox.Again | No
     assert booking is not None
     payment = payment_store.of_subject(db, CHECKIN, checkin.id)
     if payment is not None and payment.paid_fen != booking.fee_fen:
-        _refuse(db, checkin.id, "AMOUNT_DIFFERS", now)
-        return None
+        return _decide(db, booking, checkin, payment, _look(booking, payment), "AMOUNT_DIFFERS", now)
     became, code = _ask_his(booking, payment)
     return _decide(db, booking, checkin, payment, became, code, now)
 
@@ -177,18 +178,19 @@ def _decide(db: Database, booking: Booking, checkin: CheckIn, payment: Payment |
             now: datetime) -> outbox.Again | None:
     """The attempt ends as the HIS has decided: in the queue with our payment (if there was one), or refused."""
     match became:
-        case fate.Ours(trade) if trade.checked_in:
+        case fate.Ours(trade) if trade.checked_in and checkin.state == "CHECKING_IN":
             return _record_done(db, booking, checkin, payment, trade, now)
-        case fate.Others(trade) if trade.checked_in:  # at the machine, and paid there
-            _refuse(db, checkin.id, code, now, trade)
-        case fate.Ours() | fate.Others() | fate.Waiting():
-            _refuse(db, checkin.id, code, now)
-        case fate.EndedOurs() | fate.EndedOthers() | fate.Dead():  # the hospital has ended it: here too, then
-            _refuse(db, checkin.id, code, now)
-            with db.transaction() as tx:
-                outbox.publish(tx, ending.LOOK, booking.id, due=now, now=now)
+        case fate.Ours() | fate.EndedOurs() if payment is not None and payment.paid_fen:
+            _keep(db, booking, checkin.id, payment.id, became, code, now)
+        case fate.Ours() | fate.EndedOurs():
+            _refuse(db, checkin.id, code, None, now)
+        case fate.Others() | fate.Waiting() | fate.EndedOthers() | fate.Dead():
+            _refuse(db, checkin.id, code, became, now)
         case _:
             assert_never(became)
+    if isinstance(became, (fate.EndedOurs, fate.EndedOthers, fate.Dead)):  # the hospital has ended it: here too, then
+        with db.transaction() as tx:
+            outbox.publish(tx, ending.LOOK, booking.id, due=now, now=now)
     log.event("his.refused", operation="check-in", booking_id=booking.id, code=code)
     return None
 
@@ -212,6 +214,33 @@ def _record_done(db: Database, booking: Booking, checkin: CheckIn, payment: Paym
             tasks.settle(tx, kind=kind, subject_id=checkin.id, note="done", now=now)
         _arrived(tx, booking.id, trade, now)
     return None
+
+
+def _keep(db: Database, booking: Booking, checkin_id: str, payment_id: str, became: fate.Ours | fate.EndedOurs,
+          code: str, now: datetime) -> None:
+    """The attempt is over, but the HIS has our payment in its books: nothing goes back from here.
+
+    With the settlement the desk's refund finds what it gives back; ``ending.look`` says what nobody gives back.
+    """
+    stands = isinstance(became, fate.Ours)
+    with db.transaction() as tx:
+        current = bookings.booking(tx, booking.id, lock=True)
+        checkin = store.by_id(tx, checkin_id, lock=True)
+        payment = payment_store.by_id(tx, payment_id, lock=True)
+        assert current is not None and payment is not None
+        if checkin is None or checkin.state not in ("CHECKING_IN", "EXPIRED"):
+            return
+        store.move(tx, checkin, "REFUSED", now, reason="FEE_TAKEN" if stands else code)
+        settle_fee(tx, current, payment, became.trade.settled_at or now, now)
+        for kind in TASKS:
+            tasks.settle(tx, kind=kind, subject_id=checkin.id, note="the HIS has the fee", now=now)
+        if stands and became.trade.checked_in:
+            _arrived(tx, booking.id, became.trade, now)
+        elif stands:
+            tasks.add(tx, kind="checkin.his-refused", subject_id=checkin.id, now=now,
+                      detail=f"{code or 'arrival undone'} at check-in, and the HIS has the fee in its books as "
+                             f"{current.trade_no} without the patient in the queue. Nothing goes back. Ends with "
+                             "task.close")
 
 
 def _ask_his(booking: Booking, payment: Payment | None) -> tuple[fate.Fate, str]:
@@ -258,18 +287,18 @@ def refuse(db: Database, checkin_id: str, reason: str, now: datetime) -> str:
     assert booking is not None
     if checkin.state in ("CHECKING_IN", "EXPIRED"):
         payment = payment_store.of_subject(db, CHECKIN, checkin.id)
-        became = _look(booking, payment)
-        if checkin.state == "EXPIRED":
-            _refuse(db, checkin.id, reason, now)
-        else:
-            _decide(db, booking, checkin, payment, became, reason, now)
+        _decide(db, booking, checkin, payment, _look(booking, payment), reason, now)
     checkin = store.by_id(db, checkin_id)
     assert checkin is not None
     return checkin.state
 
 
-def _refuse(db: Database, checkin_id: str, code: str, now: datetime, arrived: his_trades.Trade | None = None) -> None:
-    """The attempt is over, and what was paid with it goes back; the patient may have arrived without it."""
+def _refuse(db: Database, checkin_id: str, code: str, proof: Proof | None, now: datetime) -> None:
+    """The attempt is over. What was paid with it goes back, by the proof that the HIS has it not (None: nothing was).
+
+    The patient may have arrived without it: at the machine, with another payment.
+    """
+    arrived = proof.trade if isinstance(proof, fate.Others) and proof.trade.checked_in else None
     with db.transaction() as tx:
         if arrived is not None:  # in the order in which everybody locks: the registration first
             attempt = store.by_id(tx, checkin_id)
@@ -288,7 +317,8 @@ def _refuse(db: Database, checkin_id: str, code: str, now: datetime, arrived: hi
         for kind in TASKS:
             tasks.settle(tx, kind=kind, subject_id=checkin.id, note="refused", now=now)
         payment = payment_store.of_subject(tx, CHECKIN, checkin.id, lock=True)
-        if payment is not None and payment.state == "PAID":
+        if payment is not None and payment.state == "PAID" and payment.paid_fen:
+            assert proof is not None
             refunds.request(tx, payment, amount_fen=payment.paid_fen, purpose=Purpose(REJECTED),
                             reason="取号未成功退费", now=now)
         if arrived is not None:
@@ -301,16 +331,14 @@ def carry_out_job(db: Database, job: outbox.Job, now: datetime) -> outbox.Again 
 
 
 def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
-    """The fee is there: check in, or give it back when it came too late."""
-    late = False
+    """The fee is there: check in, or give it back when it came too late, and the HIS has it not. Raises Unanswered."""
     with db.transaction() as tx:
         checkin = store.by_id(tx, job.subject_id, lock=True)
         assert checkin is not None
         if checkin.state == "AWAITING_PAYMENT":
             store.move(tx, checkin, "CHECKING_IN", now)
-        late = checkin.state == "EXPIRED"
-    if late:
-        _refuse(db, checkin.id, "PAID_TOO_LATE", now)
+    if checkin.state == "EXPIRED":
+        refuse(db, checkin.id, "PAID_TOO_LATE", now)
         return None
     return carry_out(db, checkin.id, now)
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from hospital.gateways.his.trades import Trade, payment_part
 from hospital.gateways.his.wire import moment_text, post
+
+
+class CheckedIn(Trade):
+    """The answer to a check-in: done, and nothing less."""
+
+    checked_in: Literal[True]
 
 
 def lock(trade_no: str, *, slot_code: str, patient_code: str, fee_fen: int, hold_until: datetime) -> Trade:
@@ -47,10 +53,11 @@ def cancel(trade_no: str, *, reason: str, refund_fen: int) -> Trade:
     return post("/registrations/cancel", {"trade_no": trade_no, "reason": reason, "refund_fen": refund_fen}, Trade)
 
 
-def check_in(trade_no: str, *, payment: dict[str, Any] | None) -> Trade:
+def check_in(trade_no: str, *, payment: dict[str, Any] | None) -> CheckedIn:
     """The patient has arrived; ``payment`` (see :func:`payment_part`) when the fee is paid with it.
 
     Raises Rejected (CHECKIN_TOO_EARLY, SESSION_OVER, SCHEDULE_STOPPED, NOT_CONFIRMED, PAYMENT_REQUIRED,
     PAYMENT_CONFLICT, …), Unanswered.
     """
-    return post("/registrations/check-in", {"trade_no": trade_no, **({"payment": payment} if payment else {})}, Trade)
+    return post("/registrations/check-in", {"trade_no": trade_no, **({"payment": payment} if payment else {})},
+                CheckedIn)
