@@ -116,6 +116,39 @@ def test_paying_between_the_question_and_the_closing_is_in_time(visit: Visit) ->
     visit.check("CONFIRMED")
 
 
+def test_what_wechat_calls_paid_and_not_paid_at_once_is_not_given_up(visit: Visit) -> None:
+    visit.book()
+    assert visit.open()
+    visit.control.fault("wechatpay", "query_order", "override", set={"trade_state": "NOTPAY"}, times=-1)
+    visit.pay(notify=False)
+    visit.control.advance(AFTER_THE_HOLD)
+    visit.control.work()
+    assert (visit.state, visit.his()["state"]) == ("AWAITING_PAYMENT", "LOCKED")
+    visit.recover()
+    visit.check("CONFIRMED")
+    assert "AWAITING_PAYMENT>RELEASED" not in visit.history()
+
+
+@pytest.mark.parametrize("staff", [False, True])
+def test_late_money_that_the_window_has_entered_makes_it_firm_here_too(released: Visit, staff: bool) -> None:
+    number = released.out_trade_no
+    released.control("PUT", "/wechatpay/notices/mode", drop=True)
+    transaction = released.control("POST", f"/wechatpay/orders/{number}/force-pay")["transaction_id"]
+    released.control.fault("his", "unlock_registration", "refuse", code="ALREADY_CONFIRMED", message="已确认",
+                           status=409, times=-1)
+    released.control.fault("his", "check_trade", "override", times=-1, set={
+        "state": "CONFIRMED", "transaction_id": transaction, "paid_fen": 2500})
+    if staff:
+        released.control.fault("his", "unlock_registration", "cut_before", times=12)
+        released.work(until=lambda: bool(released.tasks()))
+        [(kind, task)] = released.tasks()
+        assert kind == "registration.paid.hangs"
+        assert released.operate("task.refund", task)["state"] == "CONFIRMED"
+    released.work()
+    assert (released.state, released.order()["refunds"]) == ("CONFIRMED", [])
+    assert released.sql("SELECT amount_fen FROM settlements WHERE trade_no = %s", (released.trade_no,)) == [(2500,)]
+
+
 def test_a_patient_who_cancels_while_paying_keeps_what_was_paid_for(visit: Visit) -> None:
     visit.held_and_paid(notify=False)
     visit.cancel()

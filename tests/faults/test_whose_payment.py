@@ -137,6 +137,46 @@ def test_a_refusal_to_confirm_that_means_books_differ_is_a_task(payable: Visit, 
     assert code in detail and "task.close" in detail
 
 
+def test_a_number_that_the_his_calls_another_kind_s_is_let_go_and_a_task(payable: Visit) -> None:
+    for operation in ("confirm_registration", "unlock_registration"):
+        payable.control.fault("his", operation, "refuse", code="TRADE_CONFLICT", message="不一致", status=409, times=-1)
+    payable.control.fault("his", "check_trade", "override", set={"kind": "CHARGE", "state": "SETTLED"}, times=-1)
+    payable.pay()
+    payable.work()
+    assert (payable.state, payable.shown()["reason"], payable.order()["refunded_fen"]) == (
+        "REJECTED", "TRADE_CONFLICT", 2500)
+    [(kind, task)] = payable.tasks()
+    assert kind == "booking.his-refused"
+    [(detail,)] = payable.sql("SELECT detail FROM staff_tasks WHERE id = %s", (task,))
+    assert "AnotherKinds" in detail and payable.trade_no in detail
+
+
+def test_a_number_that_one_answer_alone_calls_another_kind_s_is_asked_again(payable: Visit) -> None:
+    payable.control.fault("his", "confirm_registration", "cut_before")
+    payable.control.fault("his", "check_trade", "override", set={"kind": "CHARGE"})
+    payable.pay()
+    payable.work()
+    payable.check("CONFIRMED")
+
+
+def test_an_answer_about_another_number_is_none(payable: Visit) -> None:
+    payable.control.fault("his", "confirm_registration", "cut_before")
+    payable.control.fault("his", "check_trade", "override", set={
+        "trade_no": "ANOTHER-1", "state": "CONFIRMED", "transaction_id": WINDOWS})
+    payable.pay()
+    payable.work()
+    payable.check("CONFIRMED")
+
+
+def test_an_unpaid_number_that_the_his_calls_another_kind_s_is_released(payable: Visit) -> None:
+    payable.control.fault("his", "unlock_registration", "refuse", code="TRADE_CONFLICT", message="不一致", status=409,
+                          times=-1)
+    payable.control.fault("his", "check_trade", "override", set={"kind": "CHARGE", "state": "SETTLED"}, times=-1)
+    payable.control.advance(16 * 60)
+    payable.work()
+    assert payable.state == "RELEASED"
+
+
 def test_a_lock_that_the_his_has_for_another_order_is_a_task(visit: Visit) -> None:
     visit.book()
     visit.control.fault("his", "lock_registration", "refuse", code="TRADE_CONFLICT", message="不一致", status=409)

@@ -63,8 +63,8 @@ def _not_ours(charges: list[Charge], payment: Payment | None) -> list[fate.NotOu
 
 def _kill_unasked(charges: list[Charge], payment: Payment | None) -> list[fate.NotOurs | Rejected | Unanswered]:
     """Make the numbers useless in the HIS, side by side, or hear what they have become there."""
-    return together.each(lambda one: fate.kill_unasked(his_charges.unlock, one.trade_no, payment), charges,
-                         seconds=UNLOCK_SECONDS)
+    return together.each(lambda one: fate.kill_unasked("CHARGE", his_charges.unlock, one.trade_no, payment),
+                         charges, seconds=UNLOCK_SECONDS)
 
 
 def _release(tx: Transaction, order_id: str, proof: list[fate.NotOurs] | None, now: datetime) -> None:
@@ -78,7 +78,7 @@ _UNPAID = expiry.Unpaid(OUTPATIENT, _until, _kill_unpaid, _release)
 
 def kill(charge: Charge, payment: Payment | None) -> fate.Decided:
     """Make a charge's number useless in the HIS, or hear what it has become there. Raises Unanswered."""
-    return fate.kill(his_charges.unlock, charge.trade_no, payment)
+    return fate.kill("CHARGE", his_charges.unlock, charge.trade_no, payment)
 
 
 def unlock(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
@@ -99,17 +99,6 @@ def unlock(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     if silence is not None:
         raise silence
     return None
-
-
-def _kill(charges: list[Charge]) -> None:
-    """Unlock every number in the HIS: nothing can take effect under them any more. Raises Rejected, Unanswered."""
-    problem = together.problem(_unlock(charges))
-    if problem is not None:
-        raise problem
-
-
-def _unlock(charges: list[Charge]) -> list[Rejected | Unanswered | None]:
-    return together.each(his_charges.unlock, [charge.trade_no for charge in charges], seconds=UNLOCK_SECONDS)
 
 
 # -- paid -------------------------------------------------------------------------------------------
@@ -161,8 +150,8 @@ def settle(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         log.event("his.refused", operation="settle", charge_id=charge.id, code=refusal.code)
         _decide(db, charge, kill(charge, payment), refusal.code, now)
     except Unanswered:
-        became = fate.look(charge.trade_no, payment)
-        if isinstance(became, fate.Waiting):
+        became = fate.look("CHARGE", charge.trade_no, payment)
+        if isinstance(became, (fate.Waiting, fate.AnotherKinds)):  # silence is not enough to let it go
             raise
         _decide(db, charge, became, "TRADE_CLOSED", now)
     else:
@@ -175,7 +164,7 @@ def _decide(db: Database, charge: Charge, became: fate.Decided, reason: str, now
     match became:
         case fate.Ours(trade) | fate.EndedOurs(trade):  # ended since: the desk's refund needs the settlement
             _record_settled(db, charge, trade, now)
-        case fate.Dead() | fate.Others() | fate.EndedOthers():
+        case fate.Dead() | fate.Others() | fate.EndedOthers() | fate.AnotherKinds():
             with db.transaction() as tx:
                 order = store.order(tx, charge.order_id, lock=True)
                 current = store.charge(tx, charge.id, lock=True)
@@ -215,7 +204,7 @@ def _record_settled(db: Database, charge: Charge, trade: his_trades.Trade, now: 
 def _reject(tx: Transaction, charge: Charge, code: str, proof: fate.NotOurs, now: datetime) -> None:
     """Not ours in the HIS, and never will be (the proof): its part of the payment is owed back."""
     store.move_charge(tx, charge, "REJECTED", now, reason=code)
-    if code in ALARMING or isinstance(proof, fate.Others):
+    if code in ALARMING or isinstance(proof, (fate.Others, fate.AnotherKinds)):
         _alarm(tx, charge, f"{code} at settling, {type(proof).__name__} in the HIS as {charge.trade_no}; of ours "
                            f"{charge.amount_fen} fen go back by themselves. Ends with task.close", now)
 
@@ -238,7 +227,7 @@ def refuse(db: Database, charge_id: str, reason: str, now: datetime) -> str:
     elif charge.state == "CANCELLING":
         _cancel(db, charge, payment, "", now)
     elif charge.state == "SETTLED":
-        became = fate.look(charge.trade_no, payment)
+        became = fate.look("CHARGE", charge.trade_no, payment)
         if not isinstance(became, (fate.Ours, fate.Waiting)):
             _record_cancelled(db, charge, now)
     charge = store.charge(db, charge_id)
@@ -279,7 +268,7 @@ def _cancel(db: Database, charge: Charge, payment: Payment | None, key: str, now
     settlement = settlement_store.of_trade(db, charge.trade_no)
     code = "" if settlement is not None and not settlement.reversing_fen else "PARTLY_REFUNDED"
     if code:  # unless the HIS has cancelled it for us already, and we did not hear
-        became = fate.look(charge.trade_no, payment)
+        became = fate.look("CHARGE", charge.trade_no, payment)
         if isinstance(became, fate.EndedOurs) and became.trade.refund_fen == charge.amount_fen:
             code = ""
     else:
@@ -306,11 +295,11 @@ def _cancel_in_his(charge: Charge, payment: Payment | None) -> str:
     except Rejected as refusal:
         return refusal.code
     except Unanswered:
-        became = fate.look(charge.trade_no, payment)
+        became = fate.look("CHARGE", charge.trade_no, payment)
         match became:
             case fate.EndedOurs(trade):
                 return "" if trade.refund_fen == charge.amount_fen else "TRADE_CONFLICT"  # not our cancelling
-            case fate.Others() | fate.EndedOthers() | fate.Dead():
+            case fate.Others() | fate.EndedOthers() | fate.Dead() | fate.AnotherKinds():
                 return "TRADE_CONFLICT"
             case fate.Ours() | fate.Waiting():
                 raise

@@ -74,7 +74,7 @@ def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
 
 def _cancel(db: Database, booking: Booking, key: str, now: datetime) -> None:
     payment = payment_of(db, booking)
-    became, code = fate.look(booking.trade_no, payment), ""
+    became, code = fate.look("REGISTRATION", booking.trade_no, payment), ""
     if isinstance(became, (fate.Ours, fate.EndedOurs)):
         _settled(db, booking, became.trade, now)
     if isinstance(became, fate.Ours):
@@ -94,7 +94,7 @@ def _cancel(db: Database, booking: Booking, key: str, now: datetime) -> None:
             _finish(db, booking, "", code, now)
         case fate.EndedOurs(trade):
             _ended_in_his(db, booking, payment, trade, code, now)
-        case fate.EndedOthers() | fate.Others():
+        case fate.EndedOthers() | fate.Others() | fate.AnotherKinds():
             _finish(db, booking, FIRM_ELSEWHERE if isinstance(became, fate.Others) else ENDED_AT_HOSPITAL,
                     code or "PAYMENT_CONFLICT" if refund_fen else code, now)
         case fate.Dead():
@@ -125,7 +125,7 @@ def _cancel_in_his(booking: Booking, payment: Payment | None, became: fate.Ours)
     try:
         his_registrations.cancel(booking.trade_no, reason="患者取消", refund_fen=refund_fen)
     except (Rejected, Unanswered) as problem:
-        after = fate.look(booking.trade_no, payment)
+        after = fate.look("REGISTRATION", booking.trade_no, payment)
         if isinstance(problem, Rejected):
             log.event("his.refused", operation="cancel", booking_id=booking.id, code=problem.code)
             return after, problem.code
@@ -203,7 +203,7 @@ def _look_behind(db: Database, booking: Booking, now: datetime) -> None:
     """It has ended here already; the HIS may have taken a payment of ours that we did not know to be in it."""
     payment = payment_of(db, booking)
     if _open_fen(db, booking, payment):
-        became = fate.look(booking.trade_no, payment)
+        became = fate.look("REGISTRATION", booking.trade_no, payment)
         if isinstance(became, fate.EndedOurs):
             _ended_in_his(db, booking, payment, became.trade, "", now)
 
@@ -212,7 +212,7 @@ def _look(db: Database, booking: Booking, now: datetime) -> None:
     if booking.state not in FIRM:  # CANCELLING asks by itself
         return
     payment = payment_of(db, booking)
-    became = fate.look(booking.trade_no, payment)
+    became = fate.look("REGISTRATION", booking.trade_no, payment)
     match became:
         case fate.Ours(trade):
             _settled(db, booking, trade, now)
@@ -224,7 +224,7 @@ def _look(db: Database, booking: Booking, now: datetime) -> None:
             _ended_in_his(db, booking, payment, trade, "", now)
         case fate.EndedOthers(trade):
             _ended_in_his(db, booking, payment, trade, "", now)
-        case fate.Dead() | fate.Waiting():
+        case fate.Dead() | fate.Waiting() | fate.AnotherKinds():
             _doubt(db, booking, "not firm", now)
         case _:
             assert_never(became)
@@ -374,7 +374,7 @@ def refund(db: Database, booking_id: str, reason: str, now: datetime) -> str:
 
 def _refund_ended(db: Database, booking: Booking, now: datetime) -> None:
     payment = payment_of(db, booking)
-    became = fate.look(booking.trade_no, payment)
+    became = fate.look("REGISTRATION", booking.trade_no, payment)
     if isinstance(became, fate.Waiting):
         became = jobs.kill(booking, payment)
     if isinstance(became, fate.Ours):  # it stands: only the patient or the desk may end it

@@ -38,7 +38,7 @@ ALARMING = {"AMOUNT_MISMATCH", "PAYMENT_CONFLICT", "TRADE_CONFLICT"}
 
 def kill(booking: Booking, payment: Payment | None) -> fate.Decided:
     """Make a registration's number useless in the HIS, or hear what it has become there. Raises Unanswered."""
-    return fate.kill(his_registrations.unlock, booking.trade_no, payment)
+    return fate.kill("REGISTRATION", his_registrations.unlock, booking.trade_no, payment)
 
 
 # -- not paid in time -------------------------------------------------------------------------------
@@ -53,10 +53,10 @@ def _until(source: store.Source, booking_id: str, lock: bool) -> datetime | None
 
 
 def _kill_unasked(source: store.Source, booking_id: str) -> fate.NotOurs:
-    """Of one that waits for its payment, or is released: the HIS was never asked to confirm it. Raises Unanswered."""
+    """Of one that waits for its payment: the HIS was never asked to confirm it. Raises Unanswered."""
     booking = store.booking(source, booking_id)
     assert booking is not None
-    return fate.kill_unasked(his_registrations.unlock, booking.trade_no,
+    return fate.kill_unasked("REGISTRATION", his_registrations.unlock, booking.trade_no,
                              payment_store.of_subject(source, REGISTRATION, booking_id))
 
 
@@ -96,7 +96,7 @@ def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     booking = store.booking(db, job.subject_id)
     assert booking is not None
     # The old number must be dead before the place is taken under a new one.
-    proof = _kill_unasked(db, booking.id) if booking.state == "RELEASED" else None
+    proof = _kill_released(db, booking, now) if booking.state == "RELEASED" else None
     with db.transaction() as tx:
         booking = store.booking(tx, job.subject_id, lock=True)
         payment = payment_store.of_subject(tx, REGISTRATION, job.subject_id, lock=True)
@@ -111,6 +111,27 @@ def paid(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         elif booking.state == "CONFIRMED" and settlement_store.of_trade(tx, booking.trade_no) is None:
             outbox.publish(tx, "registration.look", booking.id, due=now, now=now)  # from before there were settlements
     return confirm(db, job, now)
+
+
+def _kill_released(db: Database, booking: Booking, now: datetime) -> fate.NotOurs | None:
+    """The proof that late money is not in the HIS. None: the window has entered it, so the registration stands.
+
+    Raises Unanswered.
+    """
+    became = kill(booking, payment_store.of_subject(db, REGISTRATION, booking.id))
+    if not isinstance(became, (fate.Ours, fate.EndedOurs)):
+        return became
+    with db.transaction() as tx:
+        current = store.booking(tx, booking.id, lock=True)
+        if current is not None and current.state == "RELEASED":
+            try:
+                store.move(tx, current, "CONFIRMING", now, reason="FIRM_WITH_LATE_MONEY")
+            except Duplicate:
+                raise Unanswered("his: firm with late money, and the patient has booked the same again") from None
+            # The place may not be on sale, or be sold by now: the HIS has decided who has it.
+            schedule_store.take_slot(tx, current.slot_id, current.id, after=now, now=now)
+    _decide(db, booking, became, "", now)
+    return None
 
 
 def _retake(tx: Transaction, booking: Booking, now: datetime) -> bool:
@@ -148,8 +169,8 @@ def confirm(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None
         log.event("his.refused", operation="confirm", booking_id=booking.id, code=refusal.code)
         _decide(db, booking, kill(booking, payment), refusal.code, now)
     except Unanswered:
-        became = fate.look(booking.trade_no, payment)
-        if isinstance(became, fate.Waiting):
+        became = fate.look("REGISTRATION", booking.trade_no, payment)
+        if isinstance(became, (fate.Waiting, fate.AnotherKinds)):  # silence is not enough to let it go
             raise
         _decide(db, booking, became, "TRADE_CLOSED", now)
     else:
@@ -182,7 +203,7 @@ def _decide(db: Database, booking: Booking, became: fate.Decided, reason: str, n
                 # The desk has ended it since, and its refund needs the settlement; nobody is told that it was firm.
                 _record_confirmed(tx, current, payment, trade, now)
                 outbox.publish(tx, "registration.look", booking.id, due=now, now=now)
-            case fate.Dead() | fate.Others() | fate.EndedOthers():
+            case fate.Dead() | fate.Others() | fate.EndedOthers() | fate.AnotherKinds():
                 _reject(tx, current, payment, reason, became, now)
             case _:
                 assert_never(became)
@@ -222,11 +243,11 @@ def refuse(db: Database, booking: Booking, reason: str, now: datetime) -> None:
     if booking.state == "CONFIRMING":
         _decide(db, booking, kill(booking, payment), reason, now)
     elif booking.state == "RELEASED" and payment is not None and payment.state == "PAID":
-        proof = _kill_unasked(db, booking.id)  # money that came too late, and the HIS silent since
+        proof = _kill_released(db, booking, now)  # money that came too late, and the HIS silent since
         with db.transaction() as tx:
             current = store.booking(tx, booking.id, lock=True)
             locked = payment_store.of_subject(tx, REGISTRATION, booking.id, lock=True)
-            if current is not None and current.state == "RELEASED" and locked is not None:
+            if current is not None and current.state == "RELEASED" and locked is not None and proof is not None:
                 _reject(tx, current, locked, reason, proof, now)
 
 
@@ -242,7 +263,7 @@ def _reject(tx: Transaction, booking: Booking, payment: Payment | None, reason: 
     if payment is not None and paid_fen:
         refunds.request(tx, payment, amount_fen=paid_fen, purpose=Purpose(REJECTED), reason="挂号未成功退费",
                         now=now)
-    if reason in ALARMING or elsewhere:
+    if reason in ALARMING or isinstance(proof, (fate.Others, fate.AnotherKinds)):
         tasks.add(tx, kind=REFUSED, subject_id=booking.id, now=now,
                   detail=f"{reason} at confirm, {type(proof).__name__} in the HIS as {booking.trade_no}; of ours "
                          f"{paid_fen} fen go back by themselves. Ends with task.close")

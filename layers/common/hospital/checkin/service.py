@@ -130,7 +130,7 @@ def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> Ch
         with db.transaction() as tx:
             _arrived(tx, booking.id, trade, now)
         return None
-    unpaid = isinstance(fate.fate_of(trade, None), fate.Ours)  # else it was paid at the window meanwhile
+    unpaid = isinstance(fate.fate_of("REGISTRATION", trade, None), fate.Ours)  # else it was paid at the window meanwhile
     due_fen = booking.fee_fen if booking.payment_policy == "AT_CHECKIN" and unpaid else 0
     with db.transaction() as tx:
         current = bookings.booking(tx, booking.id, lock=True)
@@ -184,7 +184,7 @@ def _decide(db: Database, booking: Booking, checkin: CheckIn, payment: Payment |
             _keep(db, booking, checkin.id, payment.id, became, code, now)
         case fate.Ours() | fate.EndedOurs():
             _refuse(db, checkin.id, code, None, now)
-        case fate.Others() | fate.Waiting() | fate.EndedOthers() | fate.Dead():
+        case fate.Others() | fate.Waiting() | fate.EndedOthers() | fate.Dead() | fate.AnotherKinds():
             _refuse(db, checkin.id, code, became, now)
         case _:
             assert_never(became)
@@ -261,7 +261,7 @@ def _ask_his(booking: Booking, payment: Payment | None) -> tuple[fate.Fate, str]
 
 def _look(booking: Booking, payment: Payment | None) -> fate.Fate:
     """How the registration stands; an attempt without a payment has none that could be missing. Raises Unanswered."""
-    became = fate.look(booking.trade_no, payment)
+    became = fate.look("REGISTRATION", booking.trade_no, payment)
     return fate.Ours(became.trade) if payment is None and isinstance(became, fate.Others) else became
 
 
@@ -307,7 +307,7 @@ def _refuse(db: Database, checkin_id: str, code: str, proof: Proof | None, now: 
         if checkin is None or checkin.state not in ("CHECKING_IN", "EXPIRED"):
             return
         store.move(tx, checkin, "REFUSED", now, reason=code)
-        if code in ALARMING:
+        if code in ALARMING or isinstance(proof, fate.AnotherKinds):
             tasks.add(tx, kind="checkin.his-refused", subject_id=checkin.id, now=now,
                       detail=f"{code} at check-in; what was paid with it goes back by itself. Ends with task.close")
         if code == "SCHEDULE_STOPPED":

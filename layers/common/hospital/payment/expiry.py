@@ -46,6 +46,9 @@ def expire(db: Database, what: Unpaid[ProofT], subject_id: str, now: datetime) -
     if payment is not None:  # without one it may be being opened now: its numbers must not be killed before we look
         if not service.stop(db, payment, now):
             return None  # paid after all: <kind>.paid goes on from here
+        payment = store.of_subject(db, what.kind, subject_id)
+        if payment is None or payment.state == "PAID":
+            return None  # by a notice, since: likewise
         proof = what.kill(db, subject_id)
     with db.transaction() as tx:
         if what.until(tx, subject_id, True) is None:

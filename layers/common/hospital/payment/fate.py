@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hospital.gateways.his import trades as his_trades
-from hospital.gateways.his.trades import Trade
+from hospital.gateways.his.trades import Trade, TradeKind
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.payment.model import Payment
 
 STANDS = {"ALREADY_CONFIRMED", "ALREADY_SETTLED", "ALREADY_CANCELLED"}  # why a number can't be killed any more
+ANOTHERS = "TRADE_CONFLICT"  # the number is of another kind
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,22 @@ class EndedOthers:
     trade: Trade
 
 
-NotOurs = Dead | Others | EndedOthers  # the HIS has nothing of ours under it, and never will: ours goes back
+@dataclass(frozen=True)
+class AnotherKinds:
+    """A number of the HIS's other kind, without our payment: under ours there is nothing. The books differ."""
+
+    trade: Trade
+
+
+NotOurs = Dead | Others | EndedOthers | AnotherKinds  # the HIS has nothing of ours under it, and never will: ours goes back
 Decided = NotOurs | Ours | EndedOurs
 Fate = Waiting | Decided
 
 
-def fate_of(trade: Trade | None, payment: Payment | None) -> Fate:
-    """How a number stands; ``payment`` is what we have for it (None: nothing is to be paid now)."""
+def fate_of(kind: TradeKind, trade: Trade | None, payment: Payment | None) -> Fate:
+    """How a number of this kind stands; ``payment`` is what we have for it (None: nothing is to be paid now)."""
+    if trade is not None and trade.kind != kind:
+        return AnotherKinds(trade)
     if trade is None or trade.state in ("LOCKED", "EXPIRED"):
         return Waiting(trade)
     if trade.state == "UNLOCKED":
@@ -81,28 +91,31 @@ def _has_ours(trade: Trade, payment: Payment | None) -> bool:
     return payment.state == "PAID" and trade.transaction_id == payment.transaction_id
 
 
-def look(trade_no: str, payment: Payment | None) -> Fate:
+def look(kind: TradeKind, trade_no: str, payment: Payment | None) -> Fate:
     """Ask the HIS what became of a number. Raises Unanswered."""
-    return fate_of(his_trades.check_trade(trade_no), payment)
+    fate = fate_of(kind, his_trades.check_trade(trade_no), payment)
+    if isinstance(fate, AnotherKinds) and payment is not None and _has_ours(fate.trade, payment):
+        raise Unanswered("his: a number of another kind, with our payment")
+    return fate
 
 
-def kill(unlock: Callable[[str], object], trade_no: str, payment: Payment | None) -> Decided:
+def kill(kind: TradeKind, unlock: Callable[[str], object], trade_no: str, payment: Payment | None) -> Decided:
     """Make a number useless for ever, or hear what it has become; ``unlock`` is its kind's. Raises Unanswered."""
     try:
         unlock(trade_no)
     except Rejected as refusal:
-        if refusal.code not in STANDS:
+        if refusal.code not in {*STANDS, ANOTHERS}:
             raise Unanswered(f"his unlock: {refusal.code}") from None
-        fate = look(trade_no, payment)
-        if isinstance(fate, (Waiting, Dead)):
+        fate = look(kind, trade_no, payment)
+        if isinstance(fate, (Waiting, Dead)) or isinstance(fate, AnotherKinds) != (refusal.code == ANOTHERS):
             raise Unanswered(f"his unlock: {refusal.code}, and then it is not") from None
         return fate
     return Dead()
 
 
-def kill_unasked(unlock: Callable[[str], object], trade_no: str, payment: Payment | None) -> NotOurs:
+def kill_unasked(kind: TradeKind, unlock: Callable[[str], object], trade_no: str, payment: Payment | None) -> NotOurs:
     """Kill a number that the HIS was never asked to make firm: it can't have our payment in it. Raises Unanswered."""
-    became = kill(unlock, trade_no, payment)
+    became = kill(kind, unlock, trade_no, payment)
     if isinstance(became, (Ours, EndedOurs)):
         raise Unanswered(f"his: {became.trade.state} with a payment that it was never told of")
     return became

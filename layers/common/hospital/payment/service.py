@@ -154,7 +154,9 @@ def stop(db: Database, payment: Payment, now: datetime) -> bool:
             wechatpay.close_order(payment.out_trade_no)
         except Rejected as refusal:
             if refusal.code in ("ORDERPAID", "ORDER_PAID"):
-                return ask(db, payment, now) not in PAID
+                if ask(db, payment, now) in PAID:
+                    return False
+                raise Unanswered("wechatpay: paid, says the close, and the query does not yet") from None
             if state != "UNKNOWN" or refusal.code not in wechatpay.UNKNOWN_ORDER:
                 raise Unanswered(f"wechatpay close: {refusal.code}") from None
     with db.transaction() as tx:

@@ -25,6 +25,7 @@ from hospital.gateways.his.wire import (
 )
 from hospital.gateways.outcome import Rejected, Unanswered
 
+TradeKind = Literal["REGISTRATION", "CHARGE"]
 TradeState = Literal["LOCKED", "EXPIRED", "UNLOCKED", "CONFIRMED", "SETTLED", "CANCELLED"]
 
 
@@ -38,6 +39,7 @@ class Trade(Answer):
 
     trade_no: Code
     state: TradeState
+    kind: TradeKind | None = None  # the trade check always says it
     paid_fen: Fen | None = None
     transaction_id: OptionalNumber = None
     settled_at: Moment | None = None
@@ -57,6 +59,10 @@ class Trade(Answer):
     # a bill's
     settlement_no: str | None = None
     pharmacy_window: str | None = None
+
+
+class _Checked(Trade):
+    kind: TradeKind
 
 
 class MoneyTrade(Answer):
@@ -94,13 +100,19 @@ def payment_part(transaction_id: str, paid_fen: int, paid_at: datetime) -> dict[
 
 
 def check_trade(trade_no: str) -> Trade | None:
-    """What became of a trade number; None when the HIS has never seen it. Raises Unanswered."""
+    """What became of a trade number; None when the HIS has never seen it.
+
+    Raises Unanswered, also for an answer about another number.
+    """
     try:
-        return get(f"/trades/{quote(trade_no, safe='')}", Trade)
+        trade = get(f"/trades/{quote(trade_no, safe='')}", _Checked)
     except Rejected as refusal:
         if refusal.code == "TRADE_UNKNOWN":
             return None
         raise Unanswered(f"trade check: {refusal.code}") from None
+    if trade.trade_no != trade_no:
+        raise Unanswered("trade check: of another number")
+    return trade
 
 
 def money_trades(day: date) -> Iterator[MoneyTrade | Odd]:
