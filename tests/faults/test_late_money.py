@@ -132,18 +132,22 @@ def test_what_wechat_calls_paid_and_not_paid_at_once_is_not_given_up(visit: Visi
 @pytest.mark.parametrize("staff", [False, True])
 def test_late_money_that_the_window_has_entered_makes_it_firm_here_too(released: Visit, staff: bool) -> None:
     number = released.out_trade_no
-    released.control("PUT", "/wechatpay/notices/mode", drop=True)
-    transaction = released.control("POST", f"/wechatpay/orders/{number}/force-pay")["transaction_id"]
+    paid = released.control("POST", f"/wechatpay/orders/{number}/force-pay", notify=False)
+    if staff:
+        released.control.fault("his", "unlock_registration", "cut_before", times=-1)
+        released.notice()
+        released.work(until=lambda: bool(released.tasks()))
+        released.control("DELETE", "/faults")
     released.control.fault("his", "unlock_registration", "refuse", code="ALREADY_CONFIRMED", message="已确认",
                            status=409, times=-1)
     released.control.fault("his", "check_trade", "override", times=-1, set={
-        "state": "CONFIRMED", "transaction_id": transaction, "paid_fen": 2500})
+        "state": "CONFIRMED", "transaction_id": paid["transaction_id"], "paid_fen": 2500})
     if staff:
-        released.control.fault("his", "unlock_registration", "cut_before", times=12)
-        released.work(until=lambda: bool(released.tasks()))
         [(kind, task)] = released.tasks()
         assert kind == "registration.paid.hangs"
         assert released.operate("task.refund", task)["state"] == "CONFIRMED"
+    else:
+        released.notice()
     released.work()
     assert (released.state, released.order()["refunds"]) == ("CONFIRMED", [])
     assert released.sql("SELECT amount_fen FROM settlements WHERE trade_no = %s", (released.trade_no,)) == [(2500,)]

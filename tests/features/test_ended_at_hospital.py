@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.phone import Control
+from sandbox.phone import Control, Refused
 from tests.faults.conftest import Visit
 from tests.faults.outpatient import Care
 
@@ -143,6 +143,29 @@ def test_one_whose_desk_refund_wechat_will_never_make_stays_ended_and_may_be_boo
     assert visit.order()["refunded_fen"] == 2500
 
 
+@pytest.mark.parametrize("begun_before", [False, True])
+def test_what_the_desk_gives_back_in_part_leaves_the_rest_a_task_that_refunds(
+        new_visit: NewVisit, new_session: Open, begun_before: bool) -> None:
+    visit = paid(new_visit(new_session(slots=1)))
+    visit.control("PUT", "/his/events-mode", drop=True)
+    visit.control("POST", f"/his/registrations/{visit.trade_no}/desk-refund", amount_fen=1000)
+    if begun_before:  # heard of, so it is promised; otherwise it is found in the list
+        look_through(visit)
+        visit.work()
+    ended(visit)
+    look_through(visit)
+    visit.work()
+    assert (visit.state, visit.shown()["reason"]) == ("CANCELLED", "ENDED_AT_HOSPITAL")
+    [(kind, task)] = visit.tasks()
+    [(detail,)] = visit.sql("SELECT detail FROM staff_tasks WHERE id = %s", (task,))
+    assert kind == "registration.ended" and "1500 fen of ours" in detail
+    assert [one["amount_fen"] for one in visit.order()["refunds"]] == [1000]
+    assert visit.operate("task.refund", task)["state"] == "CANCELLED"
+    visit.work()
+    assert sorted(one["amount_fen"] for one in visit.order()["refunds"]) == [1000, 1500]
+    assert visit.tasks() == []
+
+
 # -- from before there were settlements -------------------------------------------------------------
 def without_settlement(visit: Visit) -> Visit:
     """As it stood when it was confirmed by the release before settlements."""
@@ -256,3 +279,41 @@ def test_a_bill_whose_cancelling_hangs_is_ended_by_staff(care: Care) -> None:
     care.work()
     care.check("DONE")
     assert care.order()["refunded_fen"] == 2500
+
+
+# -- a bill that the HIS has cancelled --------------------------------------------------------------
+def cancelled_otherwise(care: Care) -> tuple[dict[str, Any], str]:
+    """A paid bill that was to be cancelled, and which the HIS says is cancelled with another refund; its task."""
+    charge = care.one_paid()
+    care.control.fault("his", "cancel_charge", "refuse", code="TRADE_CONFLICT", message="不一致", status=409)
+    care.refund(charge)
+    care.work()
+    [(kind, task)] = care.tasks()
+    assert (kind, care.charge(charge)["state"]) == ("charge.his-refused", "SETTLED")
+    return charge, task
+
+
+def test_a_bill_that_the_desk_has_begun_to_give_back_is_not_given_back_by_staff_too(care: Care) -> None:
+    charge, task = cancelled_otherwise(care)
+    care.control("PUT", "/his/events-mode", drop=True)
+    care.desk_refund(charge)
+    care.control.fault("his", "check_trade", "override", set={"state": "CANCELLED"})
+    with pytest.raises(Refused) as refused:
+        care.operate("task.refund", task)
+    assert refused.value.code == "refunded_at_desk"
+    care.work()
+    assert [one[2] for one in care.refunds()] == [2500]
+    assert care.sql("SELECT COUNT(*) FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE p.account_id = %s "
+                    "AND r.purpose LIKE 'd-%%'", (care.account_id,)) == [(1,)]
+
+
+def test_a_paid_bill_that_the_his_does_not_know_any_more_is_given_back_by_staff(care: Care) -> None:
+    charge, task = cancelled_otherwise(care)
+    care.sql("UPDATE charges SET trade_no = CONCAT(trade_no, 'X') WHERE id = %s", (charge["id"],))
+    care.sql("UPDATE settlements SET trade_no = CONCAT(trade_no, 'X') WHERE subject_id = %s", (charge["id"],))
+    assert care.operate("task.refund", task)["state"] == "CANCELLED"
+    care.work()
+    assert [one[2] for one in care.refunds()] == [2500]
+    care.sql("UPDATE charges SET trade_no = LEFT(trade_no, CHAR_LENGTH(trade_no) - 1) WHERE id = %s", (charge["id"],))
+    care.sql("UPDATE settlements SET trade_no = LEFT(trade_no, CHAR_LENGTH(trade_no) - 1) WHERE subject_id = %s",
+             (charge["id"],))

@@ -21,7 +21,7 @@ from hospital.gateways.his import charges as his_charges
 from hospital.gateways.his import trades as his_trades
 from hospital.gateways.his.wire import plain
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.payment import expiry, fate, refunds, settlement_store, settlements
+from hospital.payment import desk_refunds, expiry, fate, refunds, settlement_store, settlements
 from hospital.payment import store as payment_store
 from hospital.payment.model import CHARGE, OUTPATIENT, UNSETTLED, Item, Payment, Purpose
 from hospital.payment.tell import tell_refund
@@ -217,7 +217,7 @@ def _alarm(tx: Transaction, charge: Charge, detail: str, now: datetime) -> None:
 def refuse(db: Database, charge_id: str, reason: str, now: datetime) -> str:
     """Staff's order about a paid bill on their list: refund it, unless the HIS has it settled with our payment.
 
-    Returns the charge's state after. Raises Unanswered.
+    Returns the charge's state after. Raises Conflict (the desk gives it back), Unanswered.
     """
     charge = store.charge(db, charge_id)
     assert charge is not None
@@ -227,12 +227,22 @@ def refuse(db: Database, charge_id: str, reason: str, now: datetime) -> str:
     elif charge.state == "CANCELLING":
         _cancel(db, charge, payment, "", now)
     elif charge.state == "SETTLED":
-        became = fate.look("CHARGE", charge.trade_no, payment)
-        if not isinstance(became, (fate.Ours, fate.Waiting)):
-            _record_cancelled(db, charge, now)
+        _refund_settled(db, charge, payment, now)
     charge = store.charge(db, charge_id)
     assert charge is not None
     return charge.state
+
+
+def _refund_settled(db: Database, charge: Charge, payment: Payment | None, now: datetime) -> None:
+    became = fate.look("CHARGE", charge.trade_no, payment)
+    if isinstance(became, fate.Waiting):
+        became = kill(charge, payment)
+    if isinstance(became, fate.Ours):  # it stands
+        return
+    settlement = settlement_store.of_trade(db, charge.trade_no)
+    if isinstance(became, fate.EndedOurs) and settlement is not None and settlement.open_fen:
+        desk_refunds.go_first(db, charge.trade_no, became.trade.cancelled_at or now, now)
+    _record_cancelled(db, charge, now)
 
 
 def _finish(tx: Transaction, order: Order, now: datetime) -> None:

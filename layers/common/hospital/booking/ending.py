@@ -22,7 +22,6 @@ from hospital.booking.model import (
 from hospital.booking.tell import tell
 from hospital.database import odd_rows, outbox, policy, tasks
 from hospital.database.connection import Database, Transaction
-from hospital.gateways.his import desk_refunds as his_desk_refunds
 from hospital.gateways.his import registrations as his_registrations
 from hospital.gateways.his import trades as his_trades
 from hospital.gateways.his.trades import Trade
@@ -35,7 +34,6 @@ from hospital.payment.model import CANCELLED, REGISTRATION, Payment, Purpose
 from hospital.payment.tell import tell_refund
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
-from hospital.runtime.errors import Conflict
 from hospital.schedules import rules as schedule_rules
 from hospital.schedules import store as schedule_store
 
@@ -242,38 +240,35 @@ def _ended_in_his(db: Database, booking: Booking, payment: Payment | None, trade
 
     Raises Unanswered.
     """
-    open_fen = _open_fen(db, booking, payment)
-    begun = _desk_refunds(booking.trade_no, trade, now) if open_fen else []
+    told = desk_refunds.begun(booking.trade_no, trade.cancelled_at or now) if _open_fen(db, booking, payment) else []
     with db.transaction() as tx:
         current = store.booking(tx, booking.id, lock=True)
-        if current is None or current.state not in ("CANCELLING", *FIRM):
+        if current is None or current.state not in ("CANCELLING", "CANCELLED", *FIRM):
             return
-        at_desk = bool(begun) or (bool(_paid_fen(payment)) and not open_fen)
-        _move_ended(tx, current, REFUNDED_AT_DESK if at_desk else ENDED_AT_HOSPITAL, now)
-        for number in begun:
-            desk_refunds.found(tx, number, now)
-        if open_fen and not begun:
+        payment = payment_of(tx, current, lock=True)
+        settlement_store.of_trade(tx, booking.trade_no, lock=True)  # so that the desk's refund is open or promised
+        coming = desk_refunds.not_booked(tx, told)
+        kept_fen = _open_fen(tx, current, payment) - sum(one.amount_fen for one in coming)
+        at_desk = bool(_paid_fen(payment)) and kept_fen <= 0
+        if current.state != "CANCELLED":
+            _move_ended(tx, current, REFUNDED_AT_DESK if at_desk else ENDED_AT_HOSPITAL, now)
+            if not at_desk:
+                tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="医院已取消该挂号，详询人工窗口")
+        for one in coming:
+            desk_refunds.found(tx, one.refund_no, now)
+        if kept_fen > 0:
             tasks.add(tx, kind=ENDED, subject_id=booking.id, now=now,
                       detail=f"{code or 'cancelled'} in the HIS as {booking.trade_no} with {trade.refund_fen} fen, and "
-                             f"no refund of the desk's explains it; {open_fen} fen of ours are kept. task.refund gives "
+                             f"no refund of the desk's explains it; {kept_fen} fen of ours are kept. task.refund gives "
                              "them back; task.close when the desk has paid in another way")
-        if not at_desk:
-            tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="医院已取消该挂号，详询人工窗口")
 
 
 def _open_fen(source: Source, booking: Booking, payment: Payment | None) -> int:
     """What of our payment neither goes back nor is promised to the desk."""
     settlement = settlement_store.of_trade(source, booking.trade_no)
     if settlement is not None:
-        return settlement.amount_fen - settlement.reversing_fen
+        return settlement.open_fen
     return payment.paid_fen - payment.refunding_fen if payment is not None and payment.state == "PAID" else 0
-
-
-def _desk_refunds(trade_no: str, trade: Trade, now: datetime) -> list[str]:
-    """The desk's refunds that ended it: the HIS cancels when the desk begins, so they stand in that day's list."""
-    day = hospital_day(trade.cancelled_at or now)
-    return [one.refund_no for one in his_desk_refunds.desk_refunds_of(day)
-            if not isinstance(one, Odd) and one.trade_no == trade_no and one.state != "FAILED"]
 
 
 def heard(tx: Transaction, trade_no: str, now: datetime) -> None:
@@ -382,7 +377,8 @@ def _refund_ended(db: Database, booking: Booking, now: datetime) -> None:
         return
     if isinstance(became, fate.EndedOurs):
         _settled(db, booking, became.trade, now)
-        _let_the_desk_go_on(db, booking, payment, became.trade, now)
+        if _open_fen(db, booking, payment):
+            desk_refunds.go_first(db, booking.trade_no, became.trade.cancelled_at or now, now)
     with db.transaction() as tx:
         current = store.booking(tx, booking.id, lock=True)
         assert current is not None
@@ -393,16 +389,6 @@ def _refund_ended(db: Database, booking: Booking, now: datetime) -> None:
         going_fen = give_rest_back(tx, current, locked, now)
         for kind in (ENDED, jobs.REFUSED):
             tasks.settle(tx, kind=kind, subject_id=booking.id, note=f"{going_fen} fen go back", now=now)
-
-
-def _let_the_desk_go_on(db: Database, booking: Booking, payment: Payment | None, trade: Trade, now: datetime) -> None:
-    """The desk may have begun to give it back since the task was made. Raises Conflict, then; Unanswered."""
-    begun = _desk_refunds(booking.trade_no, trade, now) if _open_fen(db, booking, payment) else []
-    if begun:
-        with db.transaction() as tx:
-            for number in begun:
-                desk_refunds.found(tx, number, now)
-        raise Conflict("窗口已开始退回该笔费用，请等待窗口退费完成。", code="refunded_at_desk")
 
 
 WORKER: dict[str, outbox.Handler] = {

@@ -64,6 +64,32 @@ def _look(db: Database, day: date, odd: odd_rows.OddRows, now: datetime) -> int:
     return count
 
 
+def begun(trade_no: str, cancelled_at: datetime) -> list[Told]:
+    """The desk's refunds of a trade: the HIS cancels when the desk begins, so they stand in that day's list.
+
+    Raises Unanswered.
+    """
+    return [one for one in his_desk_refunds.desk_refunds_of(hospital_day(cancelled_at))
+            if not isinstance(one, Odd) and one.trade_no == trade_no and one.state != "FAILED"]
+
+
+def not_booked(source: store.Source, told: list[Told]) -> list[Told]:
+    """Those of them of which our books know nothing yet: what is promised already is no more open."""
+    booked = store.booked_desk_refunds(source, [one.refund_no for one in told])
+    return [one for one in told if one.refund_no not in booked]
+
+
+def go_first(db: Database, trade_no: str, cancelled_at: datetime, now: datetime) -> None:
+    """Nothing goes back from here before what the desk has begun is promised to it. Raises Conflict, then; Unanswered.
+    """
+    coming = not_booked(db, begun(trade_no, cancelled_at))
+    if coming:
+        with db.transaction() as tx:
+            for one in coming:
+                found(tx, one.refund_no, now)
+        raise Conflict("窗口已开始退回该笔费用，请等待窗口退费完成。", code="refunded_at_desk")
+
+
 def take(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     """Check a desk refund against what was settled, and order the money back. Raises Unanswered."""
     desk = store.desk_refund(db, job.subject_id)

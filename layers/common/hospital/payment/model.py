@@ -164,6 +164,11 @@ class Settlement:
     settled_at: datetime
 
     @property
+    def open_fen(self) -> int:
+        """What neither goes back nor is promised to the desk."""
+        return self.amount_fen - self.reversing_fen
+
+    @property
     def net_fen(self) -> int:
         """What the hospital keeps."""
         return self.amount_fen - self.reversed_fen

@@ -118,6 +118,15 @@ def known_desk_refunds(source: Source, numbers: list[str]) -> set[str]:
         f"SELECT refund_no FROM desk_refunds WHERE refund_no IN ({marks})", numbers)}
 
 
+def booked_desk_refunds(source: Source, numbers: list[str]) -> set[str]:
+    """Those of some numbers that are decided: promised, done or refused."""
+    if not numbers:
+        return set()
+    marks = ", ".join(["%s"] * len(numbers))
+    return {row["refund_no"] for row in source.all(
+        f"SELECT refund_no FROM desk_refunds WHERE state <> 'FOUND' AND refund_no IN ({marks})", numbers)}
+
+
 def describe_desk_refund(tx: Transaction, desk_id: str, *, trade_no: str, settlement_id: str | None, amount_fen: int,
                          items: dict[int, int], begun_on: date) -> None:
     """What the HIS says of it."""
