@@ -166,6 +166,33 @@ def test_what_the_desk_gives_back_in_part_leaves_the_rest_a_task_that_refunds(
     assert visit.tasks() == []
 
 
+def test_what_the_desk_could_not_give_back_after_all_is_given_back_by_staff_as_well(
+        new_visit: NewVisit, new_session: Open) -> None:
+    visit = paid(new_visit(new_session(slots=1)))
+    visit.control("POST", "/wechatpay/refunds/policy", outcome="CLOSED", delay_seconds=3, times=1)
+    visit.control("POST", f"/his/registrations/{visit.trade_no}/desk-refund", amount_fen=1000)
+    visit.work()
+    ended(visit)
+    visit.work()
+    named = dict(visit.tasks())
+    assert set(named) == {"refund.stuck", "registration.ended"}
+    visit.operate("task.refund", named["registration.ended"])
+    visit.work()
+    assert visit.operate("refund.give_up", named["refund.stuck"])["state"] == "GIVEN_UP"
+    visit.work()
+    visit.sql("INSERT INTO staff_tasks (id, kind, subject_id, job_id, detail, state, created_at, last_seen_at) SELECT "
+              "%s, kind, subject_id, '', detail, 'OPEN', created_at, created_at FROM staff_tasks WHERE id = %s",
+              ("T" + visit.id[1:], named["registration.ended"]))
+    assert visit.operate("task.refund", "T" + visit.id[1:])["state"] == "CANCELLED"
+    visit.work()
+    assert visit.sql("SELECT r.purpose, r.amount_fen, r.state FROM refunds r JOIN payments p ON p.id = r.payment_id "
+                     "WHERE p.subject_id = %s AND r.purpose NOT LIKE 'd-%%' ORDER BY r.id", (visit.id,)) == [
+        ("cancelled", 1500, "SUCCEEDED"), ("cancelled-2", 1000, "SUCCEEDED")]
+    assert visit.ledger("REVERSAL", "REFUND") == [
+        ("REVERSAL", -1500), ("REFUND", -1500), ("REVERSAL", -1000), ("REFUND", -1000)]
+    assert visit.tasks() == []
+
+
 # -- from before there were settlements -------------------------------------------------------------
 def without_settlement(visit: Visit) -> Visit:
     """As it stood when it was confirmed by the release before settlements."""

@@ -154,6 +154,18 @@ def test_what_cannot_be_asked_now_is_asked_later(care: Care, operation: str) -> 
     assert care.charge(charge)["state"] == "CANCELLED"
 
 
+@pytest.mark.parametrize("code", ["TRADE_UNKNOWN", "TRADE_CONFLICT"])
+def test_a_paid_bill_that_the_his_does_not_know_is_the_desks_and_staff_hear_of_it(care: Care, code: str) -> None:
+    charge = care.one_paid()
+    care.control.fault("his", "refundability", "refuse", code=code, message="交易不存在", status=404, times=3)
+    assert refundability(care, charge)["refundable"] is False
+    assert refusal(care, charge) == "该费用不能在线退费，请到窗口办理。"
+    [(kind, task)] = care.tasks()
+    [(detail, times)] = care.sql("SELECT detail, times FROM staff_tasks WHERE id = %s", (task,))
+    assert (kind, times) == ("charge.his-refused", 3) and code in detail and "task.close" in detail
+    assert care.charge(charge)["state"] == "SETTLED"
+
+
 def test_a_refund_that_the_his_refuses_after_all_is_undone_and_told(care: Care) -> None:
     charge = care.one_paid()
     care.control.fault("his", "cancel_charge", "refuse", code="EXECUTED", status=409)

@@ -187,7 +187,7 @@ def get_order(caller: Caller, order_id: str) -> views.OrderView:
 @api.get("/charges/<charge_id>/refundability")
 def refundability(caller: Caller, charge_id: str) -> Refundability:
     """Whether a paid bill may be refunded on line now, and why not."""
-    reasons = service.may_be_refunded(database(), charge_id, account_id=caller.account_id)
+    reasons = service.may_be_refunded(database(), charge_id, account_id=caller.account_id, now=utc_now())
     return Refundability(refundable=not reasons, reasons=[
         Reason(code=code, text=rules.refund_sentence([code])) for code in reasons])
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing_extensions import assert_never
 
 from hospital.billing import bill_store, store
-from hospital.billing.model import TAKEN, Charge, Order
+from hospital.billing.model import REFUSED, TAKEN, Charge, Order
 from hospital.billing.service import release
 from hospital.billing.tell import tell_order, tell_refused
 from hospital.database import outbox, tasks
@@ -31,7 +31,6 @@ from hospital.runtime.ids import bounded
 UNLOCK_SECONDS = 20.0  # within which all are begun: the step must end within its function's time and outbox.LEASE
 HANGING = (outbox.hanging("charge.settle"),)
 CANCEL_HANGS = (outbox.hanging("charge.cancel"),)
-REFUSED = "charge.his-refused"  # the kind of the task: the HIS says what can only be if books differ
 TASKS = (REFUSED, *HANGING, *CANCEL_HANGS)  # those that ``task.refund`` ends
 ALARMING = {"TRADE_UNKNOWN", "AMOUNT_MISMATCH", "PAYMENT_CONFLICT", "TRADE_CONFLICT", "NOT_SETTLED"}
 

@@ -24,6 +24,7 @@ CHARGE_MOVES: dict[str, set[str]] = {
     "REJECTED": set(),
     "CANCELLED": set(),
 }
+REFUSED = "charge.his-refused"  # the kind of the task: the HIS says what can only be if books differ
 TAKEN = {"SETTLED", "CANCELLING", "CANCELLED"}  # the HIS has taken its part of the payment (and may have given it back)
 
 

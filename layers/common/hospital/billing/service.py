@@ -7,8 +7,8 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from hospital.billing import bills, rules, store
-from hospital.billing.model import Charge, NewOrder, Order
-from hospital.database import outbox, policy, repeats
+from hospital.billing.model import REFUSED, Charge, NewOrder, Order
+from hospital.database import outbox, policy, repeats, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import together
 from hospital.gateways.his import bills as his_bills
@@ -220,9 +220,10 @@ def _mine(db: Database, account_id: str, order_id: str) -> Order:
 
 
 # -- refund on line ---------------------------------------------------------------------------------
-def may_be_refunded(db: Database, charge_id: str, *, account_id: str) -> list[str]:
+def may_be_refunded(db: Database, charge_id: str, *, account_id: str, now: datetime) -> list[str]:
     """The codes of what speaks against refunding a paid bill on line now; none: it may be.
 
+    What the HIS refuses to tell of a bill that is paid here is the desk's, and staff hear of it.
     Raises NotFound, Unavailable.
     """
     charge = store.charge_of_account(db, account_id, charge_id)
@@ -234,8 +235,15 @@ def may_be_refunded(db: Database, charge_id: str, *, account_id: str) -> list[st
     try:
         told = his_charges.refundability(charge.trade_no)
         on_paper = settlement is not None and invoices.on_paper(db, settlement.id)
-    except (Unanswered, Rejected) as problem:
-        log.event("his.unanswered", operation="refundability", charge_id=charge.id, reason=problem.reason)
+    except Rejected as refusal:
+        log.event("his.refused", operation="refundability", charge_id=charge.id, code=refusal.code)
+        with db.transaction() as tx:
+            tasks.add(tx, kind=REFUSED, subject_id=charge.id, now=now,
+                      detail=f"{refusal.code} at refundability, and settled here as {charge.trade_no}. Ends with "
+                             "task.refund once the HIS has it no more, or task.close")
+        return [refusal.code]
+    except Unanswered as silence:
+        log.event("his.unanswered", operation="refundability", charge_id=charge.id, reason=silence.reason)
         raise Unavailable("医院系统繁忙，暂时无法核对退费条件，请稍后重试。", code="his_unavailable") from None
     reasons = list(told.reasons) if not told.refundable else []
     if on_paper and "INVOICE_ON_PAPER" not in reasons:
@@ -251,7 +259,7 @@ def refund_charge(db: Database, charge_id: str, *, account_id: str, now: datetim
     charge = store.charge_of_account(db, account_id, charge_id)
     if charge is not None and charge.state in ("CANCELLING", "CANCELLED"):
         return
-    reasons = may_be_refunded(db, charge_id, account_id=account_id)
+    reasons = may_be_refunded(db, charge_id, account_id=account_id, now=now)
     if reasons:
         raise Conflict(rules.refund_sentence(reasons), code="not_refundable")
     with db.transaction() as tx:

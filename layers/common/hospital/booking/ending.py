@@ -171,7 +171,8 @@ def give_rest_back(tx: Transaction, booking: Booking, payment: Payment | None, n
     settlements.reverse_rest(tx, booking.trade_no, now)
     owed_fen = payment.paid_fen - payment.refunding_fen
     if owed_fen > 0:
-        refunds.request(tx, payment, amount_fen=owed_fen, purpose=Purpose(CANCELLED), reason="取消挂号退费", now=now)
+        purpose = refunds.next_of(tx, payment, Purpose(CANCELLED))
+        refunds.request(tx, payment, amount_fen=owed_fen, purpose=purpose, reason="取消挂号退费", now=now)
     return owed_fen
 
 

@@ -130,7 +130,7 @@ def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> Ch
         with db.transaction() as tx:
             _arrived(tx, booking.id, trade, now)
         return None
-    unpaid = isinstance(fate.fate_of("REGISTRATION", trade, None), fate.Ours)  # else it was paid at the window meanwhile
+    unpaid = isinstance(fate.fate_of("REGISTRATION", trade, None), fate.Ours)  # else paid at the window meanwhile
     due_fen = booking.fee_fen if booking.payment_policy == "AT_CHECKIN" and unpaid else 0
     with db.transaction() as tx:
         current = bookings.booking(tx, booking.id, lock=True)

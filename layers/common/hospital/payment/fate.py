@@ -66,7 +66,8 @@ class AnotherKinds:
     trade: Trade
 
 
-NotOurs = Dead | Others | EndedOthers | AnotherKinds  # the HIS has nothing of ours under it, and never will: ours goes back
+# The HIS has nothing of ours under it, and never will: ours goes back.
+NotOurs = Dead | Others | EndedOthers | AnotherKinds
 Decided = NotOurs | Ours | EndedOurs
 Fate = Waiting | Decided
 

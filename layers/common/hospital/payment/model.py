@@ -62,23 +62,26 @@ class Payment:
 class Purpose:
     """Why money goes back: of ``CANCELLED``, ``REJECTED`` and ``UNSETTLED`` a payment has one, the others name whose.
 
-    ``key`` is how it is written in the database and behind an order's number; a payment has one refund of each.
+    ``key`` is how it is written in the database and behind an order's number; a payment has one refund of each. What
+    was promised to the desk and is kept after all may go back later, for the same reason: the next ``turn``.
     """
 
     why: str
     id: str = ""
+    turn: int = 1
 
     @property
     def key(self) -> str:
         """As it is written."""
-        return f"{_KEYS[self.why]}{self.id}"
+        return f"{_KEYS[self.why]}{self.id}{f'-{self.turn}' if self.turn > 1 else ''}"
 
     @classmethod
     def of_key(cls, key: str) -> Purpose:
         """Read from what is written. Raises ValueError."""
         for why, begins in _KEYS.items():
-            if key == begins or (why in NAMES_AN_ID and key.startswith(begins)):
-                return cls(why, key.removeprefix(begins))
+            named, _, turn = key.removeprefix(begins).partition("-")
+            if key.startswith(begins) and bool(named) == (why in NAMES_AN_ID) and (turn or "2").isdecimal():
+                return cls(why, named, int(turn or 1))
         raise ValueError("no purpose of a refund")
 
     @property

@@ -45,6 +45,13 @@ def request(tx: Transaction, payment: Payment, *, amount_fen: int, purpose: Purp
     return refund
 
 
+def next_of(source: store.Source, payment: Payment, purpose: Purpose) -> Purpose:
+    """The same purpose in its next turn: what is left goes back although something went back for it before."""
+    before = [one for one in store.refunds_of(source, payment.id)
+              if (one.purpose.why, one.purpose.id) == (purpose.why, purpose.id)]
+    return Purpose(purpose.why, purpose.id, len(before) + 1)
+
+
 def send(db: Database, refund_id: str, now: datetime) -> outbox.Again | None:
     """Ask WeChat for a refund, always under the same number, until it is accepted or stuck.
 

@@ -11,7 +11,7 @@ from hospital.database import outbox
 from hospital.database.connection import Duplicate, Transaction
 from hospital.payment import settlement_store as store
 from hospital.payment.model import AT_DESK, CHARGE, Item, Payment, Refund, Settlement
-from hospital.payment.store import add_to_ledger
+from hospital.payment.store import add_to_ledger, reversals
 from hospital.runtime.ids import new_id
 
 
@@ -40,8 +40,9 @@ def reverse_rest(tx: Transaction, trade_no: str, now: datetime) -> int:
     if settlement is None or not rest_fen or not store.promise(tx, settlement, rest_fen):
         return 0
     store.reverse(tx, settlement.id, rest_fen)
-    add_to_ledger(tx, payment_id=settlement.payment_id, movement="REVERSAL", key=trade_no, amount_fen=-rest_fen,
-                  at=now, now=now)
+    before = reversals(tx, settlement.payment_id, trade_no)  # what was promised to the desk then, and kept after all
+    add_to_ledger(tx, payment_id=settlement.payment_id, movement="REVERSAL", amount_fen=-rest_fen, at=now, now=now,
+                  key=f"{trade_no}@{before + 1}" if before else trade_no)
     return rest_fen
 
 

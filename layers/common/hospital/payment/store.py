@@ -155,6 +155,13 @@ def add_to_ledger(tx: Transaction, *, payment_id: str, movement: str, key: str, 
               amount_fen=amount_fen, at=at, day=hospital_day(at), recorded_at=now)
 
 
+def reversals(source: Source, payment_id: str, trade_no: str) -> int:
+    """How often what the HIS took of a payment under a number was taken out again at our request."""
+    row = source.one("SELECT COUNT(*) AS number FROM ledger WHERE payment_id = %s AND movement = 'REVERSAL' "
+                     "AND SUBSTRING_INDEX(movement_key, '@', 1) = %s", (payment_id, trade_no))
+    return int(row["number"]) if row else 0
+
+
 def _payment(source: Source, where: str, args: tuple[Any, ...], lock: bool) -> Payment | None:
     row = source.one(f"SELECT * FROM payments WHERE {where}{' FOR UPDATE' if lock else ''}", args)
     return Payment.of(row) if row else None

@@ -201,7 +201,7 @@ def _push_step(db: Database, one: Difference, now: datetime) -> Finding:
 
 def _ask_his(db: Database, one: Difference, patience: Patience) -> Finding:
     transaction_id = store.transaction_of_trade(db, one.number)
-    trade = patience.ask("his", lambda: his_trades.check_trade(one.number))
+    trade = patience.ask("his", lambda: his_trades.check_trade(one.number.partition("@")[0]))  # @2: a later turn
     if one.movement == "SETTLEMENT":
         known = (trade is not None and trade.settled_at is not None and trade.paid_fen == one.ours_fen
                  and trade.transaction_id == transaction_id)
