@@ -234,7 +234,6 @@ def may_be_refunded(db: Database, charge_id: str, *, account_id: str, now: datet
     settlement = settlement_store.of_trade(db, charge.trade_no)
     try:
         told = his_charges.refundability(charge.trade_no)
-        on_paper = settlement is not None and invoices.on_paper(db, settlement.id)
     except Rejected as refusal:
         log.event("his.refused", operation="refundability", charge_id=charge.id, code=refusal.code)
         with db.transaction() as tx:
@@ -244,11 +243,20 @@ def may_be_refunded(db: Database, charge_id: str, *, account_id: str, now: datet
         return [refusal.code]
     except Unanswered as silence:
         log.event("his.unanswered", operation="refundability", charge_id=charge.id, reason=silence.reason)
-        raise Unavailable("医院系统繁忙，暂时无法核对退费条件，请稍后重试。", code="his_unavailable") from None
+        raise _not_checked() from None
+    try:
+        on_paper = settlement is not None and invoices.on_paper(db, settlement.id)
+    except (Unanswered, Rejected) as problem:
+        log.event("ebill.unanswered", operation="on-paper", charge_id=charge.id, reason=problem.reason)
+        raise _not_checked() from None
     reasons = list(told.reasons) if not told.refundable else []
     if on_paper and "INVOICE_ON_PAPER" not in reasons:
         reasons.append("INVOICE_ON_PAPER")
     return reasons or ([] if told.refundable else ["OTHER"])
+
+
+def _not_checked() -> Unavailable:
+    return Unavailable("医院系统繁忙，暂时无法核对退费条件，请稍后重试。", code="his_unavailable")
 
 
 def refund_charge(db: Database, charge_id: str, *, account_id: str, now: datetime) -> None:
