@@ -234,7 +234,7 @@ def refuse(db: Database, charge_id: str, reason: str, now: datetime) -> str:
 
 def _refund_settled(db: Database, charge: Charge, payment: Payment | None, now: datetime) -> None:
     became = fate.look("CHARGE", charge.trade_no, payment)
-    if isinstance(became, fate.Waiting):
+    if isinstance(became, (fate.Waiting, fate.AnotherKinds)):
         became = kill(charge, payment)
     if isinstance(became, fate.Ours):  # it stands
         return

@@ -79,8 +79,10 @@ def _cancel(db: Database, booking: Booking, key: str, now: datetime) -> None:
         code = _not_whole(db, booking, payment)
         if not code:
             became, code = _cancel_in_his(booking, payment, became)
-    if isinstance(became, fate.Waiting):  # nothing firm under this number: killing it is cancelling it
+    if isinstance(became, (fate.Waiting, fate.AnotherKinds)):  # nothing firm under this number: to kill is to cancel
         code = "TRADE_UNKNOWN" if became.trade is None else ""
+        if isinstance(became, fate.AnotherKinds):
+            code = "TRADE_CONFLICT"
         became = jobs.kill(booking, payment)
     refund_fen = _paid_fen(payment)
     match became:
@@ -371,7 +373,7 @@ def refund(db: Database, booking_id: str, reason: str, now: datetime) -> str:
 def _refund_ended(db: Database, booking: Booking, now: datetime) -> None:
     payment = payment_of(db, booking)
     became = fate.look("REGISTRATION", booking.trade_no, payment)
-    if isinstance(became, fate.Waiting):
+    if isinstance(became, (fate.Waiting, fate.AnotherKinds)):
         became = jobs.kill(booking, payment)
     if isinstance(became, fate.Ours):  # it stands: only the patient or the desk may end it
         _settled(db, booking, became.trade, now)
