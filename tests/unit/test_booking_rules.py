@@ -96,8 +96,10 @@ TABLES: dict[str, Mapping[str, set[str]]] = {
 def move(table: str, before: str, after: str) -> list[str]:
     """Make a move; the statements it made. Raises IllegalMove."""
     said: list[str] = []
-    thing: Any = SimpleNamespace(id="0" * 26, state=before)
-    tx: Any = SimpleNamespace(run=lambda sql, args=(): said.append(sql), insert=lambda name, **row: said.append(name))
+    thing: Any = SimpleNamespace(id="0" * 26, state=before, patient_id="", schedule_id="", doctor_id="",
+                                 visit_date=MONDAY, period="MORNING")
+    tx: Any = SimpleNamespace(run=lambda sql, args=(): said.append(sql), insert=lambda name, **row: said.append(name),
+                              all=lambda sql, args=(): [])
     if table == "booking":
         bookings.move(tx, thing, after, beijing(23, 8))
     elif table == "payment":
