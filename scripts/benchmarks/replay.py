@@ -39,6 +39,9 @@ def client(host: str, port: int, database: str) -> Callable[[Any], str]:
     return lambda job: take(one, job.token, SECRET, job.patient_id, job.schedule_id, job.key)[0]
 
 
+CODES = "COALESCE(r.his_code, p.his_code) AS his_code, COALESCE(r.card_number, p.card_number) AS card_number"
+
+
 def take(connection: Connection, token: str, secret: str, patient_id: str, schedule_id: str, key: str
          ) -> tuple[str, str]:
     """Take any place of a schedule: "ok" and the answer, or what is in the way."""
@@ -60,15 +63,15 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
     if session is None or session[1] != hashlib.sha256(secret.encode()).digest() or session[2] <= now:
         return "unauthorized", ""
     account_id = session[0]
-    run("SELECT id, his_code, his_department, doctor_id, visit_date, period, fee_fen, state FROM schedules "
-        "WHERE id = %s", (schedule_id,))
+    run("SELECT id, his_code, his_department, doctor_id, visit_date, period, fee_fen, state, starts_at, clinic_room "
+        "FROM schedules WHERE id = %s", (schedule_id,))
     schedule = cursor.fetchone()
     run("SELECT name, value FROM settings")
     cursor.fetchall()
     booking_id, after, expires = _id(now), now + timedelta(minutes=10), now + timedelta(minutes=15)
     run("BEGIN")
-    run("SELECT p.his_code, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id "
-        "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
+    run(f"SELECT {CODES}, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id "
+        "LEFT JOIN patients r ON r.id = p.record_of WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
     bound = cursor.fetchone()
     run("SELECT c.purpose FROM consents c WHERE c.account_id = %s AND c.patient_id = %s AND c.live_flag = 1 "
         "AND c.version = (SELECT MAX(t.version) FROM consent_texts t WHERE t.purpose = c.purpose "
@@ -86,10 +89,12 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
     answer = json.dumps({"id": booking_id, "state": "HELD", "starts_at": slot[1].isoformat(), "fee_fen": schedule[6],
                          "needs_payment": True, "expires_at": expires.isoformat()})
     run("INSERT INTO bookings (id, account_id, patient_id, schedule_id, slot_id, doctor_id, visit_date, period, "
-        "starts_at, fee_fen, payment_policy, state, trade_no, expires_at, created_at, changed_at) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "starts_at, fee_fen, payment_policy, state, trade_no, expires_at, created_at, changed_at, hold_until, "
+        "cancel_until, clinic_room) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (booking_id, account_id, patient_id, schedule_id, slot[0], schedule[3], schedule[4], schedule[5], slot[1],
-         schedule[6], "AT_BOOKING", "HELD", f"B{booking_id}", expires, now, now))
+         schedule[6], "AT_BOOKING", "HELD", f"B{booking_id}", expires, now, now,
+         expires, slot[1], schedule[9]))
     run("INSERT INTO repeats (owner_id, request_key, request, answer, created_at) VALUES (%s, %s, %s, %s, %s)",
         (account_id, key, hashlib.sha256(f"{patient_id}{schedule_id}".encode()).digest(), answer, now))
     run("INSERT INTO outbox (id, worker, topic, subject_id, state, due_at, attempts, created_at) "

@@ -52,8 +52,8 @@ def _list(token: str, secret: str, patient_id: str) -> dict[str, Any]:
         run("BEGIN")
         run("SELECT name, value FROM settings")
         cursor.fetchall()
-        run("SELECT p.his_code, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id "
-            "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
+        run(f"SELECT {replay.CODES}, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id "
+            "LEFT JOIN patients r ON r.id = p.record_of WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
         code = cursor.fetchone()[0]
         run("SELECT c.purpose FROM consents c WHERE c.account_id = %s AND c.patient_id = %s AND c.live_flag = 1 "
             "AND c.version = (SELECT MAX(t.version) FROM consent_texts t WHERE t.purpose = c.purpose "
@@ -62,7 +62,12 @@ def _list(token: str, secret: str, patient_id: str) -> dict[str, Any]:
         run("COMMIT")
         if not given:
             raise PermissionError
+        run(f"SELECT {replay.CODES} FROM patients p LEFT JOIN patients r ON r.id = p.record_of WHERE p.id = %s",
+            (patient_id,))
+        cursor.fetchall()
         bills = _ask(f"/his/v1/patients/{code}/bills?state=UNPAID")["bills"]
+        run("SELECT subject_id FROM staff_tasks WHERE kind = %s AND state = 'OPEN'", ("list.odd-row.bill",))
+        cursor.fetchall()
         marks = ", ".join(["%s"] * len(bills))
         run("SELECT c.bill_no, c.order_id, o.account_id FROM charges c JOIN charge_orders o ON o.id = c.order_id "
             f"WHERE c.live_flag = 1 AND c.bill_no IN ({marks})", [bill["bill_no"] for bill in bills])

@@ -82,7 +82,7 @@ ROUTES: dict[tuple[str, str], tuple[Walk, str, str]] = {
     ("his", "settle_charge"): (to_settled, "SETTLED", "REJECTED"),
     ("his", "check_trade"): (asked_about, "SETTLED", "SETTLED"),
     ("his", "unlock_charge"): (given_up, "RELEASED", "RELEASED"),
-    ("his", "refundability"): (to_given_back, "CANCELLED", "CANCELLED"),
+    ("his", "refundability"): (to_given_back, "CANCELLED", "SETTLED"),
     ("his", "cancel_charge"): (to_given_back, "CANCELLED", "SETTLED"),
     ("his", "list_desk_refunds"): (to_desk_by_list, "CANCELLED", "CANCELLED"),
     ("his", "get_desk_refund"): (to_desk, "CANCELLED", "CANCELLED"),

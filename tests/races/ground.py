@@ -19,6 +19,7 @@ from scripts import books, local_db
 CROWD = 32
 DAY, TODAY = "2026-11-26", "2026-11-23"
 PATIENCE = 90  # seconds that a crowd may take on a busy machine
+ANSWERS = {204, None}  # to a storm of notices; None: later than WeChat waits, on a busy machine
 HOT, MANY = 5, 4  # places of the hot session; sessions of as many places each
 
 

@@ -114,13 +114,14 @@ def test_a_link_opens_one_file_by_one_way_and_does_not_hold_the_key(store: Cos) 
 def test_with_keys_that_are_not_ours_nothing_is_done(store: Cos, monkeypatch: pytest.MonkeyPatch, name: str, value: str
                                                      ) -> None:
     put(key="before")
+    other = f"{KEY}.{name}.{value}"  # of this case alone: the bucket is shared
     monkeypatch.setenv(name, value)
     with pytest.raises(Unanswered):
-        put()
+        put(key=other)
     with pytest.raises(Unanswered):
-        cos.exists(KEY)
+        cos.exists(other)
     monkeypatch.setenv(name, KEYS[name])
-    assert not cos.exists(KEY)
+    assert not cos.exists(other)
 
 
 def test_keys_that_the_platform_renewed_are_used_from_then_on(store: Cos, monkeypatch: pytest.MonkeyPatch) -> None:
