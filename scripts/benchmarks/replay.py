@@ -71,7 +71,8 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
     booking_id, after, expires = _id(now), now + timedelta(minutes=10), now + timedelta(minutes=15)
     run("BEGIN")
     run(f"SELECT {CODES}, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id "
-        "LEFT JOIN patients r ON r.id = p.record_of WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
+        "LEFT JOIN patients r ON r.id = p.record_of "
+        "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
     bound = cursor.fetchone()
     run("SELECT c.purpose FROM consents c WHERE c.account_id = %s AND c.patient_id = %s AND c.live_flag = 1 "
         "AND c.version = (SELECT MAX(t.version) FROM consent_texts t WHERE t.purpose = c.purpose "

@@ -53,7 +53,8 @@ def _list(token: str, secret: str, patient_id: str) -> dict[str, Any]:
         run("SELECT name, value FROM settings")
         cursor.fetchall()
         run(f"SELECT {replay.CODES}, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id "
-            "LEFT JOIN patients r ON r.id = p.record_of WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
+            "LEFT JOIN patients r ON r.id = p.record_of "
+            "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
         code = cursor.fetchone()[0]
         run("SELECT c.purpose FROM consents c WHERE c.account_id = %s AND c.patient_id = %s AND c.live_flag = 1 "
             "AND c.version = (SELECT MAX(t.version) FROM consent_texts t WHERE t.purpose = c.purpose "

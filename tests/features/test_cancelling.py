@@ -89,7 +89,8 @@ def test_the_cut_off_may_be_an_hour_of_a_day_before(control: Control, guest: Pho
     policy(cancel_days_before=1, cancel_until="09:00")
     session = new_session(date="2026-11-24")
     first, second = visit(guest, ill, session), visit(guest, guest.add_patient(person()), session)
-    assert datetime.fromisoformat(guest.booking(first)["cancel_until"].replace("Z", "+00:00")).astimezone(BEIJING).hour == 9
+    until = datetime.fromisoformat(guest.booking(first)["cancel_until"].replace("Z", "+00:00"))
+    assert until.astimezone(BEIJING).hour == 9
     control("PUT", "/clock", now="2026-11-23T08:59:50+08:00")
     assert not closed(guest, first)
     control("PUT", "/clock", now="2026-11-23T09:00:00+08:00")
