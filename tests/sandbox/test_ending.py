@@ -36,8 +36,8 @@ import threading
 from sandbox.ending import end_on_signals, wait
 woken = end_on_signals()
 threading.Thread(target=threading.Event().wait, daemon=True).start()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     wait(woken)
 finally:
     print("tidied up", flush=True)
