@@ -129,6 +129,7 @@ def test_a_session_that_is_stopped_with_patients_is_a_task_for_staff(control: Co
     control("POST", f"/his/schedules/{session['his']['code']}/stop")
     for _ in range(2):
         take_over(control, session)
+    control.settle()
     mine = control.operate("tasks.list", subject_id=session["id"])["tasks"]
     assert [(one["kind"], one["detail"]) for one in mine] == [
         ("schedule.stopped", "STOPPED with 1 live registrations")]
