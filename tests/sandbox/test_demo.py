@@ -7,8 +7,9 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,21 @@ with alone(Path(sys.argv[1])):
 
 
 @pytest.fixture
-def sleepers() -> Iterator[list[subprocess.Popen[bytes]]]:
+def sleeper() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """``sleeper("words", cwd=…)``: a shell that waits with these words in its command line.
+
+    It has said so itself: to others a process shows no command line for a moment after its start.
+    """
     made: list[subprocess.Popen[bytes]] = []
-    yield made
+
+    def start(words: str, **how: Any) -> subprocess.Popen[bytes]:
+        made.append(subprocess.Popen(["/bin/sh", "-c", f": {words}; echo in; read forever"],
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, **how))
+        assert made[-1].stdout is not None
+        assert made[-1].stdout.readline() == b"in\n"
+        return made[-1]
+
+    yield start
     for one in made:
         one.kill()
         one.wait()
@@ -70,24 +83,23 @@ def test_a_serving_demo_ends_when_a_part_of_it_does() -> None:
 
 
 def test_a_server_whose_owner_was_killed_is_named_instead_of_waited_for(
-        tmp_path: Path, sleepers: list[subprocess.Popen[bytes]]) -> None:
+        tmp_path: Path, sleeper: Callable[..., subprocess.Popen[bytes]]) -> None:
     folder = tmp_path / "db"
     folder.mkdir()
-    sleepers.append(subprocess.Popen(["/bin/sh", "-c", f": {folder}; read forever"], stdin=subprocess.PIPE))
-    (folder / "pid").write_text(f"{sleepers[0].pid}\n")
-    with pytest.raises(local_db.NoServer, match=rf"process {sleepers[0].pid}.*make clean"):
+    server = sleeper(str(folder))
+    (folder / "pid").write_text(f"{server.pid}\n")
+    with pytest.raises(local_db.NoServer, match=rf"process {server.pid}.*make clean"):
         local_db.start(folder)
 
 
-def test_make_clean_ends_what_is_recorded_and_nothing_else(tmp_path: Path,
-                                                           sleepers: list[subprocess.Popen[bytes]]) -> None:
+def test_make_clean_ends_what_is_recorded_and_nothing_else(
+        tmp_path: Path, sleeper: Callable[..., subprocess.Popen[bytes]]) -> None:
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts" / "clean", tmp_path / "scripts" / "clean")
     scf = tmp_path / "build" / "demo" / "scf"
     scf.mkdir(parents=True)
-    sandbox = ["/bin/sh", "-c", ": -m sandbox; read forever"]
-    for where, new_session in ((tmp_path, False), (Path("/"), False), (tmp_path, True), (tmp_path, True)):
-        sleepers.append(subprocess.Popen(sandbox, cwd=where, stdin=subprocess.PIPE, start_new_session=new_session))
+    sleepers = [sleeper("-m sandbox", cwd=where, start_new_session=new_session) for where, new_session
+                in ((tmp_path, False), (Path("/"), False), (tmp_path, True), (tmp_path, True))]
     ours, elsewhere, function, renumbered = (one.pid for one in sleepers)
     (tmp_path / "build" / "demo" / "pid").write_text(f"{ours}\n")
     (tmp_path / "build" / "other" / "db").mkdir(parents=True)
