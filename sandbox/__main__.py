@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--state", required=True, type=Path, help="folder for logs and addresses.json")
     parser.add_argument("--now", type=datetime.fromisoformat, help="the clock at the start (default: 07:30 today)")
     parser.add_argument("--manual-timers", action="store_true", help="timers fire only by control")
-    parser.add_argument("--real-time", action="store_true", help="functions run on real time, without libfaketime")
+    parser.add_argument("--real-time", action="store_true", help="functions run on real time")
     parser.add_argument("--manifest", type=Path, default=PROJECT / "serverless.yml")
     parser.add_argument("--layer", type=Path, default=PROJECT / "layers" / "common", help="the functions' own layer")
     parser.add_argument("--port", type=int, default=0, help="the gateway's; the others follow it (0: any)")
@@ -34,7 +34,7 @@ def main() -> None:
     woken = end_on_signals()
     try:
         town = Town(Database(host, int(port), options.database), options.state, moment=moment,
-                    timers=not options.manual_timers, manifest=options.manifest, preload=not options.real_time,
+                    timers=not options.manual_timers, manifest=options.manifest, sandbox_time=not options.real_time,
                     port=options.port, layer=options.layer)
         try:
             town.prepare()

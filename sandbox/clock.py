@@ -1,25 +1,27 @@
 """One clock for the whole sandbox, which tests can set and advance.
 
-The sandbox's own systems read it directly. The function processes see the same time because
-libfaketime is preloaded into them and reads the offset from ``offset_file``; production code simply
-asks the operating system what time it is.
+The sandbox's own systems read it directly. The function processes see the same time because they are
+started under ``on_sandbox_time.py``, which reads the offset from ``file``; production code simply asks
+the operating system what time it is.
 """
 
 from __future__ import annotations
 
-import os
+import mmap
 import threading
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from sandbox.on_sandbox_time import OFFSET
+
 
 class Clock:
     """Real time plus an offset. Time always runs; only the offset is set."""
 
-    def __init__(self, offset_file: Path | None = None) -> None:
+    def __init__(self, file: Path | None = None) -> None:
         self._offset = 0.0
-        self._file = offset_file
+        self._shown = _shared(file) if file is not None else None
         self._moved = threading.Condition()
         self._publish()
 
@@ -61,8 +63,12 @@ class Clock:
             self._moved.notify_all()
 
     def _publish(self) -> None:
-        if self._file is None:
-            return
-        fresh = self._file.with_suffix(".new")
-        fresh.write_text(f"{self._offset:+.6f}\n")
-        os.replace(fresh, self._file)
+        if self._shown is not None:
+            OFFSET.pack_into(self._shown, 0, round(self._offset * 1e9))
+
+
+def _shared(file: Path) -> mmap.mmap:
+    """The file's few bytes as memory that the function processes map too."""
+    file.write_bytes(bytes(OFFSET.size))
+    with file.open("r+b") as opened:
+        return mmap.mmap(opened.fileno(), OFFSET.size)

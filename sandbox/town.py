@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -53,18 +54,16 @@ class Database:
 class Town:
     """Starts and owns every system. ``state`` is a folder for logs and staging.
 
-    ``moment`` is what the clock shows at the start (aware); with ``preload`` the function processes are
-    given the same clock by libfaketime, without it they run on real time (for benchmarks). ``layer`` is the
-    house that the functions run on: a changed copy, when a test shows what a protection is good for.
+    ``moment`` is what the clock shows at the start (aware); with ``sandbox_time`` the function processes
+    live by the same clock, without it on real time (for benchmarks). ``layer`` is the house that the functions run on: a changed copy, when a test shows what a protection is good for.
     """
 
     def __init__(self, database: Database, state: Path, *, moment: datetime | None = None, timers: bool = True,
-                 manifest: Path = PROJECT / "serverless.yml", preload: bool = True, port: int = 0,
+                 manifest: Path = PROJECT / "serverless.yml", sandbox_time: bool = True, port: int = 0,
                  layer: Path = PROJECT / "layers" / "common") -> None:
         state = state.resolve()
         state.mkdir(parents=True, exist_ok=True)
-        offset_file = state / "clock-offset"
-        self.clock = Clock(offset_file)
+        self.clock = Clock(state / "clock")
         if moment is not None:
             self.clock.set(moment)
         self.world = World(self.clock, Faults(), deque(maxlen=20_000))
@@ -73,7 +72,8 @@ class Town:
         # The HIS and the functions are told these two addresses, so they must be known before anything serves.
         self._gateway, self._cloud_api = (port, port + 5) if port else (_free_port(), _free_port())
         self._start_outside(port)
-        self._start_cloud(database, state, timers, manifest, _faketime(offset_file) if preload else {}, layer)
+        python = functions_python(state / "clock" if sandbox_time else None)
+        self._start_cloud(database, state, timers, manifest, python, layer)
         self.control = _serve_control(self, port and port + 6)
 
     def _start_outside(self, port: int) -> None:
@@ -91,7 +91,7 @@ class Town:
         for offset, system in ((1, self.his), (2, self.wechat), (3, self.wechatpay), (4, self.cos), (7, self.ebill)):
             self._add(system, port and port + offset)
 
-    def _start_cloud(self, database: Database, state: Path, timers: bool, manifest: Path, preload: dict[str, str],
+    def _start_cloud(self, database: Database, state: Path, timers: bool, manifest: Path, python: list[str],
                      layer: Path) -> None:
         keys = self._keys
         values: dict[str, str] = {
@@ -110,7 +110,7 @@ class Town:
         }
         self.scf = Scf(self.world, manifest=manifest, project=PROJECT, state=state / "scf", values=values,
                        layer_paths=[layer, PROJECT / "build" / "opt"],
-                       python=_python(bool(preload)), preload=preload, credentials=keys.credentials,
+                       python=python, credentials=keys.credentials,
                        run_timers=timers)
         self.cloud = CloudApi(self.world, scf=self.scf, secrets=keys.entries(), credentials=keys.credentials)
         self._add(self.cloud, self._cloud_api)
@@ -210,18 +210,15 @@ def _rsa() -> tuple[str, str]:
             key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo).decode())
 
 
-def _faketime(offset_file: Path) -> dict[str, str]:
-    for folder in (Path("/usr/lib"), Path("/usr/lib64")):
-        for library in sorted(folder.glob("**/faketime/libfaketimeMT.so.1")):
-            return {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(offset_file), "FAKETIME_NO_CACHE": "1",
-                    "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
-    raise RuntimeError("libfaketime is missing: run scripts/setup")
-
-
-def _python(faked: bool) -> list[str]:
-    """The functions' interpreter, without this environment's packages."""
-    wrapper = [str(PROJECT / "sandbox" / "scf" / "on_sandbox_time.py")] if faked and sys.version_info >= (3, 11) else []
-    return [sys.executable, "-S", *wrapper]
+def functions_python(clock: Path | None) -> list[str]:
+    """The functions' interpreter, without this environment's packages; living by ``clock`` if there is one."""
+    plain = [sys.executable, "-S"]
+    if clock is None:
+        return plain
+    library = find_spec("_time_machine")
+    assert library is not None
+    assert library.origin is not None
+    return [*plain, str(PROJECT / "sandbox" / "on_sandbox_time.py"), str(clock), library.origin]
 
 
 def _free_port() -> int:

@@ -33,7 +33,6 @@ class Platform:
     python: list[str]
     state: Path
     region: str
-    preload: dict[str, str]
     credentials: dict[str, str]
     keeper: Keeper
 
@@ -61,7 +60,6 @@ class Platform:
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.state / "home"),
             "LANG": "C.UTF-8",
-            **self.preload,
         }
 
     def context(self, function: Function, request_id: str) -> dict[str, Any]:

@@ -54,22 +54,20 @@ class Service(System):
 
     def __init__(
         self, world: World, *, manifest: Path, project: Path, layer_paths: list[Path], python: list[str],
-        state: Path, values: Mapping[str, str], preload: Mapping[str, str],
-        credentials: Mapping[str, str], idle_seconds: float = 300, run_timers: bool = True,
+        state: Path, values: Mapping[str, str], credentials: Mapping[str, str], idle_seconds: float = 300, run_timers: bool = True,
         strip_prefix: bool = True,
     ) -> None:
         """Read the manifest; nothing is started before the first request.
 
         ``layer_paths`` stand for /opt, ``python`` is the interpreter command, ``state`` a folder for logs and
-        unpacked code, ``values`` fills ${env:NAME}, ``preload`` is what the platform itself adds to each
-        environment, ``credentials`` has secret_id, secret_key and token. With ``strip_prefix`` a function
-        sees the path after ``/api/<function>``, else all of it. Raises ManifestError.
+        unpacked code, ``values`` fills ${env:NAME}, ``credentials`` has secret_id, secret_key and token. With
+        ``strip_prefix`` a function sees the path after ``/api/<function>``, else all of it. Raises ManifestError.
         """
         super().__init__(world)
         self.manifest = load(manifest, values)
         self.platform = Platform(
             project=project.resolve(), layer_paths=[path.resolve() for path in layer_paths],
-            python=list(python), state=state.resolve(), region=self.manifest.region, preload=dict(preload),
+            python=list(python), state=state.resolve(), region=self.manifest.region,
             credentials=dict(credentials), keeper=Keeper(state.resolve() / "processes"),
         )
         shutil.rmtree(self.platform.state / "code", ignore_errors=True)

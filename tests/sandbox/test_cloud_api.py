@@ -54,7 +54,7 @@ class Cloud:
         self.clock = Clock()
         self.world = World(self.clock, Faults(), deque(maxlen=100))
         self.scf = Scf(self.world, manifest=folder / "serverless.yml", project=folder, layer_paths=[],
-                       python=[sys.executable, "-S"], state=folder / "state", values={}, preload={},
+                       python=[sys.executable, "-S"], state=folder / "state", values={},
                        credentials=KEYS)
         self.api = CloudApi(self.world, scf=self.scf, secrets={"hospital/key": "s3cret"}, credentials=KEYS)
         self.address = self.api.serve()

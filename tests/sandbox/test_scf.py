@@ -149,8 +149,7 @@ class Desk:
         self.world = World(Clock(), Faults(), deque(maxlen=1000))
         self.scf = Scf(
             self.world, manifest=project / "serverless.yml", project=project, layer_paths=[SITE_PACKAGES],
-            python=[sys.executable, "-S"], state=folder / "state", values={"STAGE": "test"},
-            preload={"PRELOADED": "1"}, **options,
+            python=[sys.executable, "-S"], state=folder / "state", values={"STAGE": "test"}, **options,
             credentials={"secret_id": "AKID", "secret_key": "KEY", "token": "TOKEN"},
         )
         self.api = self.scf.serve() + "/api"
@@ -205,7 +204,7 @@ def test_web_function_sees_only_the_clouds_environment(desk: Desk, monkeypatch: 
     desk.post("/instances/stop", {"function": "door"})
     seen = requests.get(f"{desk.api}/door/x", timeout=20).json()
     expected = {"STAGE": "test", "TENCENTCLOUD_SECRETID": "AKID", "TENCENTCLOUD_SESSIONTOKEN": "TOKEN",
-                "TENCENTCLOUD_RUNENV": "SCF", "SCF_FUNCTIONNAME": "door", "PRELOADED": "1"}
+                "TENCENTCLOUD_RUNENV": "SCF", "SCF_FUNCTIONNAME": "door"}
     assert expected.items() <= seen["env"].items()
     assert "LEAK" not in seen["env"] and "TZ" not in seen["env"]
     assert seen["env"]["PYTHONPATH"].split(":") == [seen["cwd"], str(SITE_PACKAGES)]

@@ -78,7 +78,7 @@ def pay(monkeypatch: pytest.MonkeyPatch) -> Iterator[WeChatPay]:
         api_v3_key=API_KEY,
     )
     system.serve()
-    # The library reads the machine's clock; here it lives in sandbox time, as under libfaketime.
+    # The library reads the machine's clock; here it lives in sandbox time, as the functions do.
     monkeypatch.setattr(wechatpayv3.utils, "time", SimpleNamespace(time=system.clock.timestamp))
     yield system
     system.stop()
