@@ -72,6 +72,15 @@ class Control:
             raise Refused(400, result["error"])
         return result
 
+    def tasks(self, **which: Any) -> list[dict[str, Any]]:
+        """Staff's open tasks, every page: of a ``kind``, about a ``subject_id``, as ``tasks.list`` takes them."""
+        page = self.operate("tasks.list", **which)
+        found: list[dict[str, Any]] = page["tasks"]
+        while page["next"]:
+            page = self.operate("tasks.list", **which, after=page["next"])
+            found += page["tasks"]
+        return found
+
 
 class Phone:
     """One WeChat user with their phone."""

@@ -95,10 +95,10 @@ def test_an_event_that_cannot_be_read_is_refused_and_kept(
         form: str, control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> None:
     text = json.dumps({"event_id": f"{form}-1", "type": "费用", "occurred_at": "2026-11-23", "patient_code": ""})
     fields = "occurred_at, patient_code, type"
-    for before in control.operate("tasks.list", subject_id=fields)["tasks"]:  # of the other form
+    for before in control.tasks(subject_id=fields):  # of the other form
         control.operate("task.close", task_id=before["id"], note="before the test")
     assert [control("POST", "/his/events/send", text=text)["status"] for _ in range(2)] == [422, 422]
-    [task] = control.operate("tasks.list", kind="event.unreadable", subject_id=fields)["tasks"]
+    [task] = control.tasks(kind="event.unreadable", subject_id=fields)
     assert (task["detail"], task["times"]) == (f"unreadable: {fields}", 2)
     assert sql("SELECT fields FROM refused_events WHERE body_hash = %s", (hashlib.sha256(text.encode()).digest(),)
                ) == [(fields,)]

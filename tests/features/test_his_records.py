@@ -58,8 +58,7 @@ class Hospital:
 
     def task(self, patient: dict[str, Any]) -> dict[str, Any] | None:
         """The open task about a patient's record."""
-        return next((one for one in self.control.operate("tasks.list")["tasks"]
-                     if (one["kind"], one["subject_id"]) == ("patient.unmatched", patient["id"])), None)
+        return next(iter(self.control.tasks(kind="patient.unmatched", subject_id=patient["id"])), None)
 
     def audit(self, patient: dict[str, Any]) -> list[str]:
         """What was done to the patient's row."""

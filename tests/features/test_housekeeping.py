@@ -77,8 +77,7 @@ def test_a_step_is_tried_ever_more_rarely_then_put_on_staffs_list_and_ends_when_
                    "AND topic = 'booking.unlock'", (now, held["id"]))[0]
 
     def on_the_list() -> list[dict[str, Any]]:
-        listed: list[dict[str, Any]] = control.operate("tasks.list", subject_id=held["id"])["tasks"]
-        return listed
+        return control.tasks(subject_id=held["id"])
 
     waits = []
     for attempt in range(1, 10):

@@ -26,7 +26,7 @@ def told(control: Control) -> Callable[..., None]:
 
 def odd(control: Control, source: str, number: str = "") -> list[dict[str, Any]]:
     """Open tasks about odd rows of a list, or about the row of this number."""
-    return [one for one in control.operate("tasks.list", kind=f"list.odd-row.{source}")["tasks"]
+    return [one for one in control.tasks(kind=f"list.odd-row.{source}")
             if not number or one["detail"].startswith(f"{source} {number}")]
 
 

@@ -17,14 +17,14 @@ ODD = "list.odd-row."
 
 @pytest.fixture(autouse=True)
 def healed(control: Control, policy: Callable[..., None]) -> Iterator[None]:
-    """Three days on show, so that a reading is quick; afterwards everything is listed again."""
+    """Three days on show, so that a reading is quick, and nothing of it on staff's list; listed again afterwards."""
+    for kind in ("list.*", "schedule.*"):
+        for task in control.tasks(kind=kind):
+            control.operate("task.close", task_id=task["id"], note="before the test")
     policy(days_ahead=1)
     yield
     control("DELETE", "/faults")
     sync(control)  # by the clock of the test: an answer to an earlier question would change nothing
-    for task in control.operate("tasks.list")["tasks"]:
-        if task["kind"].startswith(("list.", "schedule.missing-today")):
-            control.operate("task.close", task_id=task["id"], note="end of the test")
 
 
 def sync(control: Control) -> None:
@@ -41,8 +41,7 @@ def override(control: Control, operation: str, **params: Any) -> None:
 
 def tasks(control: Control, prefix: str) -> dict[str, str]:
     """Detail and kind of the open tasks of some kinds."""
-    return {one["detail"]: one["kind"] for one in control.operate("tasks.list")["tasks"]
-            if one["kind"].startswith(prefix)}
+    return {one["detail"]: one["kind"] for one in control.tasks(kind=f"{prefix}*")}
 
 
 def states(sql: Sql, *sessions: dict[str, Any]) -> list[str]:
@@ -145,7 +144,7 @@ def test_an_odd_doctor_or_department_is_a_task_and_the_others_are_taken_over(con
 
 def subjects(control: Control, kind: str) -> set[str]:
     """What the open tasks of a kind are about."""
-    return {one["subject_id"] for one in control.operate("tasks.list")["tasks"] if one["kind"] == kind}
+    return {one["subject_id"] for one in control.tasks(kind=kind)}
 
 
 def test_a_session_without_its_places_or_room_is_odd_and_stays_as_it_was(control: Control, new_session: Open, sql: Sql
@@ -251,8 +250,7 @@ def test_a_drop_past_the_hospitals_share_is_believed_on_a_second_look(
     lists = {"schedules", "doctors", "departments"}
     assert (subjects(control, "list.shrunken-believed"), subjects(control, "list.shrunken")) == (lists, set())
     sync(control)
-    [times] = {one["times"] for one in control.operate("tasks.list")["tasks"]
-               if one["kind"] == "list.shrunken-believed"}
+    [times] = {one["times"] for one in control.tasks(kind="list.shrunken-believed")}
     assert (times, subjects(control, "list.shrunken")) == (1, set())
 
 

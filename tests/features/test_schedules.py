@@ -130,12 +130,12 @@ def test_a_session_that_is_stopped_with_patients_is_a_task_for_staff(control: Co
     for _ in range(2):
         take_over(control, session)
     control.settle()
-    mine = control.operate("tasks.list", subject_id=session["id"])["tasks"]
+    mine = control.tasks(subject_id=session["id"])
     assert [(one["kind"], one["detail"]) for one in mine] == [
         ("schedule.stopped", "STOPPED with 1 live registrations")]
     assert guest.booking(booking)["state"] == "CONFIRMED"
     control.operate("task.close", task_id=mine[0]["id"], note="电话通知")
-    assert control.operate("tasks.list", subject_id=session["id"])["tasks"] == []
+    assert control.tasks(subject_id=session["id"]) == []
 
 
 def test_a_new_fee_is_taken_over_and_the_old_one_is_refused(control: Control, guest: Phone, ill: dict[str, Any],

@@ -37,8 +37,7 @@ def change(control: Control, session: dict[str, Any], **what: str) -> None:
 
 def tasks(control: Control, *subjects: str) -> list[tuple[str, str]]:
     """Kind and detail of the open tasks about these."""
-    return [(one["kind"], one["detail"]) for one in control.operate("tasks.list")["tasks"]
-            if one["subject_id"] in subjects]
+    return [(one["kind"], one["detail"]) for subject in subjects for one in control.tasks(subject_id=subject)]
 
 
 def told(phone: Phone) -> list[list[str]]:
@@ -297,7 +296,7 @@ def test_places_with_patients_that_are_listed_no_more_are_one_task_once(
         f"schedules.code={session['his']['code']}.slots.code={trade(booking)['slot_code']}"])
     for _ in range(2):
         take_over(control, session)
-    [task] = [one for one in control.operate("tasks.list")["tasks"] if one["subject_id"] == session["id"]]
+    [task] = control.tasks(subject_id=session["id"])
     assert task["kind"] == "schedule.places-missing"
     control.operate("task.close", task_id=task["id"], note="已电话确认")
     take_over(control, session)
@@ -343,4 +342,4 @@ def test_two_who_take_the_list_over_at_once_do_not_disturb_each_other(control: C
     codes = [one["code"] for one in made]
     assert sql("SELECT COUNT(*) FROM slots x JOIN schedules s ON s.id = x.schedule_id WHERE s.his_code IN (%s, %s)",
                codes) == [(18,)]
-    assert [one for one in control.operate("tasks.list")["tasks"] if one["kind"].startswith("list.odd-row")] == []
+    assert control.tasks(kind="list.odd-row.s*") == []

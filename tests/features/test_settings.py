@@ -35,7 +35,7 @@ def ignored(control: Control) -> dict[str, dict[str, Any]]:
     answer = control("POST", "/scf/timers/reconcile/every-ten-minutes/fire")
     assert "error" not in answer, answer
     control.settle()
-    return {one["subject_id"]: one for one in control.operate("tasks.list", kind="setting.ignored")["tasks"]}
+    return {one["subject_id"]: one for one in control.tasks(kind="setting.ignored")}
 
 
 def refusal(control: Control, **changes: Any) -> list[str]:

@@ -36,8 +36,7 @@ def push(control: Control) -> Push:
 
 def tasks(control: Control) -> list[dict[str, Any]]:
     """Open tasks about such events, the newest first."""
-    found: list[dict[str, Any]] = control.operate("tasks.list", kind="event.unreadable", newest_first=True)["tasks"]
-    return found
+    return control.tasks(kind="event.unreadable", newest_first=True)
 
 
 @pytest.fixture(autouse=True)
