@@ -54,8 +54,9 @@ class Database:
 class Town:
     """Starts and owns every system. ``state`` is a folder for logs and staging.
 
-    ``moment`` is what the clock shows at the start (aware); with ``sandbox_time`` the function processes
-    live by the same clock, without it on real time (for benchmarks). ``layer`` is the house that the functions run on: a changed copy, when a test shows what a protection is good for.
+    ``moment`` is what the clock shows at the start (aware); with ``sandbox_time`` the function processes live
+    by the same clock, without it on real time (for benchmarks). ``layer`` is the house that the functions run on:
+    a changed copy, when a test shows what a protection is good for.
     """
 
     def __init__(self, database: Database, state: Path, *, moment: datetime | None = None, timers: bool = True,

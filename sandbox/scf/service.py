@@ -54,8 +54,8 @@ class Service(System):
 
     def __init__(
         self, world: World, *, manifest: Path, project: Path, layer_paths: list[Path], python: list[str],
-        state: Path, values: Mapping[str, str], credentials: Mapping[str, str], idle_seconds: float = 300, run_timers: bool = True,
-        strip_prefix: bool = True,
+        state: Path, values: Mapping[str, str], credentials: Mapping[str, str], idle_seconds: float = 300,
+        run_timers: bool = True, strip_prefix: bool = True,
     ) -> None:
         """Read the manifest; nothing is started before the first request.
 
