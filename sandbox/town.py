@@ -25,6 +25,7 @@ from sandbox.cos import Cos
 from sandbox.ebill import EBill
 from sandbox.faults import KINDS, Fault, Faults
 from sandbox.his import His
+from sandbox.his.money import Charge
 from sandbox.scf import Scf
 from sandbox.system import System, World
 from sandbox.templates import TEMPLATES, policy_templates
@@ -157,6 +158,15 @@ class Town:
         finally:
             timer.cancel()
 
+    def lengths(self) -> dict[str, int]:
+        """How many rows the lists of the control interface have that only grow, by path."""
+        with self.his.lock:
+            his = {"/his/books": sum(1 for _ in self.his.registrations.all()), "/his/bills": len(self.his.bills.all()),
+                   "/his/charges": sum(1 for _ in self.his.trades.of_kind(Charge)),
+                   "/his/desk-refunds": len(self.his.desk_refunds.all())}
+        return {**his, "/wechatpay/orders": len(self.wechatpay.book.orders), "/ebill/bills": len(self.ebill.book.all()),
+                "/wechatpay/notices": len(self.wechatpay.notices.deliveries.listing())}
+
     def stop(self) -> None:
         """End every process the town started."""
         for system in self.systems.values():
@@ -287,6 +297,10 @@ def _general(town: Town) -> Blueprint:
     def clear_faults() -> ResponseReturnValue:
         town.world.faults.clear()
         return "", 204
+
+    @control.get("/lengths")
+    def lengths() -> ResponseReturnValue:
+        return jsonify(town.lengths())
 
     @control.get("/journal")
     def journal() -> ResponseReturnValue:

@@ -13,9 +13,15 @@ from scripts.books_read import MOVING, Books, Report, Row, read
 FIRM = {"CONFIRMED", "CHECKED_IN"}
 
 
-def compare(control: Control, mysql: str, database: str) -> Report:
-    """Compare all of them as they are now; the report."""
-    return judge(read(control, mysql, database))
+def compare(control: Control, mysql: str, database: str, account_id: str = "") -> Report:
+    """Compare all of them as they are now; the report. With an account: only what names a thing of that one's."""
+    books = read(control, mysql, database, account_id)
+    report = judge(books)
+    if account_id:
+        names = books.names()
+        for told in (report.differences, report.pending):
+            told[:] = [one for one in told if any(name in one for name in names)]
+    return report
 
 
 def judge(books: Books) -> Report:

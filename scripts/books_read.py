@@ -28,26 +28,34 @@ MOVING = {
 INFORMING = {"payment.amount-differs", "payment.another-payer", "payment.not-ours", "payment.transaction-elsewhere",
              "booking.unlock-refused"}
 OURS = {
-    "bookings": "SELECT id, state, reason, trade_no, fee_fen, payment_policy FROM bookings",
-    "checkins": "SELECT id, booking_id, state FROM checkins",
-    "charge_orders": "SELECT id, state, total_fen FROM charge_orders",
-    "charges": "SELECT id, order_id, bill_no, trade_no, amount_fen, state FROM charges",
-    "payments": "SELECT id, kind, subject_id, out_trade_no, transaction_id, paid_fen, refunding_fen FROM payments",
-    "refunds": "SELECT id, payment_id, purpose, out_refund_no, amount_fen, state FROM refunds",
+    "bookings": "SELECT id, state, reason, slot_id, trade_no, fee_fen, payment_policy FROM bookings WHERE {}",
+    "checkins": "SELECT id, booking_id, state FROM checkins WHERE {}",
+    "charge_orders": "SELECT id, state, total_fen FROM charge_orders WHERE {}",
+    "charges": "SELECT id, order_id, bill_no, trade_no, amount_fen, state FROM charges WHERE {}",
+    "payments": "SELECT id, kind, subject_id, out_trade_no, transaction_id, paid_fen, refunding_fen "
+                "FROM payments WHERE {}",
+    "refunds": "SELECT id, payment_id, purpose, out_refund_no, amount_fen, state FROM refunds WHERE {}",
     "settlements": "SELECT id, kind, subject_id, trade_no, payment_id, amount_fen, reversing_fen, reversed_fen "
-                   "FROM settlements",
+                   "FROM settlements WHERE {}",
     "desk_refunds": "SELECT id, refund_no, trade_no, settlement_id, amount_fen, state, reported_at FROM desk_refunds",
     "invoices": "SELECT id, settlement_id, amount_fen, state, batch_code, number, red_batch_code, red_number "
-                "FROM invoices",
-    "ledger": "SELECT payment_id, movement, SUM(amount_fen) AS fen FROM ledger GROUP BY payment_id, movement",
+                "FROM invoices WHERE {}",
+    "ledger": "SELECT payment_id, movement, SUM(amount_fen) AS fen FROM ledger WHERE {} GROUP BY payment_id, movement",
     "tasks": "SELECT kind, subject_id FROM staff_tasks WHERE state = 'OPEN'",
-    "jobs": "SELECT topic, subject_id FROM outbox WHERE state = 'PENDING' AND topic LIKE 'invoice.%'",
+    "jobs": "SELECT topic, subject_id FROM outbox WHERE state = 'PENDING' AND topic LIKE 'invoice.%%'",
     "shared_slots": "SELECT slot_id, COUNT(*) AS held FROM bookings WHERE live_flag = 1 GROUP BY slot_id "
                     "HAVING COUNT(*) > 1",
     "placeless": "SELECT b.id FROM bookings b JOIN slots s ON s.id = b.slot_id "
                  "WHERE b.live_flag = 1 AND (s.booking_id IS NULL OR s.booking_id <> b.id)",
     "stale_slots": "SELECT s.id FROM slots s JOIN bookings b ON b.id = s.booking_id WHERE b.live_flag IS NULL",
 }
+_PAYMENTS = "payment_id IN (SELECT id FROM payments WHERE account_id = %(account)s)"
+# Which of these rows are one account's; of the other tables all are read.
+OF_ACCOUNT = {
+    **dict.fromkeys(("bookings", "checkins", "charge_orders", "payments", "settlements", "invoices"),
+                    "account_id = %(account)s"),
+    "charges": "order_id IN (SELECT id FROM charge_orders WHERE account_id = %(account)s)",
+    "refunds": _PAYMENTS, "ledger": _PAYMENTS}
 THEIRS = {"registrations": "/his/books", "charges": "/his/charges", "bills": "/his/bills",
           "desk_refunds": "/his/desk-refunds", "orders": "/wechatpay/orders", "ebills": "/ebill/bills"}
 
@@ -141,13 +149,14 @@ def out_fen(trade: Row) -> int:
     return (trade["refund_fen"] or 0) + (trade["desk_refund_fen"] or 0)
 
 
-def read(control: Control, mysql: str, database: str) -> Books:
-    """All books as they are now."""
+def read(control: Control, mysql: str, database: str, account_id: str = "") -> Books:
+    """All books as they are now; of our tables with an account, if one is named, only that one's rows."""
     host, _, port = mysql.partition(":")
     ours: dict[str, list[Row]] = {}
     with local_db.connect(host, int(port), database) as connection, connection.cursor(DictCursor) as cursor:
         for name, statement in OURS.items():
-            cursor.execute(statement)
+            whose = OF_ACCOUNT.get(name, "TRUE") if account_id else "TRUE"
+            cursor.execute(statement.format(whose), {"account": account_id})
             ours[name] = list(cursor.fetchall())
     return Books(ours, {name: control("GET", path) for name, path in THEIRS.items()})
 
@@ -174,6 +183,11 @@ class Books:
     def table(self, name: str) -> list[Row]:
         """The rows of one of our tables."""
         return self._ours[name]
+
+    def names(self) -> set[str]:
+        """Ids and numbers of the things that accounts have."""
+        return {row[name] for table in OF_ACCOUNT for row in self.table(table)
+                for name in ("id", "slot_id", "trade_no", "out_trade_no") if row.get(name)}
 
     def cases_of(self, booking_id: str) -> list[Case]:
         """The payments of a registration: at booking, at check-in."""

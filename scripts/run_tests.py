@@ -35,7 +35,7 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return 1
     try:
-        done = subprocess.run([sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile",
+        done = subprocess.run([sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile",
                                "--no-loadscope-reorder", *sys.argv[1:]],
                               cwd=ROOT, check=False, env={**os.environ, "MYSQL": address, "SEED": str(seed)})
     finally:

@@ -9,6 +9,7 @@ from sandbox.ebill.book import OUTPATIENT
 from sandbox.ebill.model import Bill, Refused, stamp, yuan
 from sandbox.ebill.platform import Platform
 from sandbox.ebill.wire import Issue, TurnPaper, WriteOff, fingerprint, read
+from sandbox.latest import latest
 from sandbox.wechat.control_json import ControlBody, answer_errors, body_as
 
 
@@ -53,7 +54,7 @@ def add_desk(ebill: Platform) -> None:
     @control.get("/bills", endpoint="bills")
     def bills() -> Response:
         with ebill.lock:
-            return jsonify(paused=ebill.paused, bills=[_view(ebill, bill) for bill in ebill.book.all()])
+            return jsonify(paused=ebill.paused, bills=[_view(ebill, bill) for bill in latest(ebill.book.all())])
 
     @control.get("/bills/<batch_code>/<number>", endpoint="bill")
     def bill(batch_code: str, number: str) -> Response:

@@ -16,6 +16,7 @@ from sandbox.his.model import Department, Doctor, Refused
 from sandbox.his.money import BILL_KINDS, ODD_KINDS, Bill, BillItem, Charge
 from sandbox.his.qr import picture_of, token_of
 from sandbox.his.wire import CODE, MAX_FEN, TRADE_NO, Fields, json_object, show, wrong
+from sandbox.latest import latest
 
 MOST_ITEMS = 100
 MOST_MINUTES = 30 * 24 * 60
@@ -50,7 +51,7 @@ def _add_orders(his: Hospital) -> None:
     @control.get("/bills", endpoint="all_bills")
     def all_bills() -> Response:
         with his.lock:
-            return jsonify([_raw(his, bill) for bill in his.bills.all()])
+            return jsonify([_raw(his, bill) for bill in latest(his.bills.all())])
 
     @control.post("/bills", endpoint="create_bill")
     def create_bill() -> tuple[Response, int]:
@@ -115,12 +116,12 @@ def _add_till(his: Hospital) -> None:
     def all_charges() -> Response:
         with his.lock:
             now = his.clock.now()
-            return jsonify([one.wire(now) for one in his.trades.of_kind(Charge)])
+            return jsonify([one.wire(now) for one in latest(his.trades.of_kind(Charge))])
 
     @control.get("/desk-refunds", endpoint="all_desk_refunds")
     def all_desk_refunds() -> Response:
         with his.lock:
-            return jsonify(his.desk_refunds.all())
+            return jsonify(latest(his.desk_refunds.all()))
 
     @control.post("/charges/<trade_no>/desk-refund", endpoint="desk_refund")
     @control.post("/registrations/<trade_no>/desk-refund", endpoint="desk_refund_of_registration")

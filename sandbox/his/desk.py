@@ -11,6 +11,7 @@ from sandbox.his.model import KINDS, PERIODS, Department, Doctor, Refused, Sched
 from sandbox.his.patients import NAME
 from sandbox.his.staff import ASSOCIATE
 from sandbox.his.wire import CODE, Fields, json_object
+from sandbox.latest import latest
 
 MOST_SLOTS = 10_000
 _SESSION_FIELDS = (
@@ -31,7 +32,7 @@ def add_desk(his: Hospital) -> None:
     @control.get("/books", endpoint="books")
     def books() -> Response:
         with his.lock:
-            return jsonify(list(his.registrations.books()))
+            return jsonify([his.registrations.view(one) for one in latest(his.registrations.all())])
 
     @control.get("/patients", endpoint="patients")
     def patients() -> Response:

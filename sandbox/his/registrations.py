@@ -144,20 +144,22 @@ class Registrations:
         self._seats = {(to if seat[0] == patient_code else seat[0], *seat[1:]): one
                        for seat, one in self._seats.items()}
 
-    def books(self) -> Iterator[dict[str, Any]]:
-        """Every registration there ever was; bare marks of unused trade numbers are none."""
-        now = self._clock.now()
-        for one in self._trades.of_kind(Registration):
-            if one.slot is not None:
-                session = one.slot.schedule
-                yield {
-                    "trade_no": one.trade_no, "slot_code": one.slot.code, "patient_code": one.patient_code,
-                    "doctor_code": session.doctor.code, "date": session.day.isoformat(),
-                    "period": session.period, "state": one.state_at(now), "fee_fen": one.fee_fen,
-                    "paid_fen": one.paid_fen, "transaction_id": one.transaction_id,
-                    "refund_fen": one.refund_fen, "reason": one.reason,
-                    "desk_refund_fen": one.desk_fen("SUCCEEDED"), "checked_in": one.arrival is not None,
-                }
+    def all(self) -> Iterator[Registration]:
+        """Every registration there ever was, oldest first; bare marks of unused trade numbers are none."""
+        return (one for one in self._trades.of_kind(Registration) if one.slot is not None)
+
+    def view(self, one: Registration) -> dict[str, Any]:
+        """A registration as the books have it."""
+        assert one.slot is not None
+        session = one.slot.schedule
+        return {
+            "trade_no": one.trade_no, "slot_code": one.slot.code, "patient_code": one.patient_code,
+            "doctor_code": session.doctor.code, "date": session.day.isoformat(),
+            "period": session.period, "state": one.state_at(self._clock.now()), "fee_fen": one.fee_fen,
+            "paid_fen": one.paid_fen, "transaction_id": one.transaction_id,
+            "refund_fen": one.refund_fen, "reason": one.reason,
+            "desk_refund_fen": one.desk_fen("SUCCEEDED"), "checked_in": one.arrival is not None,
+        }
 
     # -- inside ---------------------------------------------------------------------------------
     def known(self, trade_no: str) -> Registration:

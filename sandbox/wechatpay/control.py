@@ -12,6 +12,7 @@ from flask import Response, jsonify
 from pydantic import Field
 
 from sandbox import overrides
+from sandbox.latest import latest
 from sandbox.wechat.control_json import ControlBody, Impossible, answer_errors, body_as
 from sandbox.wechatpay.book import Order
 from sandbox.wechatpay.counter import Counter
@@ -178,7 +179,7 @@ class Control:
     def _orders(self) -> Response:
         with self._pay.lock:
             now = self._pay.clock.now()
-            return jsonify([order.view(now) for order in self._pay.book.orders.values()])
+            return jsonify([order.view(now) for order in latest(self._pay.book.orders.values())])
 
     def _one_order(self, out_trade_no: str) -> Response:
         with self._pay.lock:
@@ -188,7 +189,7 @@ class Control:
         return jsonify(self._pay.notices.settle(body_as(Settle).timeout))
 
     def _notices(self) -> Response:
-        return jsonify(self._pay.notices.deliveries.listing())
+        return jsonify(latest(self._pay.notices.deliveries.listing()))
 
     def _redeliver(self, number: str) -> Response:
         wish = body_as(Redelivery)

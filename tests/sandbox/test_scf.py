@@ -101,6 +101,10 @@ def main_handler(event, context):
         raise ValueError("13800000000")
     if what == "sleep":
         time.sleep(event["seconds"])
+    if what == "wait":
+        open(event["file"] + ".in", "w").close()
+        while not os.path.exists(event["file"]):
+            time.sleep(0.01)
     if what == "exit":
         os._exit(3)
     if what == "big":
@@ -293,15 +297,17 @@ def test_event_function_errors_have_the_clouds_codes_and_the_next_call_works(
     assert desk.post("/invoke/jobs", {"event": {"x": 1}})["result"]["event"] == {"x": 1}
 
 
-def test_sync_call_beyond_reserved_concurrency_is_refused(desk: Desk) -> None:
-    desk.scf.invoke("jobs", {}, asynchronous=False)
+def test_sync_call_beyond_reserved_concurrency_is_refused(desk: Desk, tmp_path: Path) -> None:
+    go, busy = tmp_path / "go", tmp_path / "go.in"
     with ThreadPoolExecutor(1) as other:
-        busy = other.submit(desk.scf.invoke, "jobs", {"do": "sleep", "seconds": 0.5}, asynchronous=False)
-        time.sleep(0.2)
+        first = other.submit(desk.scf.invoke, "jobs", {"do": "wait", "file": str(go)}, asynchronous=False)
+        while not busy.exists():
+            assert not first.done()
         with pytest.raises(InvokeError) as refused:
             desk.scf.invoke("jobs", {}, asynchronous=False)
         assert refused.value.status == 432
-        busy.result()
+        go.touch()
+        first.result()
 
 
 def test_http_reaches_an_event_function_in_the_function_url_form(desk: Desk) -> None:

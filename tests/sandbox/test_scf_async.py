@@ -28,9 +28,10 @@ inputs:
       parameters: {name: nightly, cronExpression: "0 30 3 * * * *", argument: hello}
 """
 JOBS = """
-import time
+import os, time
 def main_handler(event, context):
-    time.sleep(event.get("seconds", 0))
+    while "until" in event and not os.path.exists(event["until"]):
+        time.sleep(0.01)
     if "file" in event:
         with open(event["file"], "a") as file:
             file.write("x\\n")
@@ -93,9 +94,10 @@ def test_async_events_queue_behind_reserved_concurrency_and_old_ones_are_dropped
         fresh.scf.invoke("jobs", {"file": str(notes)}, asynchronous=True)
     assert fresh.scf.settle(10) and len(notes.read_text().split()) == 5
     assert len(fresh.get("/functions")["jobs"]["pids"]) == 1
-    fresh.scf.invoke("jobs", {"seconds": 0.5}, asynchronous=True)
+    fresh.scf.invoke("jobs", {"until": str(tmp_path / "go")}, asynchronous=True)
     fresh.scf.invoke("jobs", {"file": str(notes)}, asynchronous=True)
     fresh.clock.advance(timedelta(hours=7))
+    (tmp_path / "go").touch()
     assert fresh.scf.settle(10)
     assert len(notes.read_text().split()) == 5 and "msgTTL" in fresh.get("/async")["dead"][0]["given_up"]
     with pytest.raises(InvokeError) as refused:
