@@ -63,6 +63,15 @@ def test_ids_are_time_ordered_and_never_the_same(monkeypatch: pytest.MonkeyPatch
     assert all(len(one) == 26 and set(one) <= set("0123456789ABCDEFGHJKMNPQRSTVWXYZ") for one in made)
 
 
+def test_ids_of_one_millisecond_keep_the_order_in_which_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids, "time", SimpleNamespace(time_ns=lambda: 1_795_390_100_123_000_000))
+    made = [ids.new_id() for _ in range(1000)]
+    assert made == sorted(set(made))
+    assert len({one[:10] for one in made}) == 1
+    monkeypatch.setattr(ids, "time", SimpleNamespace(time_ns=lambda: 1_795_390_100_122_000_000))
+    assert ids.new_id() < made[0]  # a clock that was put back is believed
+
+
 @pytest.mark.parametrize("change", [
     {"days_ahead": -1}, {"days_ahead": 61}, {"hold_minutes": 0}, {"payment": "LATER"}, {"release_time": "25:00"},
     {"session_hours": 0}, {"resale_delay_max_seconds": 3601}, {"cancel_until": "noon"}, {"unheard_of": 1},
