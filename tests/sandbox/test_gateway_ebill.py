@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask import Flask
@@ -73,6 +73,13 @@ def costing(fen: int, **changes: Any) -> Document:
     return document(total_fen=fen, items=[replace(DRUG, quantity=1, unit_price_fen=fen, amount_fen=fen)], **changes)
 
 
+def bills() -> list[ebill.ListedBill]:
+    """The day's list, of which every row can be read."""
+    found = list(ebill.bills_of(FIRST, LAST))
+    assert not any(isinstance(one, ebill.OddBill) for one in found)
+    return cast(list[ebill.ListedBill], found)
+
+
 # -- issuing ----------------------------------------------------------------------------------------
 def test_a_bill_is_issued_as_the_document_says(platform: EBill, control: Any) -> None:
     bill = ebill.issue(document())
@@ -100,7 +107,7 @@ def test_a_registration_has_its_own_form(platform: EBill, world: World) -> None:
 def test_amounts_go_there_and_back_to_the_fen(platform: EBill, fen: int) -> None:
     bill = ebill.issue(costing(fen))
     ebill.write_off(bill.batch_code, bill.number, reason="退费", operator="小程序", at=AT)
-    assert [one.total_fen for one in ebill.bills_of(FIRST, LAST)] == [fen, -fen]
+    assert [one.total_fen for one in bills()] == [fen, -fen]
 
 
 def test_every_name_and_document_that_a_patient_can_have_is_taken(platform: EBill) -> None:
@@ -284,7 +291,7 @@ def test_a_bill_on_paper_is_told_and_not_written_off(platform: EBill, control: A
     assert state.on_paper
     with pytest.raises(Rejected, match="E1005"):
         ebill.write_off(bill.batch_code, bill.number, reason="退费", operator="小程序", at=AT)
-    assert [one.on_paper for one in ebill.bills_of(FIRST, LAST)] == [True]
+    assert [one.on_paper for one in bills()] == [True]
 
 
 def test_a_refusal_to_say_how_a_bill_stands_is_no_answer(platform: EBill, world: World) -> None:
@@ -302,7 +309,7 @@ def test_a_days_bills_come_page_by_page_with_red_ones_and_the_counters(platform:
     ebill.issue(costing(7, bus_no="MP-last", bus_at=LAST))
     control.post("/ebill/bills", json={"busNo": "COUNTER", "amount_fen": 5})
     ebill.write_off(issued[0].batch_code, issued[0].number, reason="退费", operator="小程序", at=AT)
-    found = list(ebill.bills_of(FIRST, LAST))
+    found = bills()
     assert [(one.bus_no, one.total_fen, one.red) for one in found] == [
         ("MP0", 100, False), ("MP1", 101, False), ("MP2", 102, False), ("MP-last", 7, False), ("COUNTER", 5, False),
         ("MP0", -100, True)]
@@ -315,18 +322,12 @@ def test_a_days_bills_come_page_by_page_with_red_ones_and_the_counters(platform:
         list(ebill.bills_of(FIRST, LAST))
 
 
-def test_a_list_that_is_shorter_than_it_says_or_has_no_amounts_is_none(platform: EBill, monkeypatch: pytest.MonkeyPatch
-                                                                       ) -> None:
+def test_a_list_that_is_shorter_than_it_says_is_none(platform: EBill, monkeypatch: pytest.MonkeyPatch) -> None:
     ebill.issue(document())
-    listed = platform._by_bus_date({"busBgnDate": "20261123000000000", "busEndDate": "20261123235959999",
-                                    "pageNo": 1, "pageSize": 9})
-    for changes, reason in (({"total": 3, "billList": []}, "0 of 3"), *(
-            ({"billList": [{**listed["billList"][0], "totalAmt": amount}]}, "amount")
-            for amount in ("1", "1.5", ".50", "--1.00", "1,000.00", "٣.00", "1.0_"))):
-        monkeypatch.setitem(platform.app.view_functions, "by_bus_date",
-                            lambda changes=changes: platform.answer("S0000", {**listed, **changes}))
-        with pytest.raises(Unanswered, match=reason):
-            list(ebill.bills_of(FIRST, LAST))
+    monkeypatch.setitem(platform.app.view_functions, "by_bus_date",
+                        lambda: platform.answer("S0000", {"total": 3, "billList": []}))
+    with pytest.raises(Unanswered, match="0 of 3"):
+        list(ebill.bills_of(FIRST, LAST))
 
 
 # -- the file ---------------------------------------------------------------------------------------

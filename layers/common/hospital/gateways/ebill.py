@@ -127,6 +127,13 @@ class ListedBill:
     on_paper: bool
 
 
+@dataclass(frozen=True)
+class OddBill:
+    """A row of the list that can't be read; ``bus_no`` is empty where it has none."""
+
+    bus_no: str
+
+
 class _Message(BaseModel):
     """What an answer says, in the platform's own names."""
 
@@ -167,7 +174,7 @@ class _Row(_Message):
 
 class _Page(_Message):
     total: Annotated[int, Field(strict=True, ge=0)]
-    billList: list[_Row]
+    billList: list[Any]
 
 
 # -- bills ------------------------------------------------------------------------------------------
@@ -204,10 +211,10 @@ def write_off(batch_code: str, number: str, *, reason: str, operator: str, at: d
     return red.eScarletBillBatchCode, red.eScarletBillNo
 
 
-def bills_of(first: datetime, last: datetime) -> Iterator[ListedBill]:
+def bills_of(first: datetime, last: datetime) -> Iterator[ListedBill | OddBill]:
     """The bills whose business lies between two moments, both included; red ones too, the hospital's counter's too.
 
-    Raises Unanswered, perhaps after some.
+    Each row stands for itself. Raises Unanswered, perhaps after some.
     """
     period = {"busBgnDate": _time(first), "busEndDate": _time(last)}
     seen = page = 0
@@ -217,14 +224,22 @@ def bills_of(first: datetime, last: datetime) -> Iterator[ListedBill]:
             found = _call("getBillByBusDate", {**period, "pageNo": page, "pageSize": PAGE}, _Page, LIST_SECONDS)
         except Rejected as refusal:
             raise Unanswered(f"ebill list: {refusal.code}") from None
-        for row in found.billList:
-            yield ListedBill(row.busNo, row.busType, row.billBatchCode, row.billNo, _fen(row.totalAmt),
-                             row.dataType == _RED, row.isPrint == _YES)
+        yield from map(_listed, found.billList)
         seen += len(found.billList)
         if seen >= found.total:
             return
         if not found.billList:
             raise Unanswered(f"ebill list: {seen} of {found.total} bills")
+
+
+def _listed(told: Any) -> ListedBill | OddBill:
+    try:
+        row = _Row.model_validate(told)
+        return ListedBill(row.busNo, row.busType, row.billBatchCode, row.billNo, _fen(row.totalAmt),
+                          row.dataType == _RED, row.isPrint == _YES)
+    except (ValidationError, Unanswered):
+        number = told.get("busNo") if isinstance(told, dict) else None
+        return OddBill(number if isinstance(number, str) else "")
 
 
 def fetch_file(url: str) -> bytes:

@@ -132,9 +132,14 @@ def _desk_refunds(day: date, others: Tally) -> Iterator[Movement]:
 
 
 def _ebills(day: date, others: Tally) -> Iterator[Movement]:
-    """Bills of other numbers are the counter's."""
+    """Bills of other numbers are the counter's; one that can't be read and has no number may be ours."""
     for one in ebill.bills_of(at_hospital(day, time.min), at_hospital(day, time.max)):
-        if one.bus_no.startswith(store.OUR_BILLS):
+        if isinstance(one, ebill.OddBill):
+            if one.bus_no.startswith(store.OUR_BILLS) or not one.bus_no:
+                yield "INVOICE", bounded(one.bus_no or f"{day}:?", rules.LONGEST_NUMBER), 0, rules.odd(ROW, "")
+            else:
+                others.add(0, 0)
+        elif one.bus_no.startswith(store.OUR_BILLS):
             movement, fen = ("RED", -abs(one.total_fen)) if one.red else ("INVOICE", one.total_fen)
             yield movement, one.bus_no, fen, ""
         else:
