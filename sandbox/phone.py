@@ -93,9 +93,9 @@ class Control:
 class Phone:
     """One WeChat user with their phone."""
 
-    def __init__(self, control: Control, number: str | None = None) -> None:
+    def __init__(self, control: Control, number: str | None = None, **abroad: str) -> None:
         self.control = control
-        born = control("POST", "/wechat/phones", **({"phone": number} if number else {}))
+        born = control("POST", "/wechat/phones", **({"phone": number} if number else {}), **abroad)
         self.openid: str = born["openid"]
         self.number: str = born["phone"]
         self.secret = secrets.token_urlsafe(32)
@@ -120,11 +120,11 @@ class Phone:
         return self._http.request(method, f"{self.control.addresses['scf']}/api/{path}", headers=headers,
                                   timeout=options.pop("timeout", 60), **options)
 
-    def sign_in(self) -> Phone:
-        """wx.login, then a session."""
+    def sign_in(self, **told: str) -> Phone:
+        """wx.login, then a session; ``device`` is what this phone calls itself."""
         code = self.control("POST", f"/wechat/phones/{self.openid}/login-code")["code"]
         digest = hashlib.sha256(self.secret.encode()).hexdigest()
-        self.token = self.call("POST", "account/sessions", {"code": code, "secret_hash": digest})["token"]
+        self.token = self.call("POST", "account/sessions", {"code": code, "secret_hash": digest, **told})["token"]
         return self
 
     def phone_code(self) -> str:

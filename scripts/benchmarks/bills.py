@@ -95,6 +95,7 @@ def _prove_same_sql(sql: Connection, contenders: list[Contender]) -> list[str]:
     for one in contenders:
         client = one.client()
         outcomes: list[str] = []
+        client(_request(1))  # an account's first look in an hour is written into the audit
         seen[one.name] = replay.recorded(sql, lambda: outcomes.append(client(_request(1))))  # noqa: B023
         if outcomes != ["ok"]:
             raise RuntimeError(f"{one.name} gave no list: {outcomes}")

@@ -117,7 +117,7 @@ def fill(connection: Connection, *, patients: int, hot_slots: int, spread: int, 
 def reset(connection: Connection) -> None:
     """As before the first booking: every round starts from the same state."""
     with connection.cursor() as cursor:
-        empty(cursor, "bookings", "repeats", "outbox", "slots")
+        empty(cursor, "bookings", "repeats", "outbox", "slots", "audit")
         cursor.execute("INSERT INTO slots SELECT * FROM bench_slots")
         cursor.execute("ANALYZE TABLE slots, bookings, repeats, outbox")
         cursor.fetchall()

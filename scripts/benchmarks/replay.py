@@ -57,7 +57,8 @@ def take(connection: Connection, token: str, secret: str, patient_id: str, sched
 def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: str, key: str, now: datetime
           ) -> tuple[str, str]:
     run = cursor.execute
-    run("SELECT account_id, secret_hash, expires_at FROM sessions WHERE token_hash = %s",
+    run("SELECT account_id, secret_hash, expires_at, last_used_at, idle_minutes FROM sessions "
+        "WHERE token_hash = %s",
         (hashlib.sha256(token.encode()).digest(),))
     session = cursor.fetchone()
     if session is None or session[1] != hashlib.sha256(secret.encode()).digest() or session[2] <= now:
@@ -96,6 +97,9 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
         (booking_id, account_id, patient_id, schedule_id, slot[0], schedule[3], schedule[4], schedule[5], slot[1],
          schedule[6], "AT_BOOKING", "HELD", f"B{booking_id}", expires, now, now,
          expires, slot[1], schedule[9]))
+    run("INSERT INTO audit (id, at, actor, action, subject, result, address, request_id) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (_id(now), now, f"account:{account_id}", "booking.hold", booking_id, "done", "127.0.0.1", _id(now)))
     run("INSERT INTO repeats (owner_id, request_key, request, answer, created_at) VALUES (%s, %s, %s, %s, %s)",
         (account_id, key, hashlib.sha256(f"{patient_id}{schedule_id}".encode()).digest(), answer, now))
     run("INSERT INTO outbox (id, worker, topic, subject_id, state, due_at, attempts, created_at) "

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.phone import Control, Phone, Refused
+from sandbox.scf.instances import UIN
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 Groups = list[dict[str, Any]]
@@ -137,9 +138,9 @@ def test_a_doubled_id_or_code_is_refused_and_changes_nothing(control: Control, g
 
 def test_who_arranged_is_audited_and_a_nameless_operator_is_refused(control: Control, arranged: Groups,
                                                                     sql: Ask) -> None:
-    entries = "SELECT actor, subject, result FROM audit WHERE action = 'departments.arrange' AND actor = %s"
+    entries = "SELECT actor, subject, result FROM audit WHERE action = 'departments.arrange' AND claimed = %s"
     control.operate("departments.arrange", groups=arranged, by="lin.yi")
-    assert sql(entries, ("operator:lin.yi",)) == [("operator:lin.yi", "tree", "done")]
+    assert sql(entries, ("lin.yi",)) == [(f"operator:{UIN}", "tree", "done")]
     with pytest.raises(Refused):
         control.operate("departments.arrange", groups=arranged, by="")
 

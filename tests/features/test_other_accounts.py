@@ -12,6 +12,7 @@ from api_routes import APIS, DOORS, PRIVATE, Door, named
 from sandbox.people import person
 from sandbox.phone import Control, Phone
 from scripts import local_db
+from tests.opened import account_of
 
 # What anybody may read or do: nothing of it belongs to an account.
 PUBLIC = {
@@ -20,7 +21,7 @@ PUBLIC = {
     "GET booking/doctors/<doctor_id>", "POST pay_callback/notices/payment", "POST pay_callback/notices/refund",
     "POST his_events/events"}
 NOT_FOUND = {"patient_not_found", "booking_not_found", "order_not_found", "charge_not_found", "payment_not_found",
-             "invoice_not_found", "code_of_another"}
+             "invoice_not_found", "code_of_another", "session_not_found"}
 
 Owner = dict[str, Any]
 Case = Callable[[Phone, Owner], tuple[int, Any]]
@@ -42,6 +43,9 @@ def code(_: Phone, owner: Owner) -> dict[str, Any]:
 
 CASES: dict[str, tuple[Case, int]] = {
     "DELETE account/sessions/current": (ask("DELETE", "account/sessions/current"), 204),
+    "GET account/sessions": (ask("GET", "account/sessions"), 200),
+    "DELETE account/sessions/others": (ask("DELETE", "account/sessions/others"), 200),
+    "DELETE account/sessions/<session_id>": (ask("DELETE", "account/sessions/{session}"), 404),
     "GET account/me": (ask("GET", "account/me"), 200),
     "POST account/phone": (ask("POST", "account/phone", body=lambda me, _: {"code": me.phone_code()}), 200),
     "GET account/message-templates": (ask("GET", "account/message-templates?scene=booking"), 200),
@@ -108,7 +112,8 @@ def owner(world: Control, ward: dict[str, Any], mysql: str, database_name: str) 
     receipt = phone.receipt(next(one["id"] for one in phone.payments() if one["subject_id"] == order))
     return {
         "phone": phone, "session": ward, "code": world("POST", f"/his/bills/{bills[1]['bill_no']}/qr")["token"],
-        "ids": {"patient": patient["id"], "booking": booking, "held": phone.book(child["id"], ward)["id"],
+        "ids": {"session": phone.call("GET", "account/sessions")["sessions"][0]["id"],
+                "patient": patient["id"], "booking": booking, "held": phone.book(child["id"], ward)["id"],
                 "bill": bills[1]["bill_no"], "open": phone.order(patient["id"], open_)["id"], "order": order,
                 "charge": phone.charge_order(order)["charges"][0]["id"], "payment": receipt["id"],
                 "invoice": receipt["invoices"][0]["id"]}}
@@ -157,6 +162,30 @@ def test_unknown_and_another_accounts_are_answered_alike(guest: Phone, owner: Ow
     assert status == 404
     assert [unknown["error"][name] for name in ("code", "message")] == [
         theirs["error"][name] for name in ("code", "message")]
+
+
+@pytest.mark.parametrize("door", [door for door in PRIVATE if CASES[str(door)][1] == 404], ids=named)
+def test_asking_for_what_is_another_s_is_kept_and_for_what_is_not_there_is_not(
+        guest: Phone, owner: Owner, door: Door, control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> None:
+    case, _ = CASES[str(door)]
+    account = account_of(control, sql, guest.openid)
+
+    def kept() -> list[tuple[str, str, str]]:
+        return sql("SELECT subject, result, address FROM audit WHERE actor = %s AND action LIKE 'foreign %%'",
+                   (f"account:{account}",))
+
+    if str(door) != "POST billing/scans":  # a printed code can't be made up
+        case(guest, {**owner, "ids": dict.fromkeys(owner["ids"], "0" * 26)})
+        assert kept() == []
+    case(guest, owner)
+    case(guest, owner)  # once an hour is enough
+    if "session_id" in door.ids:  # an id from which the session can't be found
+        assert kept() == []
+        return
+    [(subject, code, address)] = kept()
+    assert subject.partition(":")[2] in owner["ids"].values()
+    assert code in NOT_FOUND
+    assert address == "127.0.0.1"
 
 
 def test_the_same_patient_in_two_accounts_keeps_each_ones_phone_consents_and_registrations_apart(

@@ -19,8 +19,9 @@ from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import NotFound
 from hospital.runtime.http import Api, Call, Id, Model, OptionalId
 from hospital.security.sessions import Caller, authenticate
+from hospital.security.watch import watch
 
-api = Api("billing", authenticate)
+api = Api("billing", authenticate, watch)
 
 PAGE = 20
 

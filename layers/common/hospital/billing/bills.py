@@ -19,6 +19,8 @@ from hospital.patients import service as patients
 from hospital.patients import store as patient_store
 from hospital.runtime import log
 from hospital.runtime.errors import Conflict, Invalid, NotFound, Unavailable
+from hospital.security import audit
+from hospital.security.watch import foreign
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,10 @@ def one(db: Database, account_id: str, patient_id: str, bill_no: str, now: datet
         if known is None or known[0].patient_code not in patient_store.codes_of(db, patient_id):
             raise Unavailable("医院系统繁忙，暂时无法查询该费用，请稍后重试。", code="his_unavailable") from None
         return Shown([known[0]], False, known[1])
-    if bill is None or not _theirs(db, patient_id, bill, now):
+    if bill is not None and not _theirs(db, patient_id, bill, now):
+        foreign(db, account_id, "GET billing/bills/<bill_no>", f"bill:{bill_no}", "bill_not_found")
+        bill = None
+    if bill is None:
         raise NotFound("未找到该费用，请返回刷新。", code="bill_not_found")
     return Shown([bill], True, now)
 
@@ -96,6 +101,7 @@ def scan(db: Database, account_id: str, text: str, now: datetime) -> tuple[str, 
         raise Conflict("该二维码已过期，请在待缴费用中查看，或到窗口办理。", code="code_expired")
     patient_id = _patient_of_code(db, account_id, code.patient_code, now)
     if patient_id is None:
+        foreign(db, account_id, "POST billing/scans", f"bill:{code.bill_no}", "code_of_another")
         raise NotFound("该处方不属于您绑定的就诊人，请先添加就诊人或核对处方。", code="code_of_another")
     act_for(db, account_id, patient_id, now)
     try:
@@ -109,6 +115,8 @@ def scan(db: Database, account_id: str, text: str, now: datetime) -> tuple[str, 
         raise Conflict("该处方费用已作废，请咨询开单医生。", code="bill_cancelled")
     if bill.state != "UNPAID":
         raise Conflict("该处方费用已缴清，无需重复支付。", code="bill_paid")
+    audit.note(db, actor=f"account:{account_id}", action="read billing/scans", subject=f"bill:{bill.bill_no}",
+               result="done", now=now)
     return patient_id, bill
 
 

@@ -26,6 +26,7 @@ from hospital.payment.model import OUTPATIENT
 from hospital.runtime import log
 from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound, Unavailable
 from hospital.runtime.ids import new_id
+from hospital.security import audit
 
 # Within which every lock must have begun: the last one's answer and WeChat's must still fit into the function's time.
 LOCK_SECONDS = 9.0
@@ -118,6 +119,8 @@ def _write(db: Database, wanted: NewOrder, found: list[Bill], total_fen: int, se
     with db.transaction() as tx:
         patients.act_for(tx, account_id, wanted.patient_id, settings, now)
         store.insert(tx, order, charges)
+        audit.by_account(tx, account_id, "order.create", order.id, now, patient=order.patient_id, fen=total_fen,
+                         bills=[bill.bill_no for bill in found])
         repeats.record(tx, owner=account_id, key=key, request=request, answer=answer, now=now)
         outbox.publish(tx, "outpatient.expire", order.id, due=order.expires_at, now=now)
     log.event("order.open", order_id=order.id, bills=len(charges), fen=total_fen)
@@ -203,13 +206,16 @@ def cancel_order(db: Database, order_id: str, *, account_id: str, now: datetime)
         order = store.order(tx, order_id, lock=True)
         if order is None or order.account_id != account_id:
             raise NotFound("未找到该缴费单。", code="order_not_found")
+        if order.state == "RELEASED":
+            return
         if order.state == "OPEN":
             release(tx, order, "GIVEN_UP", now)
         elif order.state == "AWAITING_PAYMENT":  # WeChat must be asked first: they may be paying now
             store.end_order(tx, order.id, now)
             outbox.bring_forward(tx, "outpatient.expire", order.id, now)
-        elif order.state != "RELEASED":
+        else:
             raise _not_payable(order)
+        audit.by_account(tx, account_id, "order.cancel", order.id, now, old=order.state)
 
 
 def _mine(db: Database, account_id: str, order_id: str) -> Order:
@@ -276,3 +282,4 @@ def refund_charge(db: Database, charge_id: str, *, account_id: str, now: datetim
         if current.state == "SETTLED":
             store.move_charge(tx, current, "CANCELLING", now)
             outbox.publish(tx, "charge.cancel", charge_id, due=now, now=now)
+            audit.by_account(tx, account_id, "charge.refund", charge_id, now, fen=current.amount_fen)

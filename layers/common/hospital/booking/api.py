@@ -18,9 +18,10 @@ from hospital.runtime.http import Api, Call, Id, Model, OptionalId
 from hospital.schedules import api as schedule_api
 from hospital.schedules.api import Doctors, TodayOnly, doctor_views
 from hospital.security.sessions import Caller, authenticate
+from hospital.security.watch import watch
 from hospital.site import store as site
 
-api = Api("booking", authenticate)
+api = Api("booking", authenticate, watch)
 schedule_api.register(api)
 
 PAGE = 20

@@ -27,6 +27,7 @@ from hospital.runtime.ids import new_id
 from hospital.schedules import rules as schedule_rules
 from hospital.schedules import store as schedule_store
 from hospital.schedules.model import Session
+from hospital.security import audit
 
 LOOKS, TRIES = 4, 3  # how often free places are looked for, and how many are tried each time
 
@@ -88,6 +89,7 @@ def _take(db: Database, order: NewBooking, session: Session, settings: policy.Po
             cancel_until=rules.cancel_deadline(session.visit_date, slot["starts_at"], settings),
             clinic_room=session.clinic_room)
         store.insert(tx, booking, now)
+        audit.by_account(tx, account_id, "booking.hold", booking.id, now)
         answer = json.dumps(_held(booking), ensure_ascii=False)
         repeats.record(tx, owner=account_id, key=key, request=request, answer=answer, now=now)
         outbox.publish(tx, "booking.expire", booking.id, due=booking.expires_at, now=now)
@@ -175,6 +177,7 @@ def _open(tx: Transaction, booking: Booking, account_id: str, deadline: datetime
     if not booking.needs_payment:
         store.move(tx, booking, "CONFIRMING", now)
         outbox.publish(tx, "booking.confirm", booking.id, due=now, now=now)
+        audit.by_account(tx, account_id, "booking.confirm", booking.id, now)
         return
     payments.open_order(
         tx, kind=REGISTRATION, subject_id=booking.id, account_id=account_id,
@@ -249,23 +252,28 @@ def cancel_booking(db: Database, booking_id: str, *, account_id: str, now: datet
             raise NotFound("未找到该挂号记录。", code="booking_not_found")
         if booking.state in ("RELEASED", "CANCELLING", "CANCELLED", "REJECTED"):
             return booking.state
-        settings = policy.load(tx)
-        if booking.state == "HELD":
-            store.move(tx, booking, "RELEASED", now, reason="GIVEN_UP")
-            schedule_store.give_back(tx, booking.id, sold_elsewhere=False, now=now,
-                            on_sale_at=schedule_rules.on_sale_again(now, settings, random.random()))
-            outbox.publish(tx, "booking.unlock", booking.id, due=now, now=now)
-            return "RELEASED"
-        if booking.state == "AWAITING_PAYMENT":  # WeChat must be asked first: they may be paying now
-            store.end_hold(tx, booking.id, now)
-            outbox.bring_forward(tx, "booking.expire", booking.id, now)
-            return booking.state
-        if booking.state == "CHECKED_IN":
-            raise Conflict("已取号，不能在线取消，请到人工窗口办理退号。", code="checked_in")
-        if booking.state != "CONFIRMED":
-            raise Conflict("挂号正在确认中，请稍后再取消。", code="confirming")
-        if now >= rules.cut_off(booking, settings):
-            raise Conflict("已超过线上取消时限，如需退号请到人工窗口办理。", code="cancel_closed")
-        store.move(tx, booking, "CANCELLING", now)
-        outbox.publish(tx, "booking.cancel", booking.id, due=now, now=now)
-        return "CANCELLING"
+        state = _give_up(tx, booking, policy.load(tx), now)
+        audit.by_account(tx, account_id, "booking.cancel", booking.id, now, old=booking.state, new=state)
+        return state
+
+
+def _give_up(tx: Transaction, booking: Booking, settings: policy.Policy, now: datetime) -> str:
+    if booking.state == "HELD":
+        store.move(tx, booking, "RELEASED", now, reason="GIVEN_UP")
+        schedule_store.give_back(tx, booking.id, sold_elsewhere=False, now=now,
+                                 on_sale_at=schedule_rules.on_sale_again(now, settings, random.random()))
+        outbox.publish(tx, "booking.unlock", booking.id, due=now, now=now)
+        return "RELEASED"
+    if booking.state == "AWAITING_PAYMENT":  # WeChat must be asked first: they may be paying now
+        store.end_hold(tx, booking.id, now)
+        outbox.bring_forward(tx, "booking.expire", booking.id, now)
+        return booking.state
+    if booking.state == "CHECKED_IN":
+        raise Conflict("已取号，不能在线取消，请到人工窗口办理退号。", code="checked_in")
+    if booking.state != "CONFIRMED":
+        raise Conflict("挂号正在确认中，请稍后再取消。", code="confirming")
+    if now >= rules.cut_off(booking, settings):
+        raise Conflict("已超过线上取消时限，如需退号请到人工窗口办理。", code="cancel_closed")
+    store.move(tx, booking, "CANCELLING", now)
+    outbox.publish(tx, "booking.cancel", booking.id, due=now, now=now)
+    return "CANCELLING"

@@ -18,9 +18,10 @@ from hospital.runtime.errors import NotFound
 from hospital.runtime.http import Api, Model
 from hospital.schedules import store as schedule_store
 from hospital.security.sessions import Caller, authenticate
+from hospital.security.watch import watch
 from hospital.site import store as site
 
-api = Api("checkin", authenticate)
+api = Api("checkin", authenticate, watch)
 
 
 class Arrival(Model):

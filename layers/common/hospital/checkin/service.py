@@ -37,6 +37,7 @@ from hospital.runtime.errors import Conflict, NotFound, Unavailable
 from hospital.runtime.ids import new_id
 from hospital.schedules import store as schedule_store
 from hospital.schedules import sync as schedules
+from hospital.security import audit
 
 FIRST_TRY = timedelta(seconds=15)  # the request itself tries at once; the worker, when that failed
 
@@ -148,6 +149,7 @@ def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> Ch
         checkin = CheckIn(new_id(), booking.id, account_id, "AWAITING_PAYMENT" if due_fen else "CHECKING_IN", "",
                           until, now)
         store.insert(tx, checkin)
+        audit.by_account(tx, account_id, "checkin.begin", booking.id, now, checkin=checkin.id)
         if due_fen:
             payments.open_order(
                 tx, kind=CHECKIN, subject_id=checkin.id, account_id=account_id,

@@ -1,11 +1,14 @@
 """Operators' commands, invoked from the Tencent Cloud console (CAM decides who may).
 
 The event is ``{"action": …, "by": <operator>, …}``; what is returned ends in a log and so has no
-personal data. Every command that changes something leaves an audit entry.
+personal data. Every command leaves an audit entry: a change in its own transaction with what was and is, one that
+asks other systems in between also before it begins, a read and a refusal likewise. Who gave it is the account that
+the platform's context names; ``by`` is kept beside it as what was typed.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -19,6 +22,7 @@ from hospital.booking import ending
 from hospital.booking import store as booking_store
 from hospital.checkin import service as checkin
 from hospital.checkin import store as checkin_store
+from hospital.console.audit_list import ListAudit, list_audit
 from hospital.console.command import Command
 from hospital.console.task_list import ListTasks, list_tasks
 from hospital.database import outbox, policy, tasks
@@ -29,12 +33,13 @@ from hospital.patients import records as patient_records
 from hospital.payment import desk_refunds, refunds
 from hospital.reconciliation import service as reconciliation
 from hospital.reconciliation import stuck, stuck_store, views
+from hospital.runtime import origin
 from hospital.runtime.canonical import Text
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound
 from hospital.runtime.http import Id, OptionalId
 from hospital.schedules import sync
-from hospital.security import audit
+from hospital.security import audit, sessions
 from hospital.site import service as site
 from hospital.site import store as site_store
 from hospital.site.model import Department
@@ -90,6 +95,14 @@ class OnTask(Command):
     note: Annotated[Text, Field(min_length=2, max_length=400)]
 
 
+class EndSessions(Command):
+    """Whose sessions end: an account's, or ``everyone``'s (when keys or tokens have leaked); and why."""
+
+    account_id: OptionalId = ""
+    everyone: bool = False
+    note: Annotated[Text, Field(min_length=2, max_length=400)]
+
+
 class MatchPatient(OnTask):
     """``patient_code``: the patient's file as the hospital has it; empty when it was put right there."""
 
@@ -115,6 +128,7 @@ def change_settings(db: Database, command: ChangeSettings, now: datetime) -> dic
     if unknown:
         raise Invalid("没有这样的设置项。", code="setting_unknown", fields=sorted(unknown))
     with db.transaction() as tx:
+        before = policy.stored(tx)
         changed = policy.save(tx, command.changes, now)
         if "message_templates" in command.changes:
             messages.check_templates(changed.message_templates)
@@ -122,7 +136,8 @@ def change_settings(db: Database, command: ChangeSettings, now: datetime) -> dic
                 tasks.settle(tx, kind=messages.TASK, subject_id=kind, note="set", now=now)
         for name in command.changes:
             tasks.settle(tx, kind=policy.TASK, subject_id=name, note="changed", now=now)
-            _note(tx, command, name, now)
+            _note(tx, command, name, now, detail={"old": before.get(name, "null"),
+                                                      "new": json.dumps(command.changes[name], ensure_ascii=False)})
     return {"changed": sorted(command.changes)}
 
 
@@ -130,26 +145,45 @@ def show_departments(db: Database, command: Command, now: datetime) -> dict[str,
     """The tree as ``departments.arrange`` takes it, and HIS departments that stand nowhere in it."""
     roots = site_store.tree(db)
     used = {code for root in roots for one in root.children for code in one.his_codes}
-    return {"groups": [{"id": root.id, "name": root.name, "departments": [
+    return {"groups": _groups(roots), "unused_his_codes": sorted(site_store.known_his_codes(db) - used)}
+
+
+def _groups(roots: list[Department]) -> list[dict[str, Any]]:
+    return [{"id": root.id, "name": root.name, "departments": [
         {"id": one.id, "name": one.name, "introduction": one.introduction, "location": one.location,
-         "his_codes": one.his_codes} for one in root.children]} for root in roots],
-        "unused_his_codes": sorted(site_store.known_his_codes(db) - used)}
+         "his_codes": one.his_codes} for one in root.children]} for root in roots]
 
 
 def arrange_departments(db: Database, command: Arrange, now: datetime) -> dict[str, Any]:
     """Replace the tree."""
-    count = site.arrange(db, [Department(
-        root.id, root.name, root.introduction, root.location, root.his_codes,
-        [Department(one.id, one.name, one.introduction, one.location, one.his_codes) for one in root.departments])
-        for root in command.groups])
     with db.transaction() as tx:
-        _note(tx, command, "tree", now)
+        before = _groups(site_store.tree(tx))
+        count = site.arrange(tx, [Department(
+            root.id, root.name, root.introduction, root.location, root.his_codes,
+            [Department(one.id, one.name, one.introduction, one.location, one.his_codes) for one in root.departments])
+            for root in command.groups])
+        _note(tx, command, "tree", now, detail={"old": before, "new": _groups(site_store.tree(tx))})
     return {"departments": count}
 
 
 def sync_now(db: Database, command: SyncNow, now: datetime) -> dict[str, Any]:
     """Take directory and sessions over from the HIS now."""
-    return {"changed": site.sync_directory(db, now) + sync.sync_schedules(db, now, only=command.schedule)}
+    changed = site.sync_directory(db, now) + sync.sync_schedules(db, now, only=command.schedule)
+    with db.transaction() as tx:
+        _note(tx, command, command.schedule or "all", now, detail={"changed": changed})
+    return {"changed": changed}
+
+
+def end_sessions(db: Database, command: EndSessions, now: datetime) -> dict[str, Any]:
+    """Sign an account out everywhere, or everybody: they sign in again, who is not them does not."""
+    if command.everyone == bool(command.account_id):
+        raise Invalid("请指定一个账号，或指定全部账号。", fields=["account_id", "everyone"])
+    ended = sessions.end_everybodys(db) if command.everyone else 0
+    with db.transaction() as tx:
+        if command.account_id:
+            ended = sessions.end_all(tx, command.account_id, actor=_operator(), now=now)
+        _note(tx, command, command.account_id or "everyone", now, detail={"ended": ended})
+    return {"ended": ended}
 
 
 def make_statement(db: Database, command: OfDay, now: datetime) -> dict[str, Any]:
@@ -268,17 +302,35 @@ COMMANDS: dict[str, tuple[type[Command], Callable[[Database, Any, datetime], dic
     "refund.paid_elsewhere": (PaidElsewhere, pay_elsewhere),
     "patient.match": (MatchPatient, match_patient),
     "task.close": (OnTask, close_task),
+    "sessions.end": (EndSessions, end_sessions),
+    "audit.list": (ListAudit, list_audit),
 }
+READS = {"departments.show", "statement.show", "tasks.list", "audit.list"}
+# Changed in several transactions, with another system asked between: what is begun is kept before.
+BEGUN = {"schedules.sync", "statement.make", "task.refund", "refund.give_up", "refund.paid_elsewhere", "patient.match",
+         "sessions.end"}
+FREE = {"note", "reference", "patient_code"}  # may say anything of a person: sealed in the audit
 
 
 def operate(db: Database, event: dict[str, Any]) -> dict[str, Any]:
     """Carry one command out. A wrong one is answered with what is wrong with it, not raised."""
-    action = str(event.get("action", ""))
+    action, now = str(event.get("action", "")), utc_now()
     try:
         if action not in COMMANDS:
             raise Invalid(f"unknown action; known: {', '.join(COMMANDS)}", fields=["action"])
         kind, use_case = COMMANDS[action]
-        return use_case(db, kind.model_validate(event), utc_now())
+        command = kind.model_validate(event)
+        if action in READS or action in BEGUN:
+            with db.transaction() as tx:
+                _note(tx, command, _subject(command), now, result="read" if action in READS else "begun",
+                      detail=command.model_dump(mode="json", exclude={"action", "by", *FREE}, exclude_defaults=True),
+                      personal=command.model_dump(mode="json", include=FREE, exclude_defaults=True))
+        try:
+            return use_case(db, command, now)
+        except (AppError, Rejected, Unanswered) as refusal:
+            with db.transaction() as tx:
+                _note(tx, command, _subject(command), now, result=getattr(refusal, "code", "unanswered"))
+            raise
     except ValidationError as error:
         return {"error": {"code": "invalid", "fields": [
             {"field": ".".join(str(part) for part in problem["loc"]), "problem": problem["msg"]}
@@ -317,6 +369,18 @@ def _stuck_refund(db: Database, task_id: str) -> str:
     return str(task["subject_id"])
 
 
-def _note(tx: Transaction, command: Command, subject: str, now: datetime, result: str = "done") -> None:
-    audit.record(tx, actor=f"operator:{command.by}"[:64], action=command.action, subject=subject[:64],
-                 result=result, now=now)
+def _note(tx: Transaction, command: Command, subject: str, now: datetime, result: str = "done", *,
+          detail: dict[str, Any] | None = None, personal: dict[str, Any] | None = None) -> None:
+    audit.record(tx, actor=_operator(), claimed=command.by, action=command.action, subject=subject, result=result,
+                 now=now, detail=detail, personal=personal)
+
+
+def _operator() -> str:
+    """The account under which the platform ran the command; the invocation's id leads to who gave it (CloudAudit)."""
+    return f"operator:{origin.current().uin or 'unknown'}"
+
+
+def _subject(command: Command) -> str:
+    """What a command is about: the task, the day, the account …"""
+    names = ("task_id", "day", "account_id", "schedule", "subject_id", "subject")
+    return next((str(one) for one in (getattr(command, name, "") for name in names) if one), "all")

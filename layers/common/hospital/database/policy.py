@@ -53,6 +53,9 @@ class Policy(BaseModel):
     accounts_per_patient: Annotated[int, Field(ge=1)] = 4
     guardian_below_age: Annotated[int, Field(ge=0, le=18)] = 14  # years; PIPL says 14
     session_hours: Annotated[int, Field(ge=1, le=72)] = 12
+    session_idle_minutes: Annotated[int, Field(ge=15, le=4320)] = 480  # unused for so long, a session ends
+    sessions_per_account: Annotated[int, Field(ge=1, le=50)] = 5  # with one more, the one idle for longest ends
+    audit_days: Annotated[int, Field(ge=184, le=36500)] = 1096  # the law asks for six months at least
     message_templates: dict[str, Template] = {}
 
     @field_validator("ebill_path")
@@ -98,6 +101,11 @@ def watch(db: Database, now: datetime) -> int:
 def is_stored(db: Database, name: str) -> bool:
     """Whether there is a row of that name, known or not."""
     return name.isascii() and db.one("SELECT 1 FROM settings WHERE name = %s", (name,)) is not None
+
+
+def stored(source: Database | Transaction) -> dict[str, str]:
+    """Every stored setting as it is (JSON), taken or not."""
+    return {row["name"]: row["value"] for row in source.all("SELECT name, value FROM settings")}
 
 
 def _read(source: Database | Transaction) -> tuple[Policy, dict[str, str]]:

@@ -37,12 +37,13 @@ def sign_in(code: str) -> str:
     return _text(answer, "openid")
 
 
-def phone_number(code: str) -> str:
+def phone_number(code: str, openid: str) -> str:
     """The phone number behind a ``getPhoneNumber`` code (single use), in its canonical form with its country.
 
-    Raises Rejected, Unanswered.
+    WeChat is told whose code it must be, and refuses another user's ("40029", as a used one). Raises Rejected,
+    Unanswered.
     """
-    answer = _with_token("post", "wxa/business/getuserphonenumber", data={"code": code})
+    answer = _with_token("post", "wxa/business/getuserphonenumber", data={"code": code, "openid": openid})
     told = answer.get("phone_info")
     info = told if isinstance(told, dict) else {}
     number = canonical.phone_of_country(_country(info), _text(info, "purePhoneNumber"))

@@ -13,9 +13,11 @@ from hospital.invoices.views import InvoiceView, view
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import Conflict, NotFound
 from hospital.runtime.http import Api, Model, OptionalId
+from hospital.security import audit
 from hospital.security.sessions import Caller, authenticate
+from hospital.security.watch import watch
 
-api = Api("invoice", authenticate)
+api = Api("invoice", authenticate, watch)
 
 PAGE = 20
 LINK_LIFE = timedelta(minutes=10)
@@ -63,6 +65,8 @@ def link(caller: Caller, invoice_id: str) -> Link:
     invoice = _mine(caller, invoice_id)
     if not invoice.file_key:
         raise Conflict("电子票据正在生成，请稍后查看。", code="file_not_ready")
+    with database().transaction() as tx:  # before there is a link: whoever has it can open the bill
+        audit.by_account(tx, caller.account_id, "invoice.link", invoice.id, utc_now())
     url = cos.link(invoice.file_key, seconds=int(LINK_LIFE.total_seconds()),
                    filename=f"电子票据{invoice.batch_code}-{invoice.number}.pdf")
     return Link(url=url, expires_at=utc_now() + LINK_LIFE)

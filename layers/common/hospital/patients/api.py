@@ -17,18 +17,24 @@ from hospital.runtime import canonical
 from hospital.runtime.clock import hospital_day, utc_now
 from hospital.runtime.errors import Invalid, NotFound
 from hospital.runtime.http import Api, Id, Model
-from hospital.security.sessions import Caller, authenticate, end_session
+from hospital.security import sessions
+from hospital.security.sessions import Caller, authenticate
+from hospital.security.watch import watch
 
-api = Api("account", authenticate)
+api = Api("account", authenticate, watch)
 
 Code = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 class SignIn(Model):
-    """A ``wx.login`` code, and the SHA-256 (hex) of a secret that only this client knows."""
+    """A ``wx.login`` code, and the SHA-256 (hex) of a secret that only this client knows.
+
+    ``device`` is what the client calls the phone (``wx.getDeviceInfo``): only for its owner's list of sessions.
+    """
 
     code: Code
     secret_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    device: Annotated[canonical.Text, Field(max_length=64)] = ""
 
 
 class Session(Model):
@@ -36,6 +42,29 @@ class Session(Model):
 
     token: str
     expires_at: datetime
+
+
+class SessionView(Model):
+    """A session of this account. ``last_used_at`` may lag behind by five minutes; ``id`` opens nothing."""
+
+    id: str
+    device: str
+    started_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    is_current: bool
+
+
+class Sessions(Model):
+    """Where this account is signed in, the last used one first."""
+
+    sessions: list[SessionView]
+
+
+class Ended(Model):
+    """How many sessions were ended."""
+
+    ended: int
 
 
 class PhoneCode(Model):
@@ -223,14 +252,35 @@ class Templates(Model):
 @api.post("/sessions", status=201, public=True)
 def sign_in(body: SignIn) -> Session:
     """Sign in with a wx.login code."""
-    token, expires_at = service.sign_in(database(), code=body.code, secret_hash=body.secret_hash, now=utc_now())
+    token, expires_at = service.sign_in(database(), code=body.code, secret_hash=body.secret_hash, device=body.device,
+                                        now=utc_now())
     return Session(token=token, expires_at=expires_at)
+
+
+@api.get("/sessions")
+def list_sessions(caller: Caller) -> Sessions:
+    """Where I am signed in (登录设备)."""
+    return Sessions(sessions=[SessionView(**one.__dict__)
+                              for one in sessions.sessions_of(database(), caller, utc_now())])
+
+
+@api.delete("/sessions/others")
+def end_other_sessions(caller: Caller) -> Ended:
+    """Sign out everywhere else."""
+    return Ended(ended=sessions.end_others(database(), caller, utc_now()))
+
+
+@api.delete("/sessions/<session_id>")
+def end_one_session(caller: Caller, session_id: str) -> None:
+    """Sign out one of my other phones."""
+    if not sessions.end_one(database(), caller, session_id, utc_now()):
+        raise NotFound("该登录已退出，请刷新。", code="session_not_found")
 
 
 @api.delete("/sessions/current")
 def sign_out(caller: Caller) -> None:
     """Sign out: the token ends now."""
-    end_session(database(), caller)
+    sessions.end_session(database(), caller, utc_now())
 
 
 @api.get("/me")
@@ -244,12 +294,12 @@ def me(caller: Caller) -> AccountView:
 @api.post("/phone")
 def set_phone(caller: Caller, body: PhoneCode) -> AccountView:
     """Record the account's phone number, verified by WeChat."""
-    phone = service.set_phone(database(), caller.account_id, body.code)
+    phone = service.set_phone(database(), caller.account_id, body.code, utc_now())
     return AccountView(phone=rules.mask_phone(phone),
                        patients=len(store.bound_patients(database(), caller.account_id)))
 
 
-@api.get("/message-templates")
+@api.get("/message-templates", personal=False)
 def message_templates(caller: Caller, query: Scene) -> Templates:
     """Which subscription templates to ask consent for before an action."""
     if query.scene not in SCENES:
@@ -291,7 +341,7 @@ def reveal(caller: Caller, patient_id: str, body: PhoneCode) -> FullPatient:
 @api.put("/patients/<patient_id>/default")
 def choose_default(caller: Caller, patient_id: str) -> None:
     """Make a patient the default."""
-    service.choose_default(database(), caller.account_id, patient_id)
+    service.choose_default(database(), caller.account_id, patient_id, utc_now())
 
 
 @api.delete("/patients/<patient_id>")

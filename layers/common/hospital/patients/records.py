@@ -7,7 +7,7 @@ asked for once more under the stored identity. What can't be found like that wai
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TypeVar, cast
 
@@ -186,7 +186,7 @@ def take_over(db: Database, patient_id: str, code: str, card_number: str, told: 
             if code != known.his_code:
                 store.set_record(tx, patient_id, his_code=code, card_number=card_number, record_of=shared or None,
                                  now=now)
-                _note(tx, "patient.record-changed", patient_id, now)
+                _note(tx, "patient.record-changed", patient_id, now, {"code": known.his_code}, {"code": code})
             _correct(tx, known, told, now)
             tasks.settle(tx, kind=UNMATCHED, subject_id=patient_id, note="found in the HIS", now=now)
     if shared is None:
@@ -211,13 +211,13 @@ def _correct(tx: Transaction, known: Record, told: Identity, now: datetime) -> N
     key = None
     if (told.id_type, told.id_number) != (mine.id_type, mine.id_number):
         store.set_identity(tx, known.id, told, store.identity_key(told))
-        _note(tx, "patient.document-given", known.id, now)
+        _note(tx, "patient.document-given", known.id, now, asdict(mine), asdict(told))
         return
     if told.id_type == "NONE":  # found by all that is known of it
         key = store.identity_key(told, known.guardian)
         key = key if store.with_identity(tx, key) is None else None
     store.set_identity(tx, known.id, told, key)
-    _note(tx, "patient.corrected", known.id, now)
+    _note(tx, "patient.corrected", known.id, now, asdict(mine), asdict(told))
 
 
 def row_for(tx: Transaction, identity: Identity, guardian: Guardian | None, found: his.MatchedPatient,
@@ -236,7 +236,7 @@ def row_for(tx: Transaction, identity: Identity, guardian: Guardian | None, foun
             raise Duplicate("patients_his")
         if holder is not None and holder[1].id_type == "NONE":  # the child has a document now
             store.set_identity(tx, holder[0], identity, key)
-            _note(tx, "patient.document-given", holder[0], now)
+            _note(tx, "patient.document-given", holder[0], now, asdict(holder[1]), asdict(identity))
             return holder[0]
         try:
             return store.insert_patient(tx, identity, key, his_code=found.patient_code, card_number=found.card_number,
@@ -256,8 +256,13 @@ def known_as(db: Database, identity: Identity) -> Identity:
     return identity
 
 
-def _note(tx: Transaction, action: str, patient_id: str, now: datetime) -> None:
-    audit.record(tx, actor="system", action=action, subject=patient_id, result="done", now=now)
+def _note(tx: Transaction, action: str, patient_id: str, now: datetime, old: dict[str, object],
+          new: dict[str, object]) -> None:
+    """An entry of what became other; which fields can be read, their values are sealed."""
+    other = sorted(name for name in new if new[name] != old[name])
+    audit.record(tx, actor="system", action=action, subject=patient_id, result="done", now=now,
+                 detail={"fields": other}, personal={"old": {name: old[name] for name in other},
+                                                     "new": {name: new[name] for name in other}})
     log.event(action, patient_id=patient_id)
 
 

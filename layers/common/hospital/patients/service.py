@@ -48,25 +48,36 @@ class BadCode(BadRequest):
 
 
 # -- account ----------------------------------------------------------------------------------------
-def sign_in(db: Database, *, code: str, secret_hash: str, now: datetime) -> tuple[str, datetime]:
+def sign_in(db: Database, *, code: str, secret_hash: str, device: str, now: datetime) -> tuple[str, datetime]:
     """Exchange a ``wx.login`` code for a session: its token, and when it ends.
 
     Raises Unauthorized (bad code), Forbidden (WeChat thinks the user a risk), Unavailable.
     """
     try:
         openid = _ask_wechat(lambda: wechat.sign_in(code))
-    except BadCode as refusal:
+    except (BadCode, Forbidden) as refusal:
+        audit.note(db, actor="unknown", action="session.open", subject="sign-in", result=refusal.code, now=now)
+        if isinstance(refusal, Forbidden):
+            raise
         raise Unauthorized(refusal.message, code=refusal.code) from None
+    cipher.ready()
     with db.transaction() as tx:
         account_id = store.account_of(tx, openid, now)
-        return sessions.open_session(tx, account_id, secret_hash, policy.load(tx).session_hours, now)
+        return sessions.open_session(tx, account_id, secret_hash, policy.load(tx), now, device=device)
 
 
-def set_phone(db: Database, account_id: str, code: str) -> str:
-    """Record the account's number, verified by WeChat. Returns it in full."""
-    phone = _ask_wechat(lambda: wechat.phone_number(code))
+def set_phone(db: Database, account_id: str, code: str, now: datetime) -> str:
+    """Record the account's number, verified by WeChat, of this very WeChat user. Returns it in full.
+
+    Raises BadCode (also when it is another user's), Unavailable.
+    """
+    openid = store.openid_of(db, account_id)
+    phone = _ask_wechat(lambda: wechat.phone_number(code, openid))
     with db.transaction() as tx:
+        before = store.phone_of(tx, account_id)
         store.set_phone(tx, account_id, phone)
+        audit.record(tx, actor=f"account:{account_id}", action="account.phone", subject=account_id,
+                     result="done", now=now, personal={"old": before, "new": phone})
     return phone
 
 
@@ -157,12 +168,14 @@ def remove_patient(db: Database, account_id: str, patient_id: str, now: datetime
                              "note": "就诊人已解除绑定"}, now=now)
 
 
-def choose_default(db: Database, account_id: str, patient_id: str) -> None:
+def choose_default(db: Database, account_id: str, patient_id: str, now: datetime) -> None:
     """Make a patient the default. Raises NotFound."""
     with db.transaction() as tx:
         store.lock_account(tx, account_id)
         _mine(tx, account_id, patient_id)
         store.set_default(tx, account_id, patient_id)
+        audit.record(tx, actor=f"account:{account_id}", action="patient.default", subject=patient_id, result="done",
+                     now=now)
 
 
 def reveal(db: Database, account_id: str, patient_id: str, phone_code: str, now: datetime) -> BoundPatient:
@@ -171,7 +184,8 @@ def reveal(db: Database, account_id: str, patient_id: str, phone_code: str, now:
     Raises NotFound, BadCode, Forbidden (another number); audited both ways.
     """
     bound = _mine(db, account_id, patient_id)
-    matches = _ask_wechat(lambda: wechat.phone_number(phone_code)) == bound.phone
+    openid = store.openid_of(db, account_id)
+    matches = _ask_wechat(lambda: wechat.phone_number(phone_code, openid)) == bound.phone
     with db.transaction() as tx:
         audit.record(tx, actor=f"account:{account_id}", action="patient.reveal", subject=patient_id,
                      result="done" if matches else "refused", now=now)

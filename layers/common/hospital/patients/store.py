@@ -24,15 +24,15 @@ _BOUND = (f"SELECT b.id AS binding_id, b.relation, b.phone_enc, b.is_default, {_
 
 # -- accounts ---------------------------------------------------------------------------------------
 def account_of(tx: Transaction, openid: str, now: datetime) -> str:
-    """The account of a WeChat user, made at the first sign-in; its id."""
-    row = tx.one("SELECT id FROM accounts WHERE openid = %s", (openid,))
+    """The account of a WeChat user, locked; made at the first sign-in; its id."""
+    row = tx.one("SELECT id FROM accounts WHERE openid = %s FOR UPDATE", (openid,))
     if row is not None:
         return str(row["id"])
     account_id = new_id()
     try:
         tx.insert("accounts", id=account_id, openid=openid, created_at=now)
     except Duplicate:  # the same person signed in twice at once
-        row = tx.one("SELECT id FROM accounts WHERE openid = %s", (openid,))
+        row = tx.one("SELECT id FROM accounts WHERE openid = %s FOR UPDATE", (openid,))
         assert row is not None
         return str(row["id"])
     return account_id

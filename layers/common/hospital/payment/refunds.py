@@ -14,6 +14,7 @@ from hospital.payment.model import ENDED, Payment, Purpose, Refund
 from hospital.runtime import log
 from hospital.runtime.errors import Conflict, IllegalMove
 from hospital.runtime.ids import new_id
+from hospital.security import audit
 
 LATER_CODES = {"NOT_ENOUGH", "FREQUENCY_LIMITED", "FREQUENCY_LIMIT", "RATELIMIT_EXCEEDED", "RATELIMIT_EXCEED"}
 LATER = timedelta(minutes=10)
@@ -41,6 +42,8 @@ def request(tx: Transaction, payment: Payment, *, amount_fen: int, purpose: Purp
         return next(one for one in store.refunds_of(tx, payment.id) if one.purpose == purpose)
     if not store.reserve_refund(tx, payment, amount_fen):
         raise IllegalMove(f"payment {payment.id}: refunding {amount_fen} fen more than was paid")
+    audit.record(tx, actor="system", action="refund.request", subject=refund.id, result="done", now=now,
+                 detail={"payment": payment.id, "fen": amount_fen, "purpose": purpose.key})
     outbox.publish(tx, "refund.send", refund.id, due=now, now=now)
     return refund
 

@@ -14,6 +14,7 @@ from hospital.payment.model import PREFIXES, Payment
 from hospital.runtime import log
 from hospital.runtime.errors import Unavailable
 from hospital.runtime.ids import new_id
+from hospital.security import audit
 
 FIRST_QUESTION = timedelta(seconds=30)  # when no notice has come, WeChat is asked
 NEXT_QUESTIONS = timedelta(minutes=1)
@@ -26,6 +27,7 @@ def open_order(tx: Transaction, *, kind: str, subject_id: str, account_id: str, 
     payment = Payment(payment_id, kind, subject_id, account_id, openid, PREFIXES[kind] + payment_id,
                       description, amount_fen, "OPEN", expires_at, None, 0, None, 0, now)
     store.insert(tx, payment, now)
+    audit.by_account(tx, account_id, "payment.open", payment_id, now, kind=kind, of=subject_id, fen=amount_fen)
     outbox.publish(tx, "payment.ask", payment_id, due=now + FIRST_QUESTION, now=now)
     return payment
 

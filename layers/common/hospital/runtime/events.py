@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from hospital.runtime import log
+from hospital.runtime import log, origin
 from hospital.runtime.config import config
 
 Handler = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
@@ -37,6 +37,7 @@ def event_function(use_case: Callable[[dict[str, Any]], dict[str, Any]]) -> Hand
     def main_handler(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
         started = time.perf_counter()
         log.bind(request_id=context.get("request_id", ""), function=context.get("function_name", ""))
+        origin.bind(origin.of_invocation(context))
         try:
             result = use_case(event)
         except Exception as error:  # noqa: BLE001 - logged, and raised again by its kind

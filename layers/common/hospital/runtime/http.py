@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Protocol, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -21,10 +21,10 @@ from werkzeug.exceptions import NotFound as NoRoute
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from hospital.runtime import log
+from hospital.runtime import log, origin
 from hospital.runtime.canonical import TextDates
 from hospital.runtime.config import config
-from hospital.runtime.errors import AppError, BadRequest, Conflict, Invalid, NotFound, RetryWhole, TooLarge
+from hospital.runtime.errors import AppError, BadRequest, Conflict, Forbidden, Invalid, NotFound, RetryWhole, TooLarge
 from hospital.runtime.event_form import translate
 from hospital.runtime.ids import new_id
 
@@ -34,6 +34,7 @@ RETRIES = 3  # of a request whose transaction the database rolled back (deadlock
 
 
 # An id of ours in a body or query; OptionalId may be empty: not given.
+_ID = r"[0-9A-HJKMNP-TV-Z]{26}"
 Id = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 OptionalId = Annotated[str, Field(pattern=r"^([0-9A-HJKMNP-TV-Z]{26})?$")]
 
@@ -79,6 +80,17 @@ class Route:
     takes: dict[str, Any]
     gives: Any
     summary: str = ""
+    personal: bool = True  # whether its answer to a caller tells of a person
+
+
+class Watch(Protocol):
+    """Who keeps what callers read, and what was refused to them."""
+
+    def read(self, caller: Any, route: str, asked: list[str]) -> None:
+        """A caller was shown what a route tells of a person; ``asked`` are the ids in the request."""
+
+    def refused(self, caller: Any, route: str, asked: list[str], code: str) -> None:
+        """A caller was told that what they asked for is not there, or not theirs."""
 
 
 def _read_whole(environ: dict[str, Any]) -> bytes:
@@ -118,6 +130,7 @@ class Api:
 
     name: str
     authenticate: Callable[[Call], Any] | None = None
+    watch: Watch | None = None
     routes: list[Route] = field(default_factory=list)
 
     def get(self, path: str, **options: Any) -> Callable[[Use], Use]:
@@ -136,9 +149,9 @@ class Api:
         """Register a DELETE route."""
         return self.route("DELETE", path, **options)
 
-    def route(self, method: str, path: str, *, status: int = 200, public: bool = False
+    def route(self, method: str, path: str, *, status: int = 200, public: bool = False, personal: bool = True
               ) -> Callable[[Use], Use]:
-        """Register a route. ``status`` is the answer's when all goes well."""
+        """Register a route. ``status`` is the answer's when all goes well; a GET that is ``personal`` is kept."""
         def register(handler: Use) -> Use:
             hints = get_type_hints(handler)
             gives = hints.pop("return", None)
@@ -146,7 +159,7 @@ class Api:
             if public == ("caller" in takes):
                 raise TypeError(f"{method} {path}: declare it public, or take a caller; one of the two")
             summary = (handler.__doc__ or "").strip().split("\n")[0]
-            self.routes.append(Route(method, path, handler, status, public, takes, gives, summary))
+            self.routes.append(Route(method, path, handler, status, public, takes, gives, summary, personal))
             return handler
         return register
 
@@ -166,6 +179,7 @@ class _App:
         request = Request(environ)
         request_id = _request_id(environ)
         log.bind(request_id=request_id, function=self._api.name)
+        origin.bind(origin.of_request(environ, request_id))
         route_name = "-"
         try:
             route, arguments = self._match(environ)
@@ -212,10 +226,35 @@ class _App:
                 arguments[name] = _validated(partial(kind.model_validate, call.request.args.to_dict()))
         for attempt in range(RETRIES):
             try:
-                return _answer(route.handler(**arguments), route.status)
+                result = route.handler(**arguments)
+                self._keep_read(route, arguments)
+                return _answer(result, route.status)
+            except (NotFound, Forbidden) as refusal:
+                self._keep_refused(route, arguments, refusal)
+                raise
             except RetryWhole as again:
                 log.event("request.retried", attempt=attempt + 1, reason=str(again))
         raise Conflict("当前操作人数较多，请稍后重试。", code="busy")
+
+    def _keep_read(self, route: Route, arguments: dict[str, Any]) -> None:
+        if self._api.watch is not None and route.method == "GET" and route.personal and "caller" in arguments:
+            self._api.watch.read(arguments["caller"], f"{self._api.name}{route.path}", _ids(arguments))
+
+    def _keep_refused(self, route: Route, arguments: dict[str, Any], refusal: AppError) -> None:
+        if self._api.watch is not None and "caller" in arguments:
+            try:
+                self._api.watch.refused(arguments["caller"], f"{route.method} {self._api.name}{route.path}",
+                                        _ids(arguments), refusal.code)
+            except RetryWhole as again:  # the answer stays what it is
+                log.event("refusal.not-kept", reason=str(again))
+
+
+def _ids(arguments: dict[str, Any]) -> list[str]:
+    """The ids of ours that a request names, in its path first."""
+    told = [value for value in arguments.values() if isinstance(value, str)]
+    told += [value for one in arguments.values() if isinstance(one, BaseModel) for value in one.__dict__.values()
+             if isinstance(value, str)]
+    return [value for value in told if re.fullmatch(_ID, value)]
 
 
 def _drain(environ: dict[str, Any]) -> None:

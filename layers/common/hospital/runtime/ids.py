@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import time
+from datetime import datetime
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
 
@@ -35,6 +36,18 @@ def new_id() -> str:
     written together keep their order.
     """
     number = _numbers.next()
+    return "".join([_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)])
+
+
+def first_of(moment: datetime) -> str:
+    """The lowest id that can be made at a moment: rows by age, by their primary key."""
+    number = int(moment.timestamp() * 1000) << 80
+    return "".join([_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)])
+
+
+def derived(secret: bytes) -> str:
+    """An id that always comes out of the same secret bytes, and from which they can't be told."""
+    number = int.from_bytes(hashlib.sha256(b"id:" + secret).digest()[:16], "big")
     return "".join([_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)])
 
 

@@ -122,7 +122,7 @@ def _say_drop(tx: Transaction, what: str, drop: rules.Drop, known: int, now: dat
                   detail=f"{len(drop.gone)} of {known} {what} were missing in two looks and count as gone now")
 
 
-def arrange(db: Database, roots: list[Department]) -> int:
+def arrange(tx: Transaction, roots: list[Department]) -> int:
     """Replace the hospital's two-level tree. Returns the number of second-level departments.
 
     Raises Invalid when a name is empty or doubled among siblings, a first-level department is fed by the
@@ -131,20 +131,19 @@ def arrange(db: Database, roots: list[Department]) -> int:
     ids = [one.id for root in roots for one in (root, *root.children) if one.id]
     if len(set(ids)) < len(ids):
         raise Invalid("科室编号重复。", fields=["id"])
-    with db.transaction() as tx:
-        known = store.known_his_codes(tx)
-        _check_names(roots)
-        for root in roots:
-            if root.his_codes:
-                raise Invalid("一级科室不能直接对应医院系统科室。", fields=["his_codes"])
-            _check_names(root.children)
-            for child in root.children:
-                if child.children:
-                    raise Invalid("科室最多两级。", fields=["children"])
-                codes = set(child.his_codes)
-                if not codes or codes - known or len(codes) < len(child.his_codes):
-                    raise Invalid("二级科室须对应医院系统中已有的科室，且不能重复。", fields=["his_codes"])
-        store.replace_tree(tx, roots)
+    known = store.known_his_codes(tx)
+    _check_names(roots)
+    for root in roots:
+        if root.his_codes:
+            raise Invalid("一级科室不能直接对应医院系统科室。", fields=["his_codes"])
+        _check_names(root.children)
+        for child in root.children:
+            if child.children:
+                raise Invalid("科室最多两级。", fields=["children"])
+            codes = set(child.his_codes)
+            if not codes or codes - known or len(codes) < len(child.his_codes):
+                raise Invalid("二级科室须对应医院系统中已有的科室，且不能重复。", fields=["his_codes"])
+    store.replace_tree(tx, roots)
     return sum(len(root.children) for root in roots)
 
 

@@ -1,0 +1,273 @@
+"""The audit: every sign-in, read and change with who, what, when and from where; nothing personal open in it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from api_routes import PRIVATE, named
+
+from sandbox.people import person
+from sandbox.phone import Control, Phone, Refused
+from sandbox.scf.instances import UIN
+from tests.features.conftest import Visit, finish
+from tests.opened import account_of, opened
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+# What each route leaves. A GET is "read <route>" by itself; what changes nothing of anybody's is not kept.
+CHANGES = {
+    "DELETE account/sessions/current": "session.end", "DELETE account/sessions/others": "session.end",
+    "DELETE account/sessions/<session_id>": "session.end", "POST account/phone": "account.phone",
+    "POST account/patients": "patient.bind", "POST account/patients/<patient_id>/reveal": "patient.reveal",
+    "PUT account/patients/<patient_id>/default": "patient.default",
+    "DELETE account/patients/<patient_id>": "patient.unbind", "POST account/consents": "consent.grant.HEALTH_DATA",
+    "POST account/consents/withdrawal": "consent.withdraw.HEALTH_DATA", "POST booking/bookings": "booking.hold",
+    "POST booking/bookings/<booking_id>/payment": "payment.open",
+    "POST booking/bookings/<booking_id>/cancellation": "booking.cancel",
+    "POST checkin/bookings/<booking_id>/checkin": "checkin.begin", "POST billing/scans": "read billing/scans",
+    "POST billing/orders": "order.create", "POST billing/orders/<order_id>/payment": "payment.open",
+    "POST billing/orders/<order_id>/cancellation": "order.cancel",
+    "POST billing/charges/<charge_id>/refund": "charge.refund",
+    "POST invoice/invoices/<invoice_id>/link": "invoice.link"}
+NOT_KEPT = {"GET account/message-templates"}
+
+
+def action_of(door: Any) -> str:
+    """What a route's use is called."""
+    return CHANGES.get(str(door), f"read {door.function}{door.route.path}")
+
+
+@pytest.fixture
+def everything(control: Control, sql: Ask, visit: Visit, seen: Visit, new_session: Callable[..., dict[str, Any]],
+               ordered: Callable[..., list[dict[str, Any]]]) -> Phone:
+    """Somebody who has used every route at least once."""
+    phone = Phone(control).sign_in()
+    phone.sign_in(device="iPhone 15")
+    phone.call("DELETE", "account/sessions/others")
+    phone.sign_in()
+    mine = phone.call("GET", "account/sessions")["sessions"]
+    phone.call("DELETE", f"account/sessions/{next(one['id'] for one in mine if not one['is_current'])}")
+    phone.call("POST", "account/phone", {"code": phone.phone_code()})
+    phone.call("GET", "account/me")
+    patient, child = phone.add_patient(person(), relation="SELF"), phone.add_patient(person())
+    phone.call("GET", f"account/patients/{patient['id']}")
+    phone.call("GET", "account/patients")
+    phone.call("GET", "account/consents")
+    phone.call("POST", f"account/patients/{patient['id']}/reveal", {"code": phone.phone_code()})
+    phone.call("PUT", f"account/patients/{child['id']}/default")
+    one = {"patient_id": child["id"], "purpose": "HEALTH_DATA"}
+    phone.call("POST", "account/consents/withdrawal", one)
+    phone.call("POST", "account/consents", {**one, "version": 1})
+    phone.call("DELETE", f"account/patients/{child['id']}")
+    _see_a_doctor(control, phone, patient, visit, seen, new_session, ordered)
+    phone.call("DELETE", "account/sessions/current")
+    return phone.sign_in()
+
+
+def _see_a_doctor(control: Control, phone: Phone, patient: dict[str, Any], visit: Visit, seen: Visit,
+                  new_session: Callable[..., dict[str, Any]], ordered: Callable[..., list[dict[str, Any]]]) -> None:
+    booking = visit(phone, patient, new_session())
+    phone.call("GET", "booking/bookings")
+    phone.call("GET", "booking/doctors/seen")
+    phone.call("POST", f"booking/bookings/{booking}/cancellation")
+    phone.call("GET", "checkin/bookings")
+    seen(phone, patient)
+    bills = ordered(patient, "PRESCRIPTION", "TREATMENT", "LABORATORY")
+    shown = phone.bills(patient["id"])
+    phone.bill(patient["id"], shown[0]["bill_no"])
+    phone.scan(control("POST", f"/his/bills/{bills[0]['bill_no']}/qr")["token"])
+    given_up = phone.order(patient["id"], shown[2:])["id"]
+    phone.call("POST", f"billing/orders/{given_up}/cancellation")
+    order = phone.pay_bills(patient["id"], shown[:2])
+    finish(control)
+    charge = phone.charge_order(order)["charges"][0]["id"]
+    phone.call("GET", f"billing/charges/{charge}/refundability")
+    phone.refund_charge(charge)
+    finish(control)
+    payment = next(one for one in phone.payments() if one["subject_id"] == order)
+    phone.receipt(payment["id"])
+    invoice = next(one for one in phone.invoices() if one["has_file"])
+    phone.call("GET", f"invoice/invoices/{invoice['id']}")
+    phone.call("POST", f"invoice/invoices/{invoice['id']}/link")
+
+
+def entries(sql: Ask, account: str) -> list[tuple[str, str, str, str]]:
+    """What an account did: action, subject, address, the request's id."""
+    return sql("SELECT action, subject, address, request_id FROM audit WHERE actor = %s ORDER BY id",
+               (f"account:{account}",))
+
+
+def test_every_route_that_a_caller_uses_leaves_an_entry_with_address_and_request(
+        everything: Phone, control: Control, sql: Ask) -> None:
+    kept = entries(sql, account_of(control, sql, everything.openid))
+    actions = {action for action, *_ in kept}
+    assert {str(door): action_of(door) for door in PRIVATE if str(door) not in NOT_KEPT
+            and action_of(door) not in actions} == {}
+    assert {door.route.path for door in PRIVATE if not door.route.personal} == {"/message-templates"}
+    assert "session.open" in actions
+    assert {address for _, _, address, _ in kept} == {"127.0.0.1"}
+    assert all(request_id for *_, request_id in kept)
+
+
+def test_every_change_of_a_route_has_its_action_named_here() -> None:
+    changing = {str(door) for door in PRIVATE if door.route.method != "GET"}
+    assert changing == set(CHANGES)
+    assert named(PRIVATE[0])
+
+
+def test_nothing_personal_stands_open_in_the_audit(everything: Phone, control: Control, sql: Ask) -> None:
+    account = account_of(control, sql, everything.openid)
+    [(entry, sealed)] = sql("SELECT id, personal_enc FROM audit WHERE actor = %s AND action = 'account.phone'",
+                            (f"account:{account}",))
+    assert json.loads(opened(control, sealed, f"audit.personal:{entry}")) == {"old": None, "new": everything.number}
+    plain = [everything.number, everything.openid, everything.token, everything.secret]
+    stored = repr(sql("SELECT * FROM audit"))
+    assert [one for one in plain if one in stored] == []
+
+
+def test_a_read_is_kept_once_an_hour_and_subject(control: Control, guest: Phone, ill: dict[str, Any], sql: Ask
+                                                 ) -> None:
+    account = account_of(control, sql, guest.openid)
+
+    def reads() -> int:
+        return sum(action == "read account/patients/<patient_id>" and subject == ill["id"]
+                   for action, subject, *_ in entries(sql, account))
+
+    for _ in range(3):
+        guest.call("GET", f"account/patients/{ill['id']}")
+    assert reads() == 1
+    control.advance(3600)
+    guest.call("GET", f"account/patients/{ill['id']}")
+    assert reads() == 2
+
+
+def test_a_refused_change_leaves_no_entry_of_a_change(guest: Phone, ill: dict[str, Any], ward: dict[str, Any],
+                                                       control: Control, sql: Ask) -> None:
+    account = account_of(control, sql, guest.openid)
+    key = secrets.token_hex(16)
+    held = guest.book(ill["id"], ward, key=key)
+    assert guest.book(ill["id"], ward, key=key) == held  # a repeat is no second change
+    with pytest.raises(Refused):
+        guest.book(ill["id"], ward)
+    assert [(action, subject) for action, subject, *_ in entries(sql, account) if action == "booking.hold"] == [
+        ("booking.hold", held["id"])]
+
+
+def test_a_failed_sign_in_is_kept_with_its_address(control: Control, sql: Ask) -> None:
+    since = control("GET", "/clock")["now"]
+    with pytest.raises(Refused):
+        Phone(control).call("POST", "account/sessions", {"code": secrets.token_hex(16), "secret_hash": "0" * 64})
+    rows = sql("SELECT action, result, address FROM audit WHERE actor = 'unknown' AND action = 'session.open'")
+    assert ("session.open", "wechat_code_invalid", "127.0.0.1") in rows, since
+
+
+def test_a_token_shown_without_its_secret_is_kept(guest: Phone, sql: Ask) -> None:
+    [mine] = guest.call("GET", "account/sessions")["sessions"]
+    guest.raw("GET", "account/me", headers={"X-Client-Secret": "x" * 43})
+    assert sql("SELECT actor, result FROM audit WHERE action = 'session.use' AND subject = %s", (mine["id"],)) == [
+        ("unknown", "wrong_secret")]
+
+
+# -- operators --------------------------------------------------------------------------------------
+def test_an_operator_is_who_the_platform_says_and_their_word_stands_beside(control: Control, sql: Ask) -> None:
+    control.operate("settings.change", changes={"hold_minutes": 20}, by="zhang.san")
+    control.operate("settings.change", changes={"hold_minutes": None}, by="li.si")
+    rows = sql("SELECT actor, claimed, detail, request_id FROM audit WHERE action = 'settings.change' "
+               "AND subject = 'hold_minutes' ORDER BY id DESC LIMIT 2")
+    assert [row[:2] for row in rows] == [(f"operator:{UIN}", "li.si"), (f"operator:{UIN}", "zhang.san")]
+    assert [json.loads(row[2]) for row in rows] == [{"old": "20", "new": "null"}, {"old": "null", "new": "20"}]
+    assert all(row[3] for row in rows)
+
+
+def test_what_operators_read_is_kept_and_what_was_refused_to_them(control: Control, sql: Ask) -> None:
+    control.operate("tasks.list", kind="refund.*", by="wang.wu")
+    with pytest.raises(Refused):
+        control.operate("task.close", task_id="0" * 26, note="张三说可以关闭", by="wang.wu")
+    rows = sql("SELECT action, result, detail FROM audit WHERE claimed = 'wang.wu' ORDER BY id DESC LIMIT 2")
+    assert [row[:2] for row in rows] == [("task.close", "task_not_found"), ("tasks.list", "read")]
+    assert json.loads(rows[1][2]) == {"kind": "refund.*"}
+
+
+def test_a_note_of_an_operator_is_sealed(control: Control, sql: Ask) -> None:
+    control.operate("sessions.end", account_id="0" * 26, note="张三来电，手机丢失", by="zhao.liu")
+    [(entry, detail, sealed)] = sql("SELECT id, detail, personal_enc FROM audit WHERE claimed = 'zhao.liu' "
+                                    "AND result = 'begun'")
+    assert json.loads(detail) == {"account_id": "0" * 26}
+    assert json.loads(opened(control, sealed, f"audit.personal:{entry}")) == {"note": "张三来电，手机丢失"}
+
+
+def test_the_tree_is_kept_as_it_was_and_as_it_is(control: Control, sql: Ask) -> None:
+    groups = control.operate("departments.show")["groups"]
+    changed = [{**groups[0], "name": "内科系统"}, *groups[1:]]
+    try:
+        control.operate("departments.arrange", groups=changed, by="sun.qi")
+        [(detail,)] = sql("SELECT detail FROM audit WHERE action = 'departments.arrange' AND claimed = 'sun.qi'")
+        told = json.loads(detail)
+        assert (told["old"][0]["name"], told["new"][0]["name"]) == (groups[0]["name"], "内科系统")
+    finally:
+        control.operate("departments.arrange", groups=groups)
+
+
+def test_the_audit_is_read_page_by_page_and_that_is_kept_too(control: Control, guest: Phone, ill: dict[str, Any],
+                                                             sql: Ask) -> None:
+    account = account_of(control, sql, guest.openid)
+    wanted = {"actor": f"account:{account}", "limit": 1, "by": "zhou.ba"}
+    found, page = [], control.operate("audit.list", **wanted)
+    while True:
+        found += page["entries"]
+        if page["next"] is None:
+            break
+        page = control.operate("audit.list", **wanted, before=page["next"])
+    ours = [row[0] for row in sql("SELECT action FROM audit WHERE actor = %s ORDER BY id DESC",
+                                  (f"account:{account}",))]
+    assert [one["action"] for one in found] == ours
+    assert {"patient.bind", "session.open"} <= set(ours)
+    [bound] = control.operate("audit.list", subject=ill["id"], actions="patient.*")["entries"]
+    assert (bound["actor"], bound["result"], bound["address"]) == (f"account:{account}", "done", "127.0.0.1")
+    read = sql("SELECT detail FROM audit WHERE action = 'audit.list' AND claimed = 'zhou.ba' ORDER BY id")
+    assert len(read) == len(found)
+    assert json.loads(read[0][0]) == {"actor": f"account:{account}", "limit": 1}
+
+
+@pytest.mark.parametrize(("filters", "found"), [
+    ({}, True), ({"since": -60}, True), ({"since": 60}, False), ({"until": 60}, True), ({"until": -60}, False),
+    ({"address": "127.0.0.*"}, True), ({"address": "10.*"}, False), ({"actions": "patient.b*"}, True),
+    ({"actions": "patient_bind"}, False)])
+def test_the_audit_is_filtered_by_time_address_and_action(
+        control: Control, ill: dict[str, Any], filters: dict[str, Any], found: bool) -> None:
+    now = datetime.fromisoformat(control("GET", "/clock")["now"])
+    wanted = {name: (now + timedelta(seconds=value)).isoformat() if isinstance(value, int) else value
+              for name, value in filters.items()}
+    listed = control.operate("audit.list", subject=ill["id"], **wanted)["entries"]
+    assert bool([one for one in listed if one["action"] == "patient.bind"]) is found
+
+
+def test_a_wrong_filter_is_answered_and_not_raised(control: Control) -> None:
+    for wrong in ({"since": "yesterday"}, {"limit": 0}, {"limit": 201}, {"address": "'; --"}, {"before": "x"}):
+        with pytest.raises(Refused) as refusal:
+            control.operate("audit.list", **wrong)
+        assert refusal.value.code == "invalid"
+
+
+def test_an_entry_goes_when_the_hospital_s_term_is_over_and_not_before(
+        control: Control, policy: Callable[..., None], sql: Ask) -> None:
+    policy(audit_days=184)
+    control.operate("tasks.list", by="wu.jiu")
+
+    def kept() -> int:
+        control("POST", "/scf/timers/housekeeping/every-night/fire")
+        return len(sql("SELECT id FROM audit WHERE claimed = 'wu.jiu'"))
+
+    control.advance(183 * 86400)
+    assert kept() == 1
+    control.advance(2 * 86400)
+    assert kept() == 0
+
+
+def test_less_than_six_months_is_refused(policy: Callable[..., None]) -> None:
+    with pytest.raises(Refused):
+        policy(audit_days=183)
