@@ -39,7 +39,8 @@ def client(host: str, port: int, database: str) -> Callable[[Any], str]:
     return lambda job: take(one, job.token, SECRET, job.patient_id, job.schedule_id, job.key)[0]
 
 
-CODES = "COALESCE(r.his_code, p.his_code) AS his_code, COALESCE(r.card_number, p.card_number) AS card_number"
+CODE = ("COALESCE(r.id, p.id) AS record_id, IF(r.id IS NULL, p.his_code, r.his_code) AS his_code, "
+        "IF(r.id IS NULL, p.his_code_enc, r.his_code_enc) AS his_code_enc")
 
 
 def take(connection: Connection, token: str, secret: str, patient_id: str, schedule_id: str, key: str
@@ -71,7 +72,7 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
     cursor.fetchall()
     booking_id, after, expires = _id(now), now + timedelta(minutes=10), now + timedelta(minutes=15)
     run("BEGIN")
-    run(f"SELECT {CODES}, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id "
+    run(f"SELECT {CODE}, p.id, p.birth_date, p.birth_date_enc FROM bindings b JOIN patients p ON p.id = b.patient_id "
         "LEFT JOIN patients r ON r.id = p.record_of "
         "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
     bound = cursor.fetchone()

@@ -53,10 +53,10 @@ def _list(token: str, secret: str, patient_id: str) -> dict[str, Any]:
         run("BEGIN")
         run("SELECT name, value FROM settings")
         cursor.fetchall()
-        run(f"SELECT {replay.CODES}, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id "
-            "LEFT JOIN patients r ON r.id = p.record_of "
+        run(f"SELECT {replay.CODE}, p.id, p.birth_date, p.birth_date_enc FROM bindings b "
+            "JOIN patients p ON p.id = b.patient_id LEFT JOIN patients r ON r.id = p.record_of "
             "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
-        code = cursor.fetchone()[0]
+        code = cursor.fetchone()[1]
         run("SELECT c.purpose FROM consents c WHERE c.account_id = %s AND c.patient_id = %s AND c.live_flag = 1 "
             "AND c.version = (SELECT MAX(t.version) FROM consent_texts t WHERE t.purpose = c.purpose "
             "AND t.effective_at <= %s)", (account_id, patient_id, now))
@@ -64,7 +64,7 @@ def _list(token: str, secret: str, patient_id: str) -> dict[str, Any]:
         run("COMMIT")
         if not given:
             raise PermissionError
-        run(f"SELECT {replay.CODES} FROM patients p LEFT JOIN patients r ON r.id = p.record_of WHERE p.id = %s",
+        run(f"SELECT {replay.CODE} FROM patients p LEFT JOIN patients r ON r.id = p.record_of WHERE p.id = %s",
             (patient_id,))
         cursor.fetchall()
         bills = _ask(f"/his/v1/patients/{code}/bills?state=UNPAID")["bills"]

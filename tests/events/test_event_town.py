@@ -14,6 +14,7 @@ from sandbox.people import person
 from sandbox.phone import Control, Phone, Refused
 from scripts import books
 from tests.events.conftest import HTTP
+from tests.opened import code_of
 
 FORMS = ["url", "gateway"]
 JOBS = {"worker": "every-minute", "refund": "every-minute", "schedule_sync": "every-five-minutes",
@@ -106,7 +107,7 @@ def test_an_event_that_cannot_be_read_is_refused_and_kept(
 def test_a_bill_with_decimals_is_shown_and_one_that_cannot_be_read_left_out(
         form: str, control: Control, phone: Phone, patient: dict[str, Any], sql: Callable[..., list[tuple[Any, ...]]]
         ) -> None:
-    code = sql("SELECT his_code FROM patients WHERE id = %s", (patient["id"],))[0][0]
+    code = code_of(control, sql, patient["id"])
     for _ in range(2):
         control("POST", "/his/bills", patient_code=code, kind="TREATMENT", items=[
             {"name": "膏方", "unit_price_fen": 6}])

@@ -14,6 +14,7 @@ import pytest
 from sandbox.people import person
 from sandbox.phone import Control, Phone, Refused
 from scripts import books, local_db
+from tests.opened import account_of
 
 Sql = Callable[..., list[tuple[Any, ...]]]
 FINAL = {"CONFIRMED", "CHECKED_IN", "CANCELLED", "RELEASED", "REJECTED"}
@@ -58,7 +59,7 @@ class Visit:
         self.phone = self.again(Phone(control).sign_in)
         self.phone.allow_messages("booking")
         self.patient_id: str = self.phone.add_patient(person(), relation="SELF")["id"]
-        self.account_id: str = sql("SELECT id FROM accounts WHERE openid = %s", (self.phone.openid,))[0][0]
+        self.account_id: str = account_of(control, sql, self.phone.openid)
         self.id = ""
         self.answers: set[int | None] = {204, 503}  # that WeChat may have been given to its notices
         self.payment: dict[str, str] | None = None

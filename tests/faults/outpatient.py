@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.phone import Control
 from tests.faults.conftest import Sql, Visit
+from tests.opened import code_of
 
 NAMES = ("胸部CT平扫", "心脏彩色多普勒超声", "血细胞分析", "肝功能全套")
 FINAL = {"DONE", "RELEASED"}
@@ -18,7 +19,7 @@ class Care(Visit):
     def __init__(self, control: Control, sql: Sql, where: tuple[str, str]) -> None:
         super().__init__(control, sql, {}, where)
         self.phone.allow_every_message()
-        self.code: str = sql("SELECT his_code FROM patients WHERE id = %s", (self.patient_id,))[0][0]
+        self.code: str = code_of(control, sql, self.patient_id)
         control.settle()
 
     # -- the doctor, the patient, the desk ----------------------------------------------------------

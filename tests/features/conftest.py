@@ -16,6 +16,7 @@ from sandbox.phone import Control, Phone, Refused
 from scripts import books
 from tests.faults.outpatient import Care
 from tests.features.closing import Day
+from tests.opened import account_of, code_of, hashed
 
 Visit = Callable[..., str]
 _GIVEN = "舟砚岑湄筠棠榆沅珩翎"
@@ -95,9 +96,10 @@ def guest(control: Control) -> Phone:
 @pytest.fixture
 def stranger(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> dict[str, Any]:
     """Somebody whom the HIS knows and nobody has bound yet."""
-    ours = {code for (code,) in sql("SELECT his_code FROM patients")}
+    ours = {bytes(found) for (found,) in sql("SELECT his_code_hash FROM patients WHERE his_code_hash IS NOT NULL")}
     known: list[dict[str, Any]] = control("GET", "/his/patients")["patients"]
-    return next(one for one in known if one["seeded"] and one["patient_code"] not in ours)
+    return next(one for one in known if one["seeded"]
+                and hashed(control, "patient_code", one["patient_code"]) not in ours)
 
 
 @pytest.fixture
@@ -164,7 +166,7 @@ def ordered(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> Call
     """``ordered(patient, "PRESCRIPTION", …)``: a doctor's orders of these kinds; the bills as the HIS has them."""
 
     def make(patient: dict[str, Any], *kinds: str, **how: Any) -> list[dict[str, Any]]:
-        code = sql("SELECT his_code FROM patients WHERE id = %s", (patient["id"],))[0][0]
+        code = code_of(control, sql, patient["id"])
         made = [control("POST", "/his/bills", patient_code=code, kind=kind, **how) for kind in kinds]
         control.settle()
         return made
@@ -207,7 +209,7 @@ def money_agrees(control: Control, mysql: str, database_name: str, sql: Callable
 
     def check(phone: Phone) -> None:
         control.settle()
-        account = sql("SELECT id FROM accounts WHERE openid = %s", (phone.openid,))[0][0]
+        account = account_of(control, sql, phone.openid)
         report = books.compare(control, mysql, database_name, account)
         assert (report.differences, report.pending) == ([], [])
 
@@ -258,3 +260,57 @@ def today(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> Iterat
 def patient_of(today: Day, mysql: str, database_name: str) -> Care:
     """An account with a patient who comes on that day."""
     return Care(today.control, today.sql, (mysql, database_name))
+
+
+@pytest.fixture
+def everything(control: Control, visit: Visit, seen: Visit, new_session: Callable[..., dict[str, Any]],
+               ordered: Callable[..., list[dict[str, Any]]]) -> Phone:
+    """Somebody who has used every route at least once."""
+    phone = Phone(control).sign_in()
+    phone.sign_in(device="iPhone 15")
+    phone.call("DELETE", "account/sessions/others")
+    phone.sign_in()
+    mine = phone.call("GET", "account/sessions")["sessions"]
+    phone.call("DELETE", f"account/sessions/{next(one['id'] for one in mine if not one['is_current'])}")
+    phone.call("POST", "account/phone", {"code": phone.phone_code()})
+    phone.call("GET", "account/me")
+    patient, child = phone.add_patient(person(), relation="SELF"), phone.add_patient(person())
+    phone.call("GET", f"account/patients/{patient['id']}")
+    phone.call("GET", "account/patients")
+    phone.call("GET", "account/consents")
+    phone.call("POST", f"account/patients/{patient['id']}/reveal", {"code": phone.phone_code()})
+    phone.call("PUT", f"account/patients/{child['id']}/default")
+    one = {"patient_id": child["id"], "purpose": "HEALTH_DATA"}
+    phone.call("POST", "account/consents/withdrawal", one)
+    phone.call("POST", "account/consents", {**one, "version": 1})
+    phone.call("DELETE", f"account/patients/{child['id']}")
+    _see_a_doctor(control, phone, patient, visit, seen, new_session, ordered)
+    phone.call("DELETE", "account/sessions/current")
+    return phone.sign_in()
+
+
+def _see_a_doctor(control: Control, phone: Phone, patient: dict[str, Any], visit: Visit, seen: Visit,
+                  new_session: Callable[..., dict[str, Any]], ordered: Callable[..., list[dict[str, Any]]]) -> None:
+    booking = visit(phone, patient, new_session())
+    phone.call("GET", "booking/bookings")
+    phone.call("GET", "booking/doctors/seen")
+    phone.call("POST", f"booking/bookings/{booking}/cancellation")
+    phone.call("GET", "checkin/bookings")
+    seen(phone, patient)
+    bills = ordered(patient, "PRESCRIPTION", "TREATMENT", "LABORATORY")
+    shown = phone.bills(patient["id"])
+    phone.bill(patient["id"], shown[0]["bill_no"])
+    phone.scan(control("POST", f"/his/bills/{bills[0]['bill_no']}/qr")["token"])
+    given_up = phone.order(patient["id"], shown[2:])["id"]
+    phone.call("POST", f"billing/orders/{given_up}/cancellation")
+    order = phone.pay_bills(patient["id"], shown[:2])
+    finish(control)
+    charge = phone.charge_order(order)["charges"][0]["id"]
+    phone.call("GET", f"billing/charges/{charge}/refundability")
+    phone.refund_charge(charge)
+    finish(control)
+    payment = next(one for one in phone.payments() if one["subject_id"] == order)
+    phone.receipt(payment["id"])
+    invoice = next(one for one in phone.invoices() if one["has_file"])
+    phone.call("GET", f"invoice/invoices/{invoice['id']}")
+    phone.call("POST", f"invoice/invoices/{invoice['id']}/link")

@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 from api_routes import PRIVATE, named
 
-from sandbox.people import person
 from sandbox.phone import Control, Phone, Refused
 from sandbox.scf.instances import UIN
-from tests.features.conftest import Visit, finish
 from tests.opened import account_of, opened
 
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -39,60 +37,6 @@ NOT_KEPT = {"GET account/message-templates"}
 def action_of(door: Any) -> str:
     """What a route's use is called."""
     return CHANGES.get(str(door), f"read {door.function}{door.route.path}")
-
-
-@pytest.fixture
-def everything(control: Control, sql: Ask, visit: Visit, seen: Visit, new_session: Callable[..., dict[str, Any]],
-               ordered: Callable[..., list[dict[str, Any]]]) -> Phone:
-    """Somebody who has used every route at least once."""
-    phone = Phone(control).sign_in()
-    phone.sign_in(device="iPhone 15")
-    phone.call("DELETE", "account/sessions/others")
-    phone.sign_in()
-    mine = phone.call("GET", "account/sessions")["sessions"]
-    phone.call("DELETE", f"account/sessions/{next(one['id'] for one in mine if not one['is_current'])}")
-    phone.call("POST", "account/phone", {"code": phone.phone_code()})
-    phone.call("GET", "account/me")
-    patient, child = phone.add_patient(person(), relation="SELF"), phone.add_patient(person())
-    phone.call("GET", f"account/patients/{patient['id']}")
-    phone.call("GET", "account/patients")
-    phone.call("GET", "account/consents")
-    phone.call("POST", f"account/patients/{patient['id']}/reveal", {"code": phone.phone_code()})
-    phone.call("PUT", f"account/patients/{child['id']}/default")
-    one = {"patient_id": child["id"], "purpose": "HEALTH_DATA"}
-    phone.call("POST", "account/consents/withdrawal", one)
-    phone.call("POST", "account/consents", {**one, "version": 1})
-    phone.call("DELETE", f"account/patients/{child['id']}")
-    _see_a_doctor(control, phone, patient, visit, seen, new_session, ordered)
-    phone.call("DELETE", "account/sessions/current")
-    return phone.sign_in()
-
-
-def _see_a_doctor(control: Control, phone: Phone, patient: dict[str, Any], visit: Visit, seen: Visit,
-                  new_session: Callable[..., dict[str, Any]], ordered: Callable[..., list[dict[str, Any]]]) -> None:
-    booking = visit(phone, patient, new_session())
-    phone.call("GET", "booking/bookings")
-    phone.call("GET", "booking/doctors/seen")
-    phone.call("POST", f"booking/bookings/{booking}/cancellation")
-    phone.call("GET", "checkin/bookings")
-    seen(phone, patient)
-    bills = ordered(patient, "PRESCRIPTION", "TREATMENT", "LABORATORY")
-    shown = phone.bills(patient["id"])
-    phone.bill(patient["id"], shown[0]["bill_no"])
-    phone.scan(control("POST", f"/his/bills/{bills[0]['bill_no']}/qr")["token"])
-    given_up = phone.order(patient["id"], shown[2:])["id"]
-    phone.call("POST", f"billing/orders/{given_up}/cancellation")
-    order = phone.pay_bills(patient["id"], shown[:2])
-    finish(control)
-    charge = phone.charge_order(order)["charges"][0]["id"]
-    phone.call("GET", f"billing/charges/{charge}/refundability")
-    phone.refund_charge(charge)
-    finish(control)
-    payment = next(one for one in phone.payments() if one["subject_id"] == order)
-    phone.receipt(payment["id"])
-    invoice = next(one for one in phone.invoices() if one["has_file"])
-    phone.call("GET", f"invoice/invoices/{invoice['id']}")
-    phone.call("POST", f"invoice/invoices/{invoice['id']}/link")
 
 
 def entries(sql: Ask, account: str) -> list[tuple[str, str, str, str]]:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sandbox.people import id_number, person
-from sandbox.phone import Phone, Refused
+from sandbox.phone import Control, Phone, Refused
+from tests.opened import account_of
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 HEALTH = {"purpose": "HEALTH_DATA", "version": 1}
@@ -104,10 +105,10 @@ def test_removing_a_patient_withdraws_what_was_consented_to(guest: Phone, ill: d
     assert refused(lambda: guest.book(ill["id"], ward))[:2] == (404, "patient_not_found")
 
 
-def test_giving_and_withdrawing_are_audited(guest: Phone, ill: dict[str, Any], sql: Ask) -> None:
+def test_giving_and_withdrawing_are_audited(control: Control, guest: Phone, ill: dict[str, Any], sql: Ask) -> None:
     guest.call("POST", "account/consents/withdrawal", {"patient_id": ill["id"], "purpose": "HEALTH_DATA"})
     guest.call("POST", "account/consents", {"patient_id": ill["id"], **HEALTH})
-    account = sql("SELECT id FROM accounts WHERE openid = %s", (guest.openid,))[0][0]
+    account = account_of(control, sql, guest.openid)
     assert sql("SELECT actor, action, result FROM audit WHERE subject = %s AND action LIKE 'consent.%%' ORDER BY id",
                (ill["id"],)) == [(f"account:{account}", "consent.withdraw.HEALTH_DATA", "done"),
                                  (f"account:{account}", "consent.grant.HEALTH_DATA", "version 1")]

@@ -13,6 +13,7 @@ import pytest
 from sandbox.people import id_number, person
 from sandbox.phone import Control, Phone, Refused
 from tests.features.conftest import refused
+from tests.opened import code_of, key_of
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 
@@ -25,7 +26,7 @@ class Hospital:
 
     def code(self, patient: dict[str, Any]) -> str:
         """The patient's code in the HIS as we have it."""
-        return str(self.sql("SELECT his_code FROM patients WHERE id = %s", (patient["id"],))[0][0])
+        return code_of(self.control, self.sql, patient["id"])
 
     def another_file(self, patient: dict[str, Any] | None = None) -> str:
         """A file by a passport, made at the window: the patient's own, or (None) somebody else's. Its code."""
@@ -125,7 +126,7 @@ def test_while_the_his_is_silent_a_bill_kept_under_a_code_from_before_the_merger
     assert hospital.code(patient) == into != former
     stranger = phone.add_patient(person())
     [kept] = hospital.sql("SELECT patient_code FROM known_bills WHERE bill_no = %s", (bill["bill_no"],))
-    assert kept == (former,)
+    assert kept == (key_of(control, former),)
     for operation in ("list_bills", "get_bill", "patient_file"):
         control.fault("his", operation, "cut_before", times=-1)
     shown = phone.call("GET", "billing/bills", params={"patient_id": patient["id"]})
@@ -147,10 +148,10 @@ def test_a_bill_of_another_is_none_of_theirs_whatever_was_merged(
 
 def test_two_documents_of_one_person_share_their_record_after_the_merger(
         hospital: Hospital, phone: Phone, patient: dict[str, Any], ordered: Any, sql: Ask) -> None:
-    [(sex, born)] = sql("SELECT sex, birth_date FROM patients WHERE id = %s", (patient["id"],))
+    record = record_of(phone, patient)
     passport = phone.add_patient({
         "name": name_of(phone, patient), "id_type": "PASSPORT", "id_number": f"E{secrets.randbelow(10**8):08d}",
-        "sex": sex, "birth_date": born.isoformat()})
+        "sex": phone.call("GET", f"account/patients/{patient['id']}")["sex"], "birth_date": record["birth_date"]})
     [bill] = ordered(patient, "EXAMINATION")
     hospital.merge(patient, hospital.code(passport))
     for one in (patient, passport):
@@ -323,7 +324,7 @@ def test_another_child_without_a_document_is_not_matched_by_staff(
     code = hospital.code(patient)
     hospital.rename(patient, "欧阳换名")
     gone = f"GONE{secrets.token_hex(8)}"
-    sql("UPDATE patients SET his_code = %s WHERE id = %s", (gone, patient["id"]))
+    sql("UPDATE patients SET his_code = %s, his_code_hash = NULL WHERE id = %s", (gone, patient["id"]))
     assert refused(lambda: phone.bills(patient["id"])) == (409, "patient_record_changed")
     task = hospital.task(patient)
     assert task is not None
@@ -381,7 +382,8 @@ def test_staff_end_it_by_naming_the_patients_file(hospital: Hospital, control: C
     patient = phone.add_patient(someone)
     hospital.rename(patient, "欧阳换名")
     code = hospital.code(patient)
-    sql("UPDATE patients SET his_code = %s WHERE id = %s", (f"GONE{secrets.token_hex(8)}", patient["id"]))
+    sql("UPDATE patients SET his_code = %s, his_code_hash = NULL WHERE id = %s",
+        (f"GONE{secrets.token_hex(8)}", patient["id"]))
     assert refused(lambda: phone.bills(patient["id"])) == (409, "patient_record_changed")
     task = hospital.task(patient)
     assert task is not None

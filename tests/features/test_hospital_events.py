@@ -12,6 +12,7 @@ from sandbox.people import person
 from sandbox.phone import Control, Phone
 from sandbox.town import EVENTS_PATH
 from tests.features.conftest import listening
+from tests.opened import code_of, key_of
 
 Ordered = Callable[..., list[dict[str, Any]]]
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -135,8 +136,8 @@ def test_events_in_any_order_lead_to_what_is_true(control: Control, guest: Phone
     control("POST", f"/his/bills/{gone['bill_no']}/cancel")
     control("PUT", "/his/events-mode", hold=False)
     control.settle()
-    known = {row[0]: row[1:] for row in sql("SELECT k.bill_no, k.state, k.version FROM known_bills k JOIN patients p "
-                                            "ON p.his_code = k.patient_code WHERE p.id = %s", (ill["id"],))}
+    known = {row[0]: row[1:] for row in sql("SELECT bill_no, state, version FROM known_bills WHERE patient_code = %s",
+                                            (key_of(control, code_of(control, sql, ill["id"])),))}
     assert known == {changed["bill_no"]: ("UNPAID", 3), gone["bill_no"]: ("CANCELLED", 1)}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.phone import Control, Phone
+from tests.opened import account_of
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 HOUR = 3600
@@ -19,7 +20,7 @@ def clean(control: Control) -> int:
 
 def test_sessions_and_repeats_go_when_they_have_served_their_time(
         control: Control, guest: Phone, ill: dict[str, Any], ward: dict[str, Any], sql: Ask) -> None:
-    account = sql("SELECT id FROM accounts WHERE openid = %s", (guest.openid,))[0][0]
+    account = account_of(control, sql, guest.openid)
 
     def kept() -> tuple[int, int]:
         return (sql("SELECT COUNT(*) FROM sessions WHERE account_id = %s", (account,))[0][0],
@@ -47,8 +48,7 @@ def test_finished_steps_go_after_thirty_days_and_what_is_pending_stays(
     control.settle()
 
     def steps() -> list[str]:
-        bound = sql("SELECT m.id FROM messages m JOIN accounts a ON a.id = m.account_id WHERE a.openid = %s",
-                    (guest.openid,))[0][0]
+        bound = sql("SELECT id FROM messages WHERE account_id = %s", (account_of(control, sql, guest.openid),))[0][0]
         return [row[0] for row in sql("SELECT state FROM outbox WHERE subject_id IN (%s, %s) ORDER BY id",
                                       (bound, held["id"]))]
 

@@ -12,7 +12,7 @@ from api_routes import APIS, DOORS, PRIVATE, Door, named
 from sandbox.people import person
 from sandbox.phone import Control, Phone
 from scripts import local_db
-from tests.opened import account_of
+from tests.opened import account_of, opened
 
 # What anybody may read or do: nothing of it belongs to an account.
 PUBLIC = {
@@ -101,8 +101,9 @@ def owner(world: Control, ward: dict[str, Any], mysql: str, database_name: str) 
     world.settle()
     host, _, port = mysql.partition(":")
     with local_db.connect(host, int(port), database_name) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT his_code FROM patients WHERE id = %s", (patient["id"],))
-        [(code,)] = cursor.fetchall()
+        cursor.execute("SELECT his_code_enc FROM patients WHERE id = %s", (patient["id"],))
+        [(sealed,)] = cursor.fetchall()
+    code = opened(world, sealed, f"patients.his_code:{patient['id']}")
     bills = [world("POST", "/his/bills", patient_code=code, kind=kind) for kind in ("PRESCRIPTION", "TREATMENT")]
     paid, open_ = ([one for one in phone.bills(patient["id"]) if one["bill_no"] == bill["bill_no"]] for bill in bills)
     order = phone.pay_bills(patient["id"], paid)

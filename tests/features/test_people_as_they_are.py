@@ -120,7 +120,8 @@ def test_who_was_taken_for_a_passport_by_an_old_residence_card_stays_one_patient
     passport = "E" + "".join(random.choices("0123456789", k=8))
     bound = guest.add_patient({**someone, "id_type": "PASSPORT", "id_number": passport})
     control("POST", "/his/patients", **someone, id_type="PASSPORT", id_number=number, phone="13800138000")
-    sql("UPDATE patients SET id_number_enc = %s, id_number_hash = %s, his_code = %s WHERE id = %s",
+    sql("UPDATE patients SET id_number_enc = %s, id_number_hash = %s, his_code = %s, "
+        "his_code_hash = NULL WHERE id = %s",
         (cipher.seal(number, f"patients.id_number:{bound['id']}"), cipher.lookup("identity.PASSPORT", number),
          on_file(control, number)["patient_code"], bound["id"]))
     again = Phone(control).sign_in().add_patient({**someone, "id_type": "PERMANENT_RESIDENT", "id_number": number})

@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.people import person
 from sandbox.phone import Control, Phone, Refused
+from tests.opened import account_of
 
 Ordered = Callable[..., list[dict[str, Any]]]
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -118,9 +119,9 @@ def test_registrations_and_bills_stand_in_one_list_newest_first_with_their_state
 
 @pytest.mark.feature("me.payments")
 @pytest.mark.parametrize("count", [19, 20, 21, 45])
-def test_a_long_list_is_turned_page_by_page_and_nothing_is_left_out_or_shown_twice(guest: Phone, sql: Ask, count: int
-                                                                                   ) -> None:
-    account = sql("SELECT id FROM accounts WHERE openid = %s", (guest.openid,))[0][0]
+def test_a_long_list_is_turned_page_by_page_and_nothing_is_left_out_or_shown_twice(
+        control: Control, guest: Phone, sql: Ask, count: int) -> None:
+    account = account_of(control, sql, guest.openid)
     ids = [f"{account[:20]}{number:06d}" for number in range(count)]
     for one in ids:
         sql("INSERT INTO payments (id, kind, subject_id, account_id, openid, out_trade_no, description, amount_fen, "

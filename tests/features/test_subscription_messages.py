@@ -10,6 +10,7 @@ import pytest
 from sandbox.people import person
 from sandbox.phone import Control, Phone
 from sandbox.templates import policy_templates
+from tests.opened import account_of
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 BOUND, UNBOUND = "绑定通知", "解除绑定通知"
@@ -23,10 +24,10 @@ def reader(guest: Phone) -> Phone:
 
 
 @pytest.fixture
-def states(sql: Ask) -> Callable[[Phone], list[tuple[Any, ...]]]:
+def states(control: Control, sql: Ask) -> Callable[[Phone], list[tuple[Any, ...]]]:
     """``states(phone)``: kind, state and code of what was to be sent to a phone, oldest first."""
-    return lambda phone: sql("SELECT m.kind, m.state, m.code FROM messages m JOIN accounts a ON a.id = m.account_id "
-                             "WHERE a.openid = %s ORDER BY m.id", (phone.openid,))
+    return lambda phone: sql("SELECT kind, state, code FROM messages WHERE account_id = %s ORDER BY id",
+                             (account_of(control, sql, phone.openid),))
 
 
 @pytest.mark.feature("me.bound-notice")
@@ -245,8 +246,8 @@ def test_a_message_that_staff_gave_up_holds_up_no_other(
         states: Callable[[Phone], list[tuple[Any, ...]]]) -> None:
     control.fault("wechat", "send_message", "refuse", code="-1")
     told_twice()
-    sql("UPDATE outbox o JOIN messages m ON m.id = o.subject_id JOIN accounts a ON a.id = m.account_id "
-        "SET o.state = 'GIVEN_UP' WHERE a.openid = %s AND m.kind = 'patient_bound'", (reader.openid,))
+    sql("UPDATE outbox o JOIN messages m ON m.id = o.subject_id SET o.state = 'GIVEN_UP' "
+        "WHERE m.account_id = %s AND m.kind = 'patient_bound'", (account_of(control, sql, reader.openid),))
     control.advance(61)
     control.work("worker")
     assert [one[1] for one in states(reader)] == ["QUEUED", "SENT"]

@@ -15,6 +15,7 @@ import requests
 from sandbox.people import person
 from sandbox.phone import Control, Phone, Refused
 from scripts import books, local_db
+from tests.opened import code_of
 
 CROWD = 32
 DAY, TODAY = "2026-11-26", "2026-11-23"
@@ -107,7 +108,7 @@ class Ground:
     # -- bills --------------------------------------------------------------------------------------
     def bill(self, member: Member, *prices_fen: int) -> dict[str, Any]:
         """One more bill of a member's patient, with an item for each price, as a phone shows it."""
-        code = self.sql("SELECT his_code FROM patients WHERE id = %s", (member.patient_id,))[0][0]
+        code = code_of(self.control, self.sql, member.patient_id)
         made: dict[str, Any] = self.control("POST", "/his/bills", patient_code=code, kind="LABORATORY", items=[
             {"name": "化验", "unit_price_fen": price} for price in prices_fen])
         return made

@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.people import person
 from sandbox.phone import Phone
+from tests.opened import hashed
 from tests.races.ground import HOT, Ground, broken_answers, clients, together, won
 
 SOLD_TWICE = ("SELECT COUNT(*) FROM (SELECT slot_id FROM bookings WHERE live_flag = 1 AND schedule_id = %s "
@@ -111,7 +112,8 @@ def a_patient_has_so_many_accounts(ground: Ground) -> list[str]:
     strangers[0].add_patient(one)
     results = together([lambda p=phone: p.add_patient(one) for phone in strangers[1:]])  # type: ignore[misc]
     bound = ground.count("SELECT COUNT(*) FROM bindings b JOIN accounts a ON a.id = b.account_id WHERE b.bound_flag = 1"
-                         " AND a.openid IN (" + ", ".join(["%s"] * 10) + ")", [phone.openid for phone in strangers])
+                         " AND a.openid_hash IN (" + ", ".join(["%s"] * 10) + ")",
+                         [hashed(ground.control, "openid", phone.openid) for phone in strangers])
     return broken_answers(results, "too_many_accounts") + ([] if bound == 4 else [f"{bound} accounts"])
 
 

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.gateways.his.bills import Bill
 from hospital.gateways.his.events import Event
+from hospital.patients.store import CODE
 from hospital.runtime.ids import new_id
-from hospital.security import cipher
+from hospital.security import cipher, sealed
 
 Source = Database | Transaction
 
@@ -19,14 +20,15 @@ Source = Database | Transaction
 def insert_event(tx: Transaction, event: Event, now: datetime) -> str:
     """A push; its id. Raises Duplicate when it came before."""
     row_id = new_id()
-    tx.insert("his_events", id=row_id, event_id=event.event_id, type=event.type, patient_code=event.patient_code,
-              bill_no=event.bill_no or "", refund_no=event.refund_no or "", trade_no=event.trade_no or "",
+    tx.insert("his_events", id=row_id, event_id=event.event_id, type=event.type,
+              patient_code=sealed.stored(tx, CODE, event.patient_code), bill_no=event.bill_no or "",
+              refund_no=event.refund_no or "", trade_no=event.trade_no or "",
               occurred_at=event.occurred_at, received_at=now)
     return row_id
 
 
 def event(source: Source, row_id: str) -> Row | None:
-    """A push: type, patient and bill."""
+    """A push: type, patient (their code or its key) and bill."""
     return source.one("SELECT type, patient_code, bill_no FROM his_events WHERE id = %s", (row_id,))
 
 
@@ -69,7 +71,7 @@ def keep(tx: Transaction, bill: Bill, now: datetime) -> None:
     """Remember a bill as it is now."""
     tx.run("REPLACE INTO known_bills (bill_no, patient_code, state, version, bill_enc, pay_before, read_at) "
            "VALUES (%s, %s, %s, %s, %s, %s, %s)",
-           (bill.bill_no, bill.patient_code, bill.state, bill.version,
+           (bill.bill_no, sealed.stored(tx, CODE, bill.patient_code), bill.state, bill.version,
             cipher.seal(bill.model_dump_json(), f"known_bills.bill:{bill.bill_no}"), bill.pay_before, now))
 
 

@@ -48,7 +48,7 @@ def unpaid(db: Database, account_id: str, patient_id: str, now: datetime) -> Sho
         log.event("his.unanswered", operation="bills", reason=problem.reason)
         if isinstance(problem, Rejected) and problem.code == records.UNKNOWN:
             raise records.RecordChanged from None
-        known = bill_store.known_unpaid(db, patient_store.codes_of(db, patient_id), now)
+        known = bill_store.known_unpaid(db, patient_store.forms_of_codes(db, patient_id), now)
         if not known:
             raise Unavailable("医院系统繁忙，暂时无法查询待缴费用，请稍后重试。", code="his_unavailable") from None
         return Shown([bill for bill, _ in known], False, min(at for _, at in known))
@@ -74,7 +74,7 @@ def one(db: Database, account_id: str, patient_id: str, bill_no: str, now: datet
     except Unanswered as silence:
         log.event("his.unanswered", operation="bill", reason=silence.reason)
         known = bill_store.known(db, bill_no)
-        if known is None or known[0].patient_code not in patient_store.codes_of(db, patient_id):
+        if known is None or not patient_store.has_code(db, patient_id, known[0].patient_code):
             raise Unavailable("医院系统繁忙，暂时无法查询该费用，请稍后重试。", code="his_unavailable") from None
         return Shown([known[0]], False, known[1])
     if bill is not None and not _theirs(db, patient_id, bill, now):

@@ -23,6 +23,7 @@ AT_ONCE = 500  # pushes that one order takes
 
 def take(db: Database, event: his_events.Event, now: datetime) -> None:
     """Note an event; one that came before changes nothing."""
+    cipher.ready()
     with db.transaction() as tx:
         _note(tx, event, now)
 

@@ -22,7 +22,7 @@ from hospital.booking import ending
 from hospital.booking import store as booking_store
 from hospital.checkin import service as checkin
 from hospital.checkin import store as checkin_store
-from hospital.console.audit_list import ListAudit, list_audit
+from hospital.console import custody, entries
 from hospital.console.command import Command
 from hospital.console.task_list import ListTasks, list_tasks
 from hospital.database import outbox, policy, tasks
@@ -33,13 +33,11 @@ from hospital.patients import records as patient_records
 from hospital.payment import desk_refunds, refunds
 from hospital.reconciliation import service as reconciliation
 from hospital.reconciliation import stuck, stuck_store, views
-from hospital.runtime import origin
 from hospital.runtime.canonical import Text
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound
 from hospital.runtime.http import Id, OptionalId
 from hospital.schedules import sync
-from hospital.security import audit, sessions
 from hospital.site import service as site
 from hospital.site import store as site_store
 from hospital.site.model import Department
@@ -95,14 +93,6 @@ class OnTask(Command):
     note: Annotated[Text, Field(min_length=2, max_length=400)]
 
 
-class EndSessions(Command):
-    """Whose sessions end: an account's, or ``everyone``'s (when keys or tokens have leaked); and why."""
-
-    account_id: OptionalId = ""
-    everyone: bool = False
-    note: Annotated[Text, Field(min_length=2, max_length=400)]
-
-
 class MatchPatient(OnTask):
     """``patient_code``: the patient's file as the hospital has it; empty when it was put right there."""
 
@@ -136,8 +126,9 @@ def change_settings(db: Database, command: ChangeSettings, now: datetime) -> dic
                 tasks.settle(tx, kind=messages.TASK, subject_id=kind, note="set", now=now)
         for name in command.changes:
             tasks.settle(tx, kind=policy.TASK, subject_id=name, note="changed", now=now)
-            _note(tx, command, name, now, detail={"old": before.get(name, "null"),
-                                                      "new": json.dumps(command.changes[name], ensure_ascii=False)})
+            entries.note(tx, command, name, now, detail={
+                "old": before.get(name, "null"),
+                "new": json.dumps(command.changes[name], ensure_ascii=False)})
     return {"changed": sorted(command.changes)}
 
 
@@ -162,7 +153,7 @@ def arrange_departments(db: Database, command: Arrange, now: datetime) -> dict[s
             root.id, root.name, root.introduction, root.location, root.his_codes,
             [Department(one.id, one.name, one.introduction, one.location, one.his_codes) for one in root.departments])
             for root in command.groups])
-        _note(tx, command, "tree", now, detail={"old": before, "new": _groups(site_store.tree(tx))})
+        entries.note(tx, command, "tree", now, detail={"old": before, "new": _groups(site_store.tree(tx))})
     return {"departments": count}
 
 
@@ -170,27 +161,15 @@ def sync_now(db: Database, command: SyncNow, now: datetime) -> dict[str, Any]:
     """Take directory and sessions over from the HIS now."""
     changed = site.sync_directory(db, now) + sync.sync_schedules(db, now, only=command.schedule)
     with db.transaction() as tx:
-        _note(tx, command, command.schedule or "all", now, detail={"changed": changed})
+        entries.note(tx, command, command.schedule or "all", now, detail={"changed": changed})
     return {"changed": changed}
-
-
-def end_sessions(db: Database, command: EndSessions, now: datetime) -> dict[str, Any]:
-    """Sign an account out everywhere, or everybody: they sign in again, who is not them does not."""
-    if command.everyone == bool(command.account_id):
-        raise Invalid("请指定一个账号，或指定全部账号。", fields=["account_id", "everyone"])
-    ended = sessions.end_everybodys(db) if command.everyone else 0
-    with db.transaction() as tx:
-        if command.account_id:
-            ended = sessions.end_all(tx, command.account_id, actor=_operator(), now=now)
-        _note(tx, command, command.account_id or "everyone", now, detail={"ended": ended})
-    return {"ended": ended}
 
 
 def make_statement(db: Database, command: OfDay, now: datetime) -> dict[str, Any]:
     """Draw a day's statement up again, also when it was done."""
     done = reconciliation.statement(db, command.day, now, again=True)
     with db.transaction() as tx:
-        _note(tx, command, str(command.day), now, result="done" if done else "waits")
+        entries.note(tx, command, str(command.day), now, result="done" if done else "waits")
     return {"day": str(command.day), "done": done}
 
 
@@ -220,7 +199,7 @@ def retry_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
         if not again:
             raise Conflict("该任务没有可重试的步骤。", code="nothing_to_retry")
         if left:
-            _note(tx, command, command.task_id, now)
+            entries.note(tx, command, command.task_id, now)
         else:
             _end(tx, command, task, f"retry: {command.note}", now)
     return {"retried": command.task_id, "left": left}
@@ -241,7 +220,7 @@ def refund_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
     else:
         raise Conflict("该任务不能以退费结束。", code="not_refundable")
     with db.transaction() as tx:
-        _note(tx, command, command.task_id, now, result=state)
+        entries.note(tx, command, command.task_id, now, result=state)
     return {"task": command.task_id, "state": state}
 
 
@@ -249,7 +228,7 @@ def give_up_refund(db: Database, command: OnTask, now: datetime) -> dict[str, An
     """End a stuck refund of the desk's that WeChat will never make: the desk is told, and pays in another way."""
     state = desk_refunds.give_up(db, _stuck_refund(db, command.task_id), now)
     with db.transaction() as tx:
-        _note(tx, command, command.task_id, now, result=state)
+        entries.note(tx, command, command.task_id, now, result=state)
     return {"task": command.task_id, "state": state}
 
 
@@ -258,7 +237,7 @@ def pay_elsewhere(db: Database, command: PaidElsewhere, now: datetime) -> dict[s
     state = refunds.paid_elsewhere(db, _stuck_refund(db, command.task_id), how=command.how,
                                    reference=command.reference, wechat_fen=command.wechat_fen, now=now)
     with db.transaction() as tx:
-        _note(tx, command, command.task_id, now, result=state)
+        entries.note(tx, command, command.task_id, now, result=state)
     return {"task": command.task_id, "state": state}
 
 
@@ -270,7 +249,7 @@ def match_patient(db: Database, command: MatchPatient, now: datetime) -> dict[st
     patient_records.match_by_staff(db, task["subject_id"], command.patient_code, now)
     with db.transaction() as tx:
         tasks.resolve(tx, command.task_id, by=command.by, note=command.note, now=now)
-        _note(tx, command, command.task_id, now)
+        entries.note(tx, command, command.task_id, now)
     return {"matched": task["subject_id"]}
 
 
@@ -302,14 +281,14 @@ COMMANDS: dict[str, tuple[type[Command], Callable[[Database, Any, datetime], dic
     "refund.paid_elsewhere": (PaidElsewhere, pay_elsewhere),
     "patient.match": (MatchPatient, match_patient),
     "task.close": (OnTask, close_task),
-    "sessions.end": (EndSessions, end_sessions),
-    "audit.list": (ListAudit, list_audit),
+    "sessions.end": (custody.EndSessions, custody.end_sessions),
+    "personal.seal": (custody.SealPersonal, custody.seal_personal),
+    "audit.list": (custody.ListAudit, custody.list_audit),
 }
 READS = {"departments.show", "statement.show", "tasks.list", "audit.list"}
 # Changed in several transactions, with another system asked between: what is begun is kept before.
 BEGUN = {"schedules.sync", "statement.make", "task.refund", "refund.give_up", "refund.paid_elsewhere", "patient.match",
-         "sessions.end"}
-FREE = {"note", "reference", "patient_code"}  # may say anything of a person: sealed in the audit
+         "sessions.end", "personal.seal"}
 
 
 def operate(db: Database, event: dict[str, Any]) -> dict[str, Any]:
@@ -322,14 +301,12 @@ def operate(db: Database, event: dict[str, Any]) -> dict[str, Any]:
         command = kind.model_validate(event)
         if action in READS or action in BEGUN:
             with db.transaction() as tx:
-                _note(tx, command, _subject(command), now, result="read" if action in READS else "begun",
-                      detail=command.model_dump(mode="json", exclude={"action", "by", *FREE}, exclude_defaults=True),
-                      personal=command.model_dump(mode="json", include=FREE, exclude_defaults=True))
+                entries.given(tx, command, now, "read" if action in READS else "begun")
         try:
             return use_case(db, command, now)
         except (AppError, Rejected, Unanswered) as refusal:
             with db.transaction() as tx:
-                _note(tx, command, _subject(command), now, result=getattr(refusal, "code", "unanswered"))
+                entries.note(tx, command, entries.subject_of(command), now, getattr(refusal, "code", "unanswered"))
             raise
     except ValidationError as error:
         return {"error": {"code": "invalid", "fields": [
@@ -358,7 +335,7 @@ def _end(tx: Transaction, command: OnTask, task: dict[str, Any], note: str, now:
     if _open_task(tx, command.task_id, lock=True)["job_id"] != task["job_id"]:
         raise Conflict("该任务刚刚有了变化，请查看后重试。", code="task_changed")
     tasks.resolve(tx, command.task_id, by=command.by, note=note, now=now)
-    _note(tx, command, command.task_id, now)
+    entries.note(tx, command, command.task_id, now)
 
 
 def _stuck_refund(db: Database, task_id: str) -> str:
@@ -367,20 +344,3 @@ def _stuck_refund(db: Database, task_id: str) -> str:
     if task["kind"] != STUCK:
         raise Conflict("该任务不是停滞的退款。", code="not_a_stuck_refund")
     return str(task["subject_id"])
-
-
-def _note(tx: Transaction, command: Command, subject: str, now: datetime, result: str = "done", *,
-          detail: dict[str, Any] | None = None, personal: dict[str, Any] | None = None) -> None:
-    audit.record(tx, actor=_operator(), claimed=command.by, action=command.action, subject=subject, result=result,
-                 now=now, detail=detail, personal=personal)
-
-
-def _operator() -> str:
-    """The account under which the platform ran the command; the invocation's id leads to who gave it (CloudAudit)."""
-    return f"operator:{origin.current().uin or 'unknown'}"
-
-
-def _subject(command: Command) -> str:
-    """What a command is about: the task, the day, the account …"""
-    names = ("task_id", "day", "account_id", "schedule", "subject_id", "subject")
-    return next((str(one) for one in (getattr(command, name, "") for name in names) if one), "all")

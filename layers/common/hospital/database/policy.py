@@ -56,6 +56,7 @@ class Policy(BaseModel):
     session_idle_minutes: Annotated[int, Field(ge=15, le=4320)] = 480  # unused for so long, a session ends
     sessions_per_account: Annotated[int, Field(ge=1, le=50)] = 5  # with one more, the one idle for longest ends
     audit_days: Annotated[int, Field(ge=184, le=36500)] = 1096  # the law asks for six months at least
+    plain_columns: bool = False  # what is sealed now is written open too, while code from before runs (personal.seal)
     message_templates: dict[str, Template] = {}
 
     @field_validator("ebill_path")

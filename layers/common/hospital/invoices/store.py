@@ -10,7 +10,7 @@ from typing import Any
 from hospital.database.connection import Database, Row, Transaction
 from hospital.gateways.ebill import Document, Issued, Item
 from hospital.runtime.errors import IllegalMove
-from hospital.security import cipher
+from hospital.security import cipher, sealed
 
 Source = Database | Transaction
 
@@ -48,7 +48,8 @@ class Invoice:
     @classmethod
     def of(cls, row: dict[str, Any]) -> Invoice:
         """From a row of the table."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+        code = sealed.value(row, "check_code", f"invoices.check_code:{row['id']}")
+        return cls(**{**{name: row[name] for name in cls.__dataclass_fields__}, "check_code": code})
 
     @property
     def bus_no(self) -> str:
@@ -128,7 +129,8 @@ def set_issued(tx: Transaction, invoice: Invoice, issued: Issued, now: datetime)
     """The platform has issued a locked bill."""
     url = cipher.seal(issued.file_url, f"invoices.file_url:{invoice.id}")
     move(tx, invoice, "ISSUED", now, batch_code=issued.batch_code, number=issued.number,
-         check_code=issued.check_code, issued_at=issued.issued_at, file_url_enc=url)
+         issued_at=issued.issued_at, file_url_enc=url,
+         **sealed.columns(tx, "check_code", issued.check_code, f"invoices.check_code:{invoice.id}", empty=""))
 
 
 def file_url(source: Source, invoice_id: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from hospital.database.connection import Row, Transaction
 from hospital.runtime.ids import bounded, new_id
-from hospital.security import cipher
+from hospital.security import cipher, sealed
 
 KEY = 96  # characters; a longer key is told apart by a hash
 
@@ -24,9 +24,11 @@ def insert(tx: Transaction, *, account_id: str, kind: str, key: str, data: dict[
 
 def locked(tx: Transaction, message_id: str) -> Row | None:
     """A message with its receiver's openid and its opened ``data``, locked."""
-    row = tx.one("SELECT m.id, m.account_id, m.kind, m.state, m.data_enc, a.openid FROM messages m "
+    row = tx.one("SELECT m.id, m.account_id, m.kind, m.state, m.data_enc, a.openid, a.openid_enc "
+                 "FROM messages m "
                  "JOIN accounts a ON a.id = m.account_id WHERE m.id = %s FOR UPDATE", (message_id,))
     if row is not None:
+        row["openid"] = sealed.value(row, "openid", f"accounts.openid:{row['account_id']}")
         row["data"] = json.loads(cipher.unseal(row["data_enc"], f"messages.data:{message_id}"))
     return row
 

@@ -117,7 +117,7 @@ def add_patient(db: Database, account_id: str, new: NewPatient, now: datetime) -
             records.take_over(db, known, record.patient_code, record.card_number, new.identity, now)
         return _bind(db, account_id, new, record, now)
     except Duplicate as refusal:
-        if refusal.key != "patients_his":
+        if refusal.key not in ("patients_his", "patients_his_hash"):
             raise
         with db.transaction() as tx:  # the HIS gives one record to two people: people must look at it
             tasks.add(tx, kind="patient.record-shared", subject_id=account_id, now=now,

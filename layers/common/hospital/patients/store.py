@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 
 from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.patients.model import BoundPatient, Guardian, Identity, Record
 from hospital.runtime import canonical
 from hospital.runtime.ids import new_id
-from hospital.security import cipher
+from hospital.security import cipher, sealed
 
 Source = Database | Transaction
 
 # A patient with the record that their document leads to in the HIS: their own, or another patient's.
-_CODES = "COALESCE(r.his_code, p.his_code) AS his_code, COALESCE(r.card_number, p.card_number) AS card_number"
+_OF_RECORD = "IF(r.id IS NULL, p.{0}, r.{0}) AS {0}, IF(r.id IS NULL, p.{0}_enc, r.{0}_enc) AS {0}_enc"
+_CODE = f"COALESCE(r.id, p.id) AS record_id, {_OF_RECORD.format('his_code')}"
+_CODES = f"{_CODE}, {_OF_RECORD.format('card_number')}"
 _RECORD = "LEFT JOIN patients r ON r.id = p.record_of"
-_PERSON = "p.id, p.id_type, p.id_number_enc, p.name_enc, p.sex, p.birth_date"
+_PERSON = "p.id, p.id_type, p.id_number_enc, p.name_enc, p.sex, p.birth_date, p.birth_date_enc"
+CODE = "patient_code"  # the kind of look-up hash
 _BOUND = (f"SELECT b.id AS binding_id, b.relation, b.phone_enc, b.is_default, {_PERSON}, {_CODES} "
           f"FROM bindings b JOIN patients p ON p.id = b.patient_id {_RECORD} "
           "WHERE b.account_id = %s AND b.bound_flag = 1")
@@ -25,24 +28,32 @@ _BOUND = (f"SELECT b.id AS binding_id, b.relation, b.phone_enc, b.is_default, {_
 # -- accounts ---------------------------------------------------------------------------------------
 def account_of(tx: Transaction, openid: str, now: datetime) -> str:
     """The account of a WeChat user, locked; made at the first sign-in; its id."""
-    row = tx.one("SELECT id FROM accounts WHERE openid = %s FOR UPDATE", (openid,))
-    if row is not None:
-        return str(row["id"])
+    known = _account(tx, openid)
+    if known is not None:
+        return known
     account_id = new_id()
     try:
-        tx.insert("accounts", id=account_id, openid=openid, created_at=now)
+        tx.insert("accounts", id=account_id, openid_hash=cipher.lookup("openid", openid), created_at=now,
+                  **sealed.columns(tx, "openid", openid, f"accounts.openid:{account_id}"))
     except Duplicate:  # the same person signed in twice at once
-        row = tx.one("SELECT id FROM accounts WHERE openid = %s FOR UPDATE", (openid,))
-        assert row is not None
-        return str(row["id"])
+        known = _account(tx, openid)
+        assert known is not None
+        return known
     return account_id
+
+
+def _account(tx: Transaction, openid: str) -> str | None:
+    """Locked. By the hash; an account of code from before has none until it is sealed."""
+    row = (tx.one("SELECT id FROM accounts WHERE openid_hash = %s FOR UPDATE", (cipher.lookup("openid", openid),))
+           or tx.one("SELECT id FROM accounts WHERE openid = %s FOR UPDATE", (openid,)))
+    return str(row["id"]) if row else None
 
 
 def openid_of(source: Source, account_id: str) -> str:
     """The WeChat user behind an account."""
-    row = source.one("SELECT openid FROM accounts WHERE id = %s", (account_id,))
+    row = source.one("SELECT openid, openid_enc FROM accounts WHERE id = %s", (account_id,))
     assert row is not None
-    return str(row["openid"])
+    return sealed.value(row, "openid", f"accounts.openid:{account_id}")
 
 
 def set_phone(tx: Transaction, account_id: str, phone: str) -> None:
@@ -83,7 +94,9 @@ def with_identity(source: Source, key: bytes, *, lock: bool = False) -> str | No
 
 def with_code(tx: Transaction, code: str) -> tuple[str, Identity] | None:
     """Whose own record in the HIS a code names, locked."""
-    row = tx.one(f"SELECT {_PERSON} FROM patients p WHERE p.his_code = %s FOR UPDATE", (code,))
+    row = (tx.one(f"SELECT {_PERSON} FROM patients p WHERE p.his_code_hash = %s FOR UPDATE",
+                  (cipher.lookup(CODE, code),))
+           or tx.one(f"SELECT {_PERSON} FROM patients p WHERE p.his_code = %s FOR UPDATE", (code,)))
     return (row["id"], _identity(row)) if row else None
 
 
@@ -91,12 +104,25 @@ def insert_patient(tx: Transaction, identity: Identity, key: bytes, *, his_code:
                    record_of: str | None, now: datetime) -> str:
     """A person's row; its id. With ``record_of`` the code is another's. Raises Duplicate."""
     patient_id = new_id()
-    tx.insert("patients", id=patient_id, his_code=_placeholder(patient_id) if record_of else his_code,
-              card_number=card_number, id_type=identity.id_type, id_number_hash=key,
+    tx.insert("patients", id=patient_id, id_type=identity.id_type, id_number_hash=key,
               id_number_enc=cipher.seal(identity.id_number, f"patients.id_number:{patient_id}"),
               name_enc=cipher.seal(identity.name, f"patients.name:{patient_id}"),
-              sex=identity.sex, birth_date=identity.birth_date, record_of=record_of, created_at=now)
+              sex=identity.sex, record_of=record_of, created_at=now, **_born(tx, patient_id, identity),
+              **_of_record(tx, patient_id, his_code, card_number, record_of))
     return patient_id
+
+
+def _born(tx: Transaction, patient_id: str, identity: Identity) -> Row:
+    return sealed.columns(tx, "birth_date", identity.birth_date.isoformat(), f"patients.birth_date:{patient_id}")
+
+
+def _of_record(tx: Transaction, patient_id: str, his_code: str, card_number: str, record_of: str | None) -> Row:
+    """The columns of a record in the HIS; one that shares another's has a code of its own that means nothing."""
+    card = sealed.columns(tx, "card_number", card_number, f"patients.card_number:{patient_id}")
+    if record_of:
+        return {"his_code": f"={patient_id}", "his_code_enc": None, "his_code_hash": None, **card}
+    return {**sealed.columns(tx, "his_code", his_code, f"patients.his_code:{patient_id}"),
+            "his_code_hash": cipher.lookup(CODE, his_code), **card}
 
 
 def set_identity(tx: Transaction, patient_id: str, identity: Identity, key: bytes | None = None) -> None:
@@ -107,8 +133,8 @@ def set_identity(tx: Transaction, patient_id: str, identity: Identity, key: byte
     if key is not None:
         tx.run("UPDATE patients SET id_type = %s, id_number_enc = %s, id_number_hash = %s WHERE id = %s",
                (identity.id_type, cipher.seal(identity.id_number, f"patients.id_number:{patient_id}"), key, patient_id))
-    tx.run("UPDATE patients SET name_enc = %s, sex = %s, birth_date = %s WHERE id = %s",
-           (cipher.seal(identity.name, f"patients.name:{patient_id}"), identity.sex, identity.birth_date, patient_id))
+    _update(tx, patient_id, name_enc=cipher.seal(identity.name, f"patients.name:{patient_id}"), sex=identity.sex,
+            **_born(tx, patient_id, identity))
 
 
 def set_record(tx: Transaction, patient_id: str, *, his_code: str, card_number: str, record_of: str | None,
@@ -117,23 +143,33 @@ def set_record(tx: Transaction, patient_id: str, *, his_code: str, card_number: 
 
     Whoever shared the old one goes along.
     """
-    tx.run("REPLACE INTO former_codes (code, patient_id, ended_at) "
-           "SELECT his_code, id, %s FROM patients WHERE id = %s AND record_of IS NULL", (now, patient_id))
-    own = _placeholder(patient_id) if record_of else his_code
-    tx.run("UPDATE patients SET his_code = %s, card_number = %s, record_of = %s WHERE id = %s",
-           (own, card_number, record_of, patient_id))
+    row = tx.one("SELECT id AS record_id, his_code, his_code_enc FROM patients WHERE id = %s AND record_of IS NULL",
+                 (patient_id,))
+    if row is not None:
+        tx.run("REPLACE INTO former_codes (code, patient_id, ended_at) VALUES (%s, %s, %s)",
+               (sealed.stored(tx, CODE, _code(row)), patient_id, now))
+    _update(tx, patient_id, record_of=record_of, **_of_record(tx, patient_id, his_code, card_number, record_of))
     if record_of:
         tx.run("UPDATE patients SET record_of = %s WHERE record_of = %s", (record_of, patient_id))
-    tx.run("DELETE FROM former_codes WHERE code = %s", (his_code,))
+    tx.run("DELETE FROM former_codes WHERE code IN (%s, %s)", sealed.forms(CODE, his_code))
 
 
-def _placeholder(patient_id: str) -> str:
-    return f"={patient_id}"
+def _update(tx: Transaction, patient_id: str, **values: object) -> None:
+    tx.run(f"UPDATE patients SET {', '.join(f'{name} = %s' for name in values)} WHERE id = %s",
+           (*values.values(), patient_id))
+
+
+def _code(row: Row) -> str:
+    return sealed.value(row, "his_code", f"patients.his_code:{row['record_id']}")
+
+
+def _card(row: Row) -> str:
+    return sealed.value(row, "card_number", f"patients.card_number:{row['record_id']}")
 
 
 def record(source: Source, patient_id: str, *, lock: bool = False) -> Record:
     """A patient as the HIS is asked for them."""
-    row = source.one(f"SELECT {_PERSON}, {_CODES} FROM patients p {_RECORD} WHERE p.id = %s"
+    row = source.one(f"SELECT {_PERSON}, {_CODE} FROM patients p {_RECORD} WHERE p.id = %s"
                      f"{' FOR UPDATE' if lock else ''}", (patient_id,))
     latest = source.one("SELECT id, phone_enc, guardian_enc FROM bindings WHERE patient_id = %s "
                         "ORDER BY bound_flag IS NULL, id DESC LIMIT 1", (patient_id,))
@@ -141,7 +177,7 @@ def record(source: Source, patient_id: str, *, lock: bool = False) -> Record:
     guardian = None
     if latest["guardian_enc"] is not None:
         guardian = Guardian(**json.loads(cipher.unseal(latest["guardian_enc"], f"bindings.guardian:{latest['id']}")))
-    return Record(patient_id, row["his_code"], _identity(row),
+    return Record(patient_id, _code(row), _identity(row),
                   cipher.unseal(latest["phone_enc"], f"bindings.phone:{latest['id']}"), guardian)
 
 
@@ -178,10 +214,11 @@ def bound_patient(source: Source, account_id: str, patient_id: str) -> BoundPati
 
 
 def of_code(source: Source, code: str) -> list[str]:
-    """The patients whose record in the HIS has this code, or had it."""
+    """The patients whose record in the HIS has this code (or the code of this key), or had it."""
     found = [row["id"] for row in source.all(
-        "SELECT id FROM patients WHERE his_code = %s UNION SELECT patient_id AS id FROM former_codes WHERE code = %s",
-        (code, code))]
+        "SELECT id FROM patients WHERE his_code_hash = %s UNION SELECT id FROM patients WHERE his_code = %s "
+        "UNION SELECT patient_id AS id FROM former_codes WHERE code IN (%s, %s)",
+        (sealed.hash_of(CODE, code), code, *sealed.forms(CODE, code)))]
     if found:
         marks = ", ".join(["%s"] * len(found))
         found += [row["id"] for row in source.all(f"SELECT id FROM patients WHERE record_of IN ({marks})", found)
@@ -190,11 +227,25 @@ def of_code(source: Source, code: str) -> list[str]:
 
 
 def codes_of(source: Source, patient_id: str) -> list[str]:
-    """Every code that a patient's record in the HIS has or had: theirs, and of those who share it."""
+    """The keys of every code that a patient's record in the HIS has or had: theirs, and of those who share it."""
+    return list(dict.fromkeys(sealed.key(CODE, one) for one in _stored_codes(source, patient_id)))
+
+
+def forms_of_codes(source: Source, patient_id: str) -> list[str]:
+    """The same codes in every form in which a text column may have them."""
+    return list(dict.fromkeys(form for one in _stored_codes(source, patient_id) for form in sealed.forms(CODE, one)))
+
+
+def has_code(source: Source, patient_id: str, code: str) -> bool:
+    """Whether a code is one of those."""
+    return sealed.key(CODE, code) in codes_of(source, patient_id)
+
+
+def _stored_codes(source: Source, patient_id: str) -> list[str]:
     marks = "(SELECT COALESCE(record_of, id) FROM patients WHERE id = %s)"
-    return [row["code"] for row in source.all(
-        f"SELECT his_code AS code FROM patients WHERE id = {marks} UNION SELECT f.code FROM former_codes f "
-        f"JOIN patients p ON p.id = f.patient_id WHERE p.id = {marks} OR p.record_of = {marks}", (patient_id,) * 3)]
+    former = source.all("SELECT f.code FROM former_codes f JOIN patients p ON p.id = f.patient_id "
+                        f"WHERE p.id = {marks} OR p.record_of = {marks}", (patient_id,) * 2)
+    return [his_code(source, patient_id), *(row["code"] for row in former)]
 
 
 def bound_by_code(source: Source, account_id: str, code: str) -> str | None:
@@ -215,9 +266,11 @@ def accounts_of_code(source: Source, code: str) -> list[tuple[str, str]]:
 
 def lock_bound(tx: Transaction, account_id: str, patient_id: str) -> Row | None:
     """HIS code and birth date of one of the account's patients; binding and patient stay locked."""
-    return tx.one(f"SELECT {_CODES}, p.birth_date FROM bindings b JOIN patients p ON p.id = b.patient_id {_RECORD} "
-                  "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE",
-                  (account_id, patient_id))
+    row = tx.one(f"SELECT {_CODE}, p.id, p.birth_date, p.birth_date_enc FROM bindings b "
+                 f"JOIN patients p ON p.id = b.patient_id {_RECORD} "
+                 "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE",
+                 (account_id, patient_id))
+    return {**row, "his_code": _code(row), "birth_date": _birth_date(row)} if row else None
 
 
 def unbind(tx: Transaction, binding_id: str, now: datetime) -> bool:
@@ -238,14 +291,18 @@ def set_default(tx: Transaction, account_id: str, patient_id: str) -> None:
 
 
 def _bound(row: Row) -> BoundPatient:
-    return BoundPatient(row["id"], row["binding_id"], row["his_code"], row["card_number"], _identity(row),
+    return BoundPatient(row["id"], row["binding_id"], _code(row), _card(row), _identity(row),
                         row["relation"], cipher.unseal(row["phone_enc"], f"bindings.phone:{row['binding_id']}"),
                         bool(row["is_default"]))
 
 
 def _identity(row: Row) -> Identity:
     return Identity(row["id_type"], cipher.unseal(row["id_number_enc"], f"patients.id_number:{row['id']}"),
-                    _name(row["id"], row["name_enc"]), row["sex"], row["birth_date"])
+                    _name(row["id"], row["name_enc"]), row["sex"], _birth_date(row))
+
+
+def _birth_date(row: Row) -> date:
+    return date.fromisoformat(sealed.value(row, "birth_date", f"patients.birth_date:{row['id']}"))
 
 
 def _name(patient_id: str, sealed: bytes) -> str:
@@ -258,7 +315,7 @@ def payer(source: Source, account_id: str, patient_id: str) -> tuple[Identity, s
     row = source.one(f"SELECT {_PERSON}, {_CODES} FROM patients p {_RECORD} WHERE p.id = %s", (patient_id,))
     assert row is not None
     bound = bound_patient(source, account_id, patient_id)
-    return _identity(row), row["card_number"], bound.phone if bound else ""
+    return _identity(row), _card(row), bound.phone if bound else ""
 
 
 def patient_name(source: Source, patient_id: str) -> str:
@@ -308,6 +365,6 @@ def purposes_in_force(source: Source, account_id: str, patient_id: str, now: dat
 
 def his_code(source: Source, patient_id: str) -> str:
     """A patient's number in the HIS."""
-    row = source.one(f"SELECT {_CODES} FROM patients p {_RECORD} WHERE p.id = %s", (patient_id,))
+    row = source.one(f"SELECT {_CODE} FROM patients p {_RECORD} WHERE p.id = %s", (patient_id,))
     assert row is not None
-    return str(row["his_code"])
+    return _code(row)

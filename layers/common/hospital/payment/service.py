@@ -14,7 +14,7 @@ from hospital.payment.model import PREFIXES, Payment
 from hospital.runtime import log
 from hospital.runtime.errors import Unavailable
 from hospital.runtime.ids import new_id
-from hospital.security import audit
+from hospital.security import audit, cipher
 
 FIRST_QUESTION = timedelta(seconds=30)  # when no notice has come, WeChat is asked
 NEXT_QUESTIONS = timedelta(minutes=1)
@@ -78,6 +78,7 @@ def record_capture(db: Database, order: Order, now: datetime) -> bool:
     """
     if order.not_ours:
         return _not_booked(db, "payment.not-ours", order, order.not_ours, now)
+    cipher.ready()
     try:
         with db.transaction() as tx:
             payment = _capture(tx, order, now)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from hospital.database.connection import Database, Transaction
+from hospital.database.connection import Database, Row, Transaction
 from hospital.payment.model import PAYMENT_MOVES, REFUND_MOVES, Payment, Purpose, Refund
 from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
+from hospital.security import sealed
 
 Source = Database | Transaction
 
@@ -17,9 +18,10 @@ Source = Database | Transaction
 def insert(tx: Transaction, payment: Payment, now: datetime) -> None:
     """A new order."""
     tx.insert("payments", id=payment.id, kind=payment.kind, subject_id=payment.subject_id,
-              account_id=payment.account_id, openid=payment.openid, out_trade_no=payment.out_trade_no,
+              account_id=payment.account_id, out_trade_no=payment.out_trade_no,
               description=payment.description, amount_fen=payment.amount_fen, state=payment.state,
-              expires_at=payment.expires_at, created_at=now)
+              expires_at=payment.expires_at, created_at=now,
+              **sealed.columns(tx, "openid", payment.openid, _payer(payment.id), empty=""))
 
 
 def of_subject(source: Source, kind: str, subject_id: str, *, lock: bool = False) -> Payment | None:
@@ -39,7 +41,7 @@ def by_id(source: Source, payment_id: str, *, lock: bool = False) -> Payment | N
 
 def page_of_account(source: Source, account_id: str, before: str, limit: int) -> list[Payment]:
     """The account's orders, newest first, older than the id ``before`` (empty: from the newest)."""
-    return [Payment.of(row) for row in source.all(
+    return [_of_row(row) for row in source.all(
         "SELECT * FROM payments WHERE account_id = %s AND id < %s ORDER BY id DESC LIMIT %s",
         (account_id, before or "Z" * 26, limit))]
 
@@ -164,7 +166,15 @@ def reversals(source: Source, payment_id: str, trade_no: str) -> int:
 
 def _payment(source: Source, where: str, args: tuple[Any, ...], lock: bool) -> Payment | None:
     row = source.one(f"SELECT * FROM payments WHERE {where}{' FOR UPDATE' if lock else ''}", args)
-    return Payment.of(row) if row else None
+    return _of_row(row) if row else None
+
+
+def _of_row(row: Row) -> Payment:
+    return Payment.of({**row, "openid": sealed.value(row, "openid", _payer(row["id"]))})
+
+
+def _payer(payment_id: str) -> str:
+    return f"payments.openid:{payment_id}"
 
 
 def _refund(source: Source, where: str, args: tuple[Any, ...], lock: bool) -> Refund | None:

@@ -86,6 +86,7 @@ def authenticate(call: Call) -> Caller:
     token = token.strip(" ")
     if scheme.lower() != "bearer" or not 20 <= len(token) <= 100 or not client_secret:
         raise Unauthorized
+    cipher.ready()  # before any transaction: whatever a route does for a caller opens what is sealed
     token_hash, now = _hash(token), utc_now()
     row = database().one("SELECT account_id, secret_hash, expires_at, last_used_at, idle_minutes FROM sessions "
                          "WHERE token_hash = %s", (token_hash,))

@@ -1,0 +1,82 @@
+"""Commands about who may come in, and about what is kept of people: sessions, the audit, what is sealed."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from hospital.console.command import Command
+from hospital.console.entries import note, operator
+from hospital.database.connection import Database, Row
+from hospital.runtime.canonical import Text
+from hospital.runtime.errors import Invalid
+from hospital.runtime.http import OptionalId
+from hospital.security import audit, sealing, sessions
+
+
+class EndSessions(Command):
+    """Whose sessions end: an account's, or ``everyone``'s (when keys or tokens have leaked); and why."""
+
+    account_id: OptionalId = ""
+    everyone: bool = False
+    note: Annotated[Text, Field(min_length=2, max_length=400)]
+
+
+class SealPersonal(Command):
+    """The word that every function runs the new code."""
+
+    all_functions_are_new: Literal[True]
+
+
+class ListAudit(Command):
+    """Which entries: of an ``actor`` or of ``actions`` (``operator:*``, ``booking.*``), about a ``subject``, from an
+    ``address``, ``since`` and before ``until``; newest first, page by page: ``before`` is the ``next`` of the last one.
+    """
+
+    actor: Annotated[str, Field(max_length=64, pattern=r"^[!-~]*$")] = ""
+    actions: Annotated[str, Field(max_length=64, pattern=r"^[ -~]*$")] = ""
+    subject: Annotated[str, Field(max_length=64, pattern=r"^[!-~]*$")] = ""
+    address: Annotated[str, Field(max_length=45, pattern=r"^[0-9A-Fa-f:.]*\*?$")] = ""
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    before: OptionalId = ""
+    limit: Annotated[int, Field(ge=1, le=200)] = 100
+
+
+def end_sessions(db: Database, command: EndSessions, now: datetime) -> dict[str, Any]:
+    """Sign an account out everywhere, or everybody: they sign in again, who is not them does not."""
+    if command.everyone == bool(command.account_id):
+        raise Invalid("请指定一个账号，或指定全部账号。", fields=["account_id", "everyone"])
+    ended = sessions.end_everybodys(db) if command.everyone else 0
+    with db.transaction() as tx:
+        if command.account_id:
+            ended = sessions.end_all(tx, command.account_id, actor=operator(), now=now)
+        note(tx, command, command.account_id or "everyone", now, detail={"ended": ended})
+    return {"ended": ended}
+
+
+def seal_personal(db: Database, command: SealPersonal, now: datetime) -> dict[str, Any]:
+    """Seal what stands open since code from before; to be given once none of it runs, and again while some is left."""
+    sealed, left = sealing.seal_all(db, now)
+    with db.transaction() as tx:
+        note(tx, command, "all", now, detail={"sealed": sealed, "left": left})
+    return {"sealed": sealed, "left": left}
+
+
+def list_audit(db: Database, command: ListAudit, now: datetime) -> dict[str, Any]:
+    """A page of entries. What is sealed in them stays so: what a command returns ends in a log."""
+    wanted = audit.Filter(command.actor, command.actions, command.subject, command.address, command.since,
+                          command.until)
+    page = audit.page(db, wanted, before=command.before, limit=command.limit + 1)
+    shown = page[:command.limit]
+    return {"entries": [_shown(row) for row in shown], "next": shown[-1]["id"] if len(page) > len(shown) else None}
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    return {**{name: row[name] or "" for name in ("id", "actor", "claimed", "action", "subject", "result", "address",
+                                                  "request_id")},
+            "at": row["at"].isoformat(), "detail": json.loads(row["detail"]) if row["detail"] else {},
+            "has_sealed_values": bool(row["has_personal"])}
