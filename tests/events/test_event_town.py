@@ -14,7 +14,7 @@ from sandbox.people import person
 from sandbox.phone import Control, Phone, Refused
 from scripts import books
 from tests.events.conftest import HTTP
-from tests.opened import code_of
+from tests.opened import account_of, code_of
 
 FORMS = ["url", "gateway"]
 JOBS = {"worker": "every-minute", "refund": "every-minute", "schedule_sync": "every-five-minutes",
@@ -67,7 +67,7 @@ def test_a_visit_is_booked_paid_confirmed_cancelled_and_refunded(
     shown = phone.booking(held["id"])
     assert (shown["state"], [one["state"] for one in shown["refunds"]]) == ("CANCELLED", ["SUCCEEDED"])
     assert len(phone.inbox("取消预约通知")) == 1
-    account = sql("SELECT id FROM accounts WHERE openid = %s", (phone.openid,))[0][0]
+    account = account_of(control, sql, phone.openid)
     report = books.compare(control, mysql, database_name, account)
     assert (report.differences, report.pending, report.captured_fen) == ([], [], 2500)
 

@@ -109,6 +109,14 @@ def test_a_failed_sign_in_is_kept_with_its_address(control: Control, sql: Ask) -
     assert ("session.open", "wechat_code_invalid", "127.0.0.1") in rows, since
 
 
+def test_an_address_is_the_platform_s_word_and_not_a_client_s(control: Control, guest: Phone, sql: Ask) -> None:
+    account = account_of(control, sql, guest.openid)
+    guest.call("GET", "account/patients", headers={"X-Scf-Remote-Addr": "203.0.113.7", "X-Forwarded-For": "203.0.113.8",
+                                                   "X-Real-IP": "203.0.113.9"})
+    assert [address for action, _, address, _ in entries(sql, account) if action == "read account/patients"] == [
+        "127.0.0.1"]
+
+
 def test_a_token_shown_without_its_secret_is_kept(guest: Phone, sql: Ask) -> None:
     [mine] = guest.call("GET", "account/sessions")["sessions"]
     guest.raw("GET", "account/me", headers={"X-Client-Secret": "x" * 43})

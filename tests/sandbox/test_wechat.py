@@ -137,6 +137,16 @@ def test_a_phone_code_gives_the_number_once(wechat: WeChat, control: Any, openid
     assert "13812345678" not in repr(wechat.world.journal)
 
 
+def test_a_phone_code_with_the_openid_of_another_is_refused_and_stays_good(
+        wechat: WeChat, control: Any, openid: str) -> None:
+    path = "/wxa/business/getuserphonenumber"
+    other = control.post("/wechat/phones", json={}).json["openid"]
+    code = control.post(f"/wechat/phones/{openid}/phone-code").json["code"]
+    assert post(wechat, path, {"code": code, "openid": other})["errcode"] == 40029
+    told = post(wechat, path, {"code": code, "openid": openid})
+    assert told["phone_info"]["purePhoneNumber"] == "13812345678"
+
+
 def test_a_message_reaches_the_inbox_and_uses_up_one_consent(
     wechat: WeChat, control: Any, openid: str
 ) -> None:

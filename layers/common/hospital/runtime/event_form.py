@@ -19,6 +19,7 @@ def translate(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
     headers["x-scf-request-id"] = [str(context.get("request_id", ""))]
     headers.pop("transfer-encoding", None)  # the body is here, whole
     source = (event.get("requestContext") or {}).get("sourceIp") or headers.get("x-scf-remote-addr", [""])[0]
+    headers["x-scf-remote-addr"] = [str(source)]  # the gateway's word, where there is one, before any header's
     return {
         "httpMethod": str(event.get("httpMethod") or "GET"),
         "path": _text(event.get("path") or "/"),
