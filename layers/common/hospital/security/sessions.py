@@ -188,7 +188,8 @@ def _ends_at(row: Row) -> datetime:
     expires_at: datetime = row["expires_at"]
     if row["idle_minutes"] is None or row["last_used_at"] is None:
         return expires_at
-    return min(expires_at, row["last_used_at"] + timedelta(minutes=row["idle_minutes"]))
+    idle_until: datetime = row["last_used_at"] + timedelta(minutes=row["idle_minutes"])
+    return min(expires_at, idle_until)
 
 
 def _device(row: Row) -> str:
