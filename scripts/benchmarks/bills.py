@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scripts import local_db, migrate
-from scripts.benchmarks import clients, hospital, machine, replay, servers, turns
+from scripts.benchmarks import clients, hospital, machine, outside, replay, servers, turns
 from scripts.benchmarks.booking import Contender
 from scripts.benchmarks.town import Place
 
@@ -39,7 +39,7 @@ def measure(place: Place) -> machine.Report:
     answer.write_text(json.dumps(_bills(place), ensure_ascii=False, separators=(",", ":")))
     env = place.environment("billing")
     key = secrets.token_hex(24)
-    told = {env["MYSQL_PASSWORD_SECRET"]: "", env["HIS_KEY_SECRET"]: key}
+    told = {env["MYSQL_PASSWORD_SECRET"]: "", env["HIS_KEY_SECRET"]: key, **outside.data_keys(env)}
     mysql = {"MYSQL_HOST": place.host, "MYSQL_PORT": str(place.port), "MYSQL_DATABASE": database}
     with local_db.connect(place.host, place.port, database) as sql, \
             turns.bare(place, "bills-cloud", "outside.cloud", SECRETS=json.dumps(told)) as cloud, \

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sandbox.wechatpay.book import Order
 from sandbox.wechatpay.keys import Keys
 from scripts import local_db, migrate
-from scripts.benchmarks import clients, hospital, machine, replay, servers, turns
+from scripts.benchmarks import clients, hospital, machine, outside, replay, servers, turns
 from scripts.benchmarks.booking import Contender
 from scripts.benchmarks.hospital import identifier
 from scripts.benchmarks.town import Place
@@ -41,7 +41,8 @@ def measure(place: Place) -> machine.Report:
     env = place.environment("pay_callback")
     keys, known = _keys(env["WECHATPAY_PUBLIC_KEY_ID"])
     mysql = {"MYSQL_HOST": place.host, "MYSQL_PORT": str(place.port), "MYSQL_DATABASE": database}
-    told = {env["MYSQL_PASSWORD_SECRET"]: "", **{env[variable]: known[variable] for variable in known}}
+    told = {env["MYSQL_PASSWORD_SECRET"]: "", **{env[variable]: known[variable] for variable in known},
+            **outside.data_keys(env)}
     with local_db.connect(place.host, place.port, database) as sql, \
             turns.bare(place, "callback-cloud", "outside.cloud", SECRETS=json.dumps(told)) as cloud:
         _fill(sql)

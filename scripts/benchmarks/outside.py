@@ -10,8 +10,9 @@ import hashlib
 import hmac
 import json
 import os
+import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,11 @@ def cloud(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
     body = json.dumps({"Response": {**told, "RequestId": "benchmark"}}).encode()
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+def data_keys(env: Mapping[str, str]) -> dict[str, str]:
+    """Keys of personal data, made up, as ``SECRETS`` has them."""
+    return {env["DATA_KEY_SECRET"]: secrets.token_hex(16), env["LOOKUP_KEY_SECRET"]: secrets.token_hex(32)}
 
 
 def his(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
