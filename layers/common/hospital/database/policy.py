@@ -53,7 +53,7 @@ class Policy(BaseModel):
     accounts_per_patient: Annotated[int, Field(ge=1)] = 4
     guardian_below_age: Annotated[int, Field(ge=0, le=18)] = 14  # years; PIPL says 14
     session_hours: Annotated[int, Field(ge=1, le=72)] = 12
-    session_idle_minutes: Annotated[int, Field(ge=15, le=4320)] = 480  # unused for so long, a session ends
+    session_idle_minutes: Annotated[int, Field(ge=15, le=4320)] = 600  # unused for so long, a session ends
     sessions_per_account: Annotated[int, Field(ge=1, le=50)] = 5  # with one more, the one idle for longest ends
     audit_days: Annotated[int, Field(ge=184, le=36500)] = 1096  # the law asks for six months at least
     plain_columns: bool = False  # what is sealed now is written open too, while code from before runs (personal.seal)
