@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,16 +15,10 @@ from sandbox.phone import Control, Phone, Refused
 from scripts import books
 from tests.faults.outpatient import Care
 from tests.features.closing import Day
+from tests.features.names import unheard_name
 from tests.opened import account_of, code_of, hashed
 
 Visit = Callable[..., str]
-_GIVEN = "舟砚岑湄筠棠榆沅珩翎"
-_given = itertools.product(_GIVEN, repeat=4)
-
-
-def unheard_name(surname: str = "欧阳") -> str:
-    """A doctor's name that nobody else in the hospital has, whatever the surname."""
-    return surname + "".join(next(_given))
 
 
 def open_ward(control: Control, *, date: str = "2026-11-25", period: str = "MORNING", slots: int = 48,

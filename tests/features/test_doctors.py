@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.people import person
 from sandbox.phone import Control, Phone
-from tests.features.conftest import unheard_name
+from tests.features.names import unheard_name
 
 TODAY, WEDNESDAY = "2026-11-23", "2026-11-25"
 Open = Callable[..., dict[str, Any]]

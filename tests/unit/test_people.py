@@ -8,7 +8,7 @@ import pytest
 from hospital.patients import rules
 
 from sandbox.people import id_number, person, serial
-from tests.features.conftest import unheard_name
+from tests.features.names import unheard_name
 
 TODAY = date(2026, 11, 23)
 
