@@ -12,9 +12,6 @@ from pathlib import Path
 
 import pytest
 
-# By far the longest, so they begin first: at the end one worker would wait for the other. Their tests are shuffled too.
-LONGEST = ("test_without_protection.py", "test_races.py", "test_outpatient_each_call.py", "test_benchmarks.py")
-
 
 def seed() -> int:
     """This run's seed: the one that was given, or that the workers were told."""
@@ -31,7 +28,6 @@ def shuffle(items: list[pytest.Item], seed: int) -> None:
         files.setdefault(item.path, []).append(item)
     order = list(files)
     chance.shuffle(order)
-    order.sort(key=lambda file: LONGEST.index(file.name) if file.name in LONGEST else len(LONGEST))
     for tests in files.values():
         chance.shuffle(tests)
     items[:] = [item for file in order for item in files[file]]
