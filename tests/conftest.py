@@ -27,6 +27,7 @@ RESULTS = ROOT / "build" / "test-results.json"
 
 # Doors are imported into this process by a few tests, and don't open without their configuration. The
 # functions' own processes get theirs from the sandbox.
+os.environ.setdefault("ADDRESS_HEADER", "X-Scf-Remote-Addr")
 for field in fields(Config):
     os.environ.setdefault(field.name.upper(), "0")
 

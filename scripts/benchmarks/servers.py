@@ -49,9 +49,10 @@ def spawn(folder: Path, env: Mapping[str, str], port: int) -> subprocess.Popen[b
     script = folder / "scf_bootstrap"
     script.write_text(text.replace(CLOUD_PYTHON, " ".join(PYTHON)).replace(CLOUD_ADDRESS, f"127.0.0.1:{port}"))
     script.chmod(0o755)
+    known = os.pathsep.join((env["PYTHONPATH"], str(ROOT / "layers" / "common")))  # the server's worker is the layer's
     with (folder / "server.log").open("ab") as log:
-        return subprocess.Popen([str(script)], cwd=folder, env=dict(env), stdin=subprocess.DEVNULL, stdout=log,
-                                stderr=log, start_new_session=True)
+        return subprocess.Popen([str(script)], cwd=folder, env={**env, "PYTHONPATH": known}, stdin=subprocess.DEVNULL,
+                                stdout=log, stderr=log, start_new_session=True)
 
 
 def first_answer(process: subprocess.Popen[bytes], port: int, path: str = "/", seconds: float = 30) -> int:

@@ -12,6 +12,7 @@ import yaml
 from sandbox.phone import Control
 from scripts import town
 from tests.conftest import MORNING, ROOT
+from tests.events.wire import Answer, Ask, send, serving
 
 HTTP = ("account", "billing", "booking", "checkin", "his_events", "invoice", "pay_callback")
 # Headers that came twice, and what a door sees of them on either form.
@@ -50,3 +51,20 @@ def as_event_functions(manifest: str) -> str:
 def recorded() -> Path:
     """Where the recorded events are."""
     return Path(__file__).parent / "recorded"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    """Port and log of the echoing door, served as ``scf_bootstrap`` does."""
+    with serving(tmp_path_factory.mktemp("door")) as server:
+        yield server
+
+
+@pytest.fixture
+def ask(served: tuple[int, Path]) -> Ask:
+    """``ask("GET /echo", "X: 1", body=b"…")``: the answer to exactly these bytes."""
+
+    def one(line: str, *headers: str, body: bytes = b"") -> Answer:
+        return send(served[0], line, *headers, body=body)
+
+    return one

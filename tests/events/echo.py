@@ -64,6 +64,12 @@ def headers(call: Call) -> dict[str, Any]:
     return {name: call.header(name) for name in ("X-Nonce", "Authorization", "Cookie")}
 
 
+@api.get("/address", public=True)
+def address(call: Call) -> dict[str, str]:
+    """From which network a call comes."""
+    return {"address": call.address}
+
+
 def seen(call: Call) -> dict[str, Any]:
     """Headers by whatever case they are asked for, and where the call came from."""
     return {"authorization": call.header("Authorization"), "secret": call.header("X-CLIENT-SECRET"),

@@ -73,6 +73,16 @@ def test_body_headers_and_origin_arrive_from_every_form_of_event(
         "type": "application/json", "from": "111.206.96.145", "id": CONTEXT["request_id"]}
 
 
+@pytest.mark.parametrize(("changes", "network"), [
+    ({"headers": {"x-scf-remote-addr": "1.2.3.4"}}, "1.2.3.4"),
+    ({"headers": {"X-Scf-Remote-Addr": "9.9.9.9", "x-scf-remote-addr": "1.2.3.4"}}, "1.2.3.4"),
+    ({"headers": {"x-scf-remote-addr": "9.9.9.9"}, "requestContext": {"sourceIp": "1.2.3.4"}}, "1.2.3.4"),
+    ({"headers": {"x-forwarded-for": "9.9.9.9"}}, "")])
+def test_where_an_event_s_call_comes_from_is_what_the_platform_says(
+        event: Callable[..., dict[str, Any]], changes: dict[str, Any], network: str) -> None:
+    assert content(echo(event("url-get", path="/address", **changes), CONTEXT)) == {"address": network}
+
+
 def test_a_header_that_came_twice_arrives_joined_as_on_the_web(event: Callable[..., dict[str, Any]]) -> None:
     assert content(echo(event("url-get", path="/headers", headers=TWICE), CONTEXT)) == JOINED
     cases = {"X-NONCE": "a", "x-nonce": "b", "Authorization": ["Bearer 1", "Bearer 2"], "cookie": "c=1",

@@ -2,72 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import re
-import shlex
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hospital.runtime.http import MAX_BODY
 
-from tests.conftest import ROOT
-from tests.events.conftest import JOINED, TWICE
-
-CLOUD = ("/var/lang/python310/bin/python3.10", "0.0.0.0:9000")
-Answer = tuple[int, dict[str, str], Any]
-Ask = Callable[..., Answer]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
-    """Port and log of the echoing door."""
-    folder = tmp_path_factory.mktemp("door")
-    (folder / "index.py").write_text("from tests.events.echo import app\n")
-    script = folder / "scf_bootstrap"
-    text = (ROOT / "scripts" / "scf_bootstrap").read_text()
-    script.write_text(text.replace(CLOUD[0], shlex.quote(sys.executable)).replace(CLOUD[1], "127.0.0.1:0"))
-    script.chmod(0o755)
-    log = folder / "log"
-    path = f"{ROOT}:{ROOT / 'layers' / 'common'}"
-    process = subprocess.Popen([str(script)], cwd=folder, env={**os.environ, "PYTHONPATH": path}, text=True,
-                               stdout=log.open("w"), stderr=subprocess.PIPE, start_new_session=True)
-    try:
-        assert process.stderr is not None
-        listening = next(found for line in process.stderr
-                         if (found := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line)))
-        yield int(listening[1]), log
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-@pytest.fixture
-def ask(served: tuple[int, Path]) -> Ask:
-    """``ask("GET /echo", "X: 1", body=b"…")``: the answer to exactly these bytes."""
-
-    def send(line: str, *headers: str, body: bytes = b"") -> Answer:
-        with socket.create_connection(("127.0.0.1", served[0]), timeout=20) as wire:
-            wire.sendall("\r\n".join([f"{line} HTTP/1.1", "Host: door", "Connection: close", *headers, "", ""])
-                         .encode("latin-1") + body)
-            told = b""
-            while piece := wire.recv(65536):
-                told += piece
-        head, _, content = told.partition(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").split("\r\n")
-        assert first, "no answer at all"
-        return (int(first.split()[1]), dict(one.split(": ", 1) for one in lines),
-                json.loads(content) if content else None)
-
-    return send
+from tests.events.conftest import JOINED, TWICE, Ask
 
 
 def chunked(content: bytes) -> bytes:

@@ -23,7 +23,7 @@ from sandbox.scf.errors import InvokeError
 from sandbox.system import World
 
 ROOT = Path(__file__).parents[2]
-SITE_PACKAGES = Path(sysconfig.get_paths()["purelib"]).resolve()
+LAYERS = [ROOT / "layers" / "common", Path(sysconfig.get_paths()["purelib"]).resolve()]
 
 MANIFEST = """
 app: t
@@ -152,7 +152,7 @@ class Desk:
         (project / "serverless.yml").write_text(MANIFEST)
         self.world = World(Clock(), Faults(), deque(maxlen=1000))
         self.scf = Scf(
-            self.world, manifest=project / "serverless.yml", project=project, layer_paths=[SITE_PACKAGES],
+            self.world, manifest=project / "serverless.yml", project=project, layer_paths=LAYERS,
             python=[sys.executable, "-S"], state=folder / "state", values={"STAGE": "test"}, **options,
             credentials={"secret_id": "AKID", "secret_key": "KEY", "token": "TOKEN"},
         )
@@ -211,7 +211,7 @@ def test_web_function_sees_only_the_clouds_environment(desk: Desk, monkeypatch: 
                 "TENCENTCLOUD_RUNENV": "SCF", "SCF_FUNCTIONNAME": "door"}
     assert expected.items() <= seen["env"].items()
     assert "LEAK" not in seen["env"] and "TZ" not in seen["env"]
-    assert seen["env"]["PYTHONPATH"].split(":") == [seen["cwd"], str(SITE_PACKAGES)]
+    assert seen["env"]["PYTHONPATH"].split(":") == [seen["cwd"], *map(str, LAYERS)]
     assert not Path(seen["cwd"], ".env").exists()
 
 

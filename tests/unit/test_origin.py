@@ -13,7 +13,7 @@ from hospital.runtime.event_form import translate
     ({"REMOTE_ADDR": "10.0.0.1"}, "10.0.0.1"),
     ({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_SCF_REMOTE_ADDR": "111.206.96.145"}, "111.206.96.145"),
     ({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_SCF_REMOTE_ADDR": "2001:db8::1"}, "2001:db8::1"),
-    ({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_SCF_REMOTE_ADDR": "1.2.3.4, 111.206.96.145"}, ""),
+    ({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_SCF_REMOTE_ADDR": "1.2.3.4, 111.206.96.145"}, "111.206.96.145"),
     ({"HTTP_X_SCF_REMOTE_ADDR": "张三"}, ""), ({"HTTP_X_FORWARDED_FOR": "1.2.3.4"}, ""), ({}, "")])
 def test_the_address_is_the_platform_s_or_the_connection_s_and_nothing_else(environ: dict[str, Any], address: str
                                                                             ) -> None:

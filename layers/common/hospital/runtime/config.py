@@ -52,9 +52,10 @@ class Config:
     ebill_place_code: str
     cos_base: str  # empty: the SDK's own endpoint
     cos_bucket: str
+    address_header: str  # in which the platform says who calls a Web function; empty: the connection's own address
 
 
-MAY_BE_EMPTY = {"cloud_api_base", "cos_base"}
+MAY_BE_EMPTY = {"cloud_api_base", "cos_base", "address_header"}
 
 
 def read(environment: Mapping[str, str]) -> Config:

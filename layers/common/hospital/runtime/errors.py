@@ -64,6 +64,16 @@ class Invalid(AppError):
     status, code, message = 422, "invalid", "填写的信息有误，请检查后重新提交。"
 
 
+class TooMany(AppError):
+    """More than a limit allows. ``wait``: seconds until it may be tried again, told in ``Retry-After``."""
+
+    status, code, message = 429, "too_many_requests", "操作过于频繁，请稍后再试。"
+
+    def __init__(self, message: str | None = None, *, wait: float, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.wait = wait
+
+
 class Unavailable(AppError):
     """Another system does not answer now. Nothing is lost; the same request may be repeated."""
 

@@ -18,7 +18,9 @@ def translate(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
     headers = _headers_of(event)
     headers["x-scf-request-id"] = [str(context.get("request_id", ""))]
     headers.pop("transfer-encoding", None)  # the body is here, whole
-    source = (event.get("requestContext") or {}).get("sourceIp") or headers.get("x-scf-remote-addr", [""])[0]
+    source = (event.get("requestContext") or {}).get("sourceIp")
+    if not source:  # what the platform says comes last; before it may stand what the caller says
+        source = headers.get("x-scf-remote-addr", [""])[0].rpartition(",")[2].strip()
     headers["x-scf-remote-addr"] = [str(source)]  # the gateway's word, where there is one, before any header's
     return {
         "httpMethod": str(event.get("httpMethod") or "GET"),

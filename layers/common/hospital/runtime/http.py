@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -24,9 +25,20 @@ from werkzeug.wrappers import Request, Response
 from hospital.runtime import log, origin
 from hospital.runtime.canonical import TextDates
 from hospital.runtime.config import config
-from hospital.runtime.errors import AppError, BadRequest, Conflict, Forbidden, Invalid, NotFound, RetryWhole, TooLarge
+from hospital.runtime.errors import (
+    AppError,
+    BadRequest,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RetryWhole,
+    TooLarge,
+    TooMany,
+)
 from hospital.runtime.event_form import translate
 from hospital.runtime.ids import new_id
+from hospital.runtime.network import network
 
 MAX_BODY = 64 * 1024  # bytes; the largest honest body is a few KB
 _PLATFORM_ID = r"[0-9A-Za-z-]{8,64}"
@@ -56,6 +68,11 @@ class Call:
     def header(self, name: str) -> str:
         """A request header, or an empty string."""
         return self.request.headers.get(name, "")
+
+    @property
+    def address(self) -> str:
+        """The network of the caller as the platform says it, never as the caller does; empty when it says none."""
+        return network(origin.of_platform(self.request.environ))
 
     @property
     def raw(self) -> bytes:
@@ -193,6 +210,7 @@ class _App:
         _drain(environ)
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Request-Id"] = request_id
+        response.headers["X-Content-Type-Options"] = "nosniff"
         log.event("request", route=route_name, status=response.status_code, **_claimed_id(request),
                   ms=round((time.perf_counter() - started) * 1000, 1))
         return response(environ, start_response)
@@ -311,8 +329,12 @@ def _error(error: AppError, request_id: str) -> Response:
     content: dict[str, Any] = {"code": error.code, "message": error.message, "request_id": request_id}
     if error.fields:
         content["fields"] = error.fields
-    return Response(json.dumps({"error": content}, ensure_ascii=False), status=error.status,
-                    headers={"Allow": error.allowed} if isinstance(error, _WrongMethod) else None,
+    headers = {}
+    if isinstance(error, _WrongMethod):
+        headers["Allow"] = error.allowed
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(max(1, math.ceil(error.wait)))
+    return Response(json.dumps({"error": content}, ensure_ascii=False), status=error.status, headers=headers,
                     mimetype="application/json")
 
 

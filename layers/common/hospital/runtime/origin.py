@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from hospital.runtime.config import config
+
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 
 
@@ -33,12 +35,21 @@ def current() -> Origin:
 
 
 def of_request(environ: dict[str, Any], request_id: str) -> Origin:
-    """Of an HTTP request. Its address is what the platform says: on the Web form its proxy stands between.
-
-    ``X-Forwarded-For`` is not looked at: its first hop is whatever a client wrote.
-    """
-    address = environ.get("HTTP_X_SCF_REMOTE_ADDR") or environ.get("REMOTE_ADDR") or ""
+    """Of an HTTP request: where the platform says that it comes from, else the connection."""
+    address = of_platform(environ) or str(environ.get("REMOTE_ADDR") or "")
     return Origin(address if _ADDRESS.fullmatch(address) else "", request_id)
+
+
+def of_platform(environ: dict[str, Any]) -> str:
+    """The client's address as the platform says it; empty when it says none.
+
+    An event brings it in a field that no client has. On the Web form the platform's proxy stands between and says it
+    last in its header: what comes before may be the client's own. ``X-Forwarded-For`` is not looked at.
+    """
+    header = config().address_header
+    if not header or "serverless.event" in environ:
+        return str(environ.get("REMOTE_ADDR") or "")
+    return str(environ.get(f"HTTP_{header.upper().replace('-', '_')}") or "").rpartition(",")[2].strip()
 
 
 def of_invocation(context: dict[str, Any]) -> Origin:
