@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from sandbox.templates import TEMPLATES
 
@@ -90,17 +92,40 @@ class Control:
         return found
 
 
-class Phone:
-    """One WeChat user with their phone."""
+class _From(HTTPAdapter):
+    """Calls from an address of one's own: all of 127.0.0.0/8 is this machine (only Linux lets one choose)."""
 
-    def __init__(self, control: Control, number: str | None = None, **abroad: str) -> None:
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:
+        """As requests', bound to the address."""
+        if sys.platform == "linux":
+            more["source_address"] = (self._address, 0)
+        super().init_poolmanager(*args, **more)
+
+
+class Phone:
+    """One WeChat user with their phone. ``address``: where they call from; else one that hardly anybody shares."""
+
+    def __init__(self, control: Control, number: str | None = None, address: str = "",
+                 **abroad: str) -> None:
         self.control = control
         born = control("POST", "/wechat/phones", **({"phone": number} if number else {}), **abroad)
         self.openid: str = born["openid"]
         self.number: str = born["phone"]
         self.secret = secrets.token_urlsafe(32)
         self.token = ""
-        self._http = requests.Session()
+        some = hashlib.sha256(self.openid.encode()).digest()
+        self.address = address or f"127.{1 + some[0] % 250}.{some[1]}.{1 + some[2] % 250}"
+        self._http = self.line()
+
+    def line(self) -> requests.Session:
+        """Connections of its own, from the phone's address."""
+        session = requests.Session()
+        session.mount("http://", _From(self.address))
+        return session
 
     # -- the API ------------------------------------------------------------------------------------
     def call(self, method: str, path: str, body: Any = None, *, key: str | None = None, **options: Any) -> Any:

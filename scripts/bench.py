@@ -14,11 +14,24 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.benchmarks import bills, booking, callback, cold_start, door, listing, machine, package, reconcile, town
+from scripts.benchmarks import (
+    bills,
+    booking,
+    callback,
+    cold_start,
+    door,
+    limits,
+    listing,
+    machine,
+    package,
+    reconcile,
+    town,
+)
 
 RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 BOOKING = ["booking_spread", "booking_hot"]
-NAMES = [*BOOKING, "payment_callback", "bills_query", "cold_start", "listing", "door", "package", "reconcile"]
+NAMES = [*BOOKING, "payment_callback", "bills_query", "cold_start", "listing", "door", "limits", "package",
+         "reconcile"]
 
 
 def main() -> int:
@@ -47,8 +60,8 @@ def reports(place: town.Place, wanted: list[str]) -> Iterable[tuple[str, machine
     others: dict[str, Callable[[], machine.Report]] = {
         "payment_callback": partial(callback.measure, place), "bills_query": partial(bills.measure, place),
         "cold_start": partial(cold_start.measure, place), "listing": partial(listing.measure, place),
-        "door": partial(door.measure, place), "package": partial(package.measure, place),
-        "reconcile": partial(reconcile.measure, place)}
+        "door": partial(door.measure, place), "limits": partial(limits.measure, place),
+        "package": partial(package.measure, place), "reconcile": partial(reconcile.measure, place)}
     for name in wanted:
         if name in others:
             yield name, others[name]()
@@ -62,7 +75,8 @@ def line(name: str, report: machine.Report) -> str:
         if who in report:
             text += f"\n{'':<8}{who.removesuffix('_detail'):<8}" + "  ".join(
                 f"{key} {value:g}" for key, value in report[who].items())
-    for key in ("ratio_to_thin", "bare_model", "functions", "best_ms", "p50_ms", "added_by_the_door", "zips",
+    for key in ("ratio_to_thin", "bare_model", "functions", "best_ms", "p50_ms", "added_by_the_door",
+                "added_by_the_limit_ms", "refused_ms", "database_ms", "zips",
                 "machine_ms"):
         if key in report:
             text += f"\n{'':<8}{key}: {json.dumps(report[key])}"

@@ -32,7 +32,7 @@ Kind = tuple[type[BaseModel], JsonSchemaMode]
 _DESCRIPTION = """\
 The mini-program's API. Every path begins with /api/ and the name of the function that serves it.
 Amounts are whole fen; moments are RFC 3339 with a zone; ids are opaque. Texts under `message` are Chinese
-sentences for patients. A request may be repeated: what it does is done once."""
+sentences for patients. A request may be repeated: what it does is done once. Over a limit: 429 with Retry-After."""
 
 _ERROR: Json = {
     "type": "object", "required": ["error"], "additionalProperties": False,

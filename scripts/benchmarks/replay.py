@@ -72,6 +72,8 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
     cursor.fetchall()
     booking_id, after, expires = _id(now), now + timedelta(minutes=10), now + timedelta(minutes=15)
     run("BEGIN")
+    run("SELECT id FROM accounts WHERE id = %s FOR UPDATE", (account_id,))
+    cursor.fetchall()
     run(f"SELECT {CODE}, p.id, p.birth_date, p.birth_date_enc FROM bindings b JOIN patients p ON p.id = b.patient_id "
         "LEFT JOIN patients r ON r.id = p.record_of "
         "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
@@ -80,9 +82,17 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
         "AND c.version = (SELECT MAX(t.version) FROM consent_texts t WHERE t.purpose = c.purpose "
         "AND t.effective_at <= %s)", (account_id, patient_id, now))
     consents = cursor.fetchall()
-    run("SELECT COUNT(*) AS total, COALESCE(SUM(visit_date = %s), 0) AS that_day FROM bookings WHERE patient_id = %s "
-        "AND live_flag = 1 AND visit_date >= %s", (schedule[4], patient_id, now.date()))
-    if bound is None or not consents or cursor.fetchone()[1] >= 3:
+    run("SELECT p.live, p.that_day, a.unpaid, a.unpaid_until, a.given_up, a.given_up_since FROM "
+        "(SELECT COUNT(*) AS live, COALESCE(SUM(visit_date = %s), 0) AS that_day FROM bookings "
+        "WHERE patient_id = %s AND live_flag = 1 AND visit_date >= %s) p, "
+        "(SELECT COALESCE(SUM(state IN ('HELD', 'AWAITING_PAYMENT')), 0) AS unpaid, "
+        "MIN(CASE WHEN state IN ('HELD', 'AWAITING_PAYMENT') THEN expires_at END) AS unpaid_until, "
+        "COALESCE(SUM(state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED')), 0) AS given_up, "
+        "MIN(CASE WHEN state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') THEN created_at END) AS given_up_since "
+        "FROM bookings WHERE account_id = %s AND id >= %s) a",
+        (schedule[4], patient_id, now.date(), account_id, _id(now - timedelta(days=1))))
+    counts = cursor.fetchone()
+    if bound is None or not consents or counts[1] >= 3 or counts[2] >= 6 or counts[4] >= 15:
         run("ROLLBACK")
         return "refused", ""
     slot = _pick(cursor, schedule_id, booking_id, now, after)

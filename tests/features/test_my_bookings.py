@@ -44,8 +44,9 @@ def test_every_registration_is_listed_with_its_state(control: Control, guest: Ph
     assert last["clinic_room"] and last["location"].endswith(last["clinic_room"])
 
 
-def test_registrations_come_in_pages_each_once_newest_first(guest: Phone, ill: dict[str, Any], ward: dict[str, Any]
-                                                            ) -> None:
+def test_registrations_come_in_pages_each_once_newest_first(
+        guest: Phone, ill: dict[str, Any], ward: dict[str, Any], policy: Callable[..., None]) -> None:
+    policy(given_up_places_per_account_and_day=21)
     made = []
     for _ in range(21):
         made.append(guest.book(ill["id"], ward)["id"])

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 import pymysql
-import requests
 
 from sandbox.people import person
 from sandbox.phone import Control, Phone, Refused
@@ -156,7 +155,7 @@ def clients(phone: Phone, number: int) -> list[Phone]:
     found = []
     for _ in range(number):
         one = copy.copy(phone)
-        one._http = requests.Session()
+        one._http = one.line()
         found.append(one)
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.people import person
 from sandbox.phone import Phone
 from tests.opened import hashed
-from tests.races.ground import HOT, Ground, broken_answers, clients, together, won
+from tests.races.ground import CROWD, HOT, Ground, broken_answers, clients, together, won
 
 SOLD_TWICE = ("SELECT COUNT(*) FROM (SELECT slot_id FROM bookings WHERE live_flag = 1 AND schedule_id = %s "
               "GROUP BY slot_id HAVING COUNT(*) > 1) twice")
@@ -84,6 +84,31 @@ def a_repeated_request_books_once(ground: Ground) -> list[str]:
         [] if (len(answers), made) == (1, 1) else [f"{len(answers)} different answers, {made} registrations"])
 
 
+def an_account_holds_so_many_places_unpaid(ground: Ground) -> list[str]:
+    """One account with six people, each with many doctors, at once; six places may be held unpaid."""
+    member = ground.newcomer()
+    people = [member.patient_id, *(member.phone.add_patient(person())["id"] for _ in range(5))]
+    asked = [(patient, session) for patient in people for session in ground.doctors[:5]]
+    results = together([lambda p=phone, i=patient, s=session: p.book(i, s)  # type: ignore[misc]
+                        for phone, (patient, session) in zip(clients(member.phone, len(asked)), asked, strict=True)])
+    held = [one["id"] for one in won(results)]
+    stored = ground.count("SELECT COUNT(*) FROM bookings b JOIN accounts a ON a.id = b.account_id "
+                          "WHERE a.openid = %s AND b.state = 'HELD'", (member.phone.openid,))
+    ground.give_up([(member.phone, one) for one in held])
+    return broken_answers(results, "too_many_unpaid", "too_many_that_day", "too_many_bookings", "slot_gone") + (
+        [] if (len(held), stored) == (6, 6) else [f"{len(held)} were promised, {stored} are held unpaid"])
+
+
+def a_limit_lets_through_as_many_as_it_allows(ground: Ground) -> list[str]:
+    """One account tries 32 codes at once; ten tries are allowed."""
+    phone = Phone(ground.control).sign_in()
+    results = together([lambda p=device: p.call("POST", "account/phone", {"code": "guess"})  # type: ignore[misc]
+                        for device in clients(phone, CROWD)])
+    through = sum(one.code == "wechat_code_invalid" for one in results)
+    return broken_answers(results, "wechat_code_invalid", "too_many_requests") + (
+        [] if through == 10 else [f"{through} were let through"])
+
+
 # -- people -----------------------------------------------------------------------------------------
 def a_patient_is_bound_once(ground: Ground) -> list[str]:
     """The same person, added from many devices of one account."""
@@ -119,4 +144,5 @@ def a_patient_has_so_many_accounts(ground: Ground) -> list[str]:
 
 RACES = [a_hot_session_sells_each_place_once, many_sessions_sell_each_place_once,
          a_patient_has_one_registration_with_a_doctor, a_patients_day_has_its_limit, a_repeated_request_books_once,
-         a_patient_is_bound_once, an_account_has_so_many_patients, a_patient_has_so_many_accounts]
+         an_account_holds_so_many_places_unpaid, a_limit_lets_through_as_many_as_it_allows, a_patient_is_bound_once,
+         an_account_has_so_many_patients, a_patient_has_so_many_accounts]

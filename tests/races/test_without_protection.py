@@ -17,6 +17,8 @@ LOST = {
     "a_patient_has_one_registration_with_a_doctor": "are live",
     "a_patients_day_has_its_limit": "registrations on one day",
     "a_repeated_request_books_once": "different answers",
+    "an_account_holds_so_many_places_unpaid": "held unpaid",
+    "a_limit_lets_through_as_many_as_it_allows": "were let through",
     "a_patient_is_bound_once": "bound",
     "an_account_has_so_many_patients": "patients",
     "a_patient_has_so_many_accounts": "accounts",

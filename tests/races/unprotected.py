@@ -108,6 +108,21 @@ def _reconciliation_store(module: Any) -> None:
     swap(module, "still_mine", lambda real: lambda *args: True)
 
 
+def _limits(module: Any) -> None:
+    # what is counted is looked at and changed in one statement
+    def spend(name: str, owner: bytes, rate: Any, now: Any) -> Any:
+        db, cost = module.database(), timedelta(seconds=rate.seconds)
+        row = db.one("SELECT full_at FROM buckets WHERE name = %s AND owner = %s", (name, owner))
+        full_at = max(row["full_at"], now) if row else now
+        if full_at > now + cost * (rate.burst - 1):
+            return full_at - (now + cost * (rate.burst - 1))
+        with db.transaction() as tx:
+            tx.run("REPLACE INTO buckets (name, owner, full_at) VALUES (%s, %s, %s)", (name, owner, full_at + cost))
+        return None
+
+    swap(module, "_spend", lambda real: spend)
+
+
 TAKEN_OUT: dict[str, Callable[[Any], None]] = {
     "hospital.database.connection": _connection,
     "hospital.payment.model": _payment_model,
@@ -118,6 +133,7 @@ TAKEN_OUT: dict[str, Callable[[Any], None]] = {
     "hospital.gateways.his.charges": _his_charges,
     "hospital.checkin.service": _checkin,
     "hospital.reconciliation.store": _reconciliation_store,
+    "hospital.security.limits": _limits,
 }
 
 

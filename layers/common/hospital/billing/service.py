@@ -26,7 +26,7 @@ from hospital.payment.model import OUTPATIENT
 from hospital.runtime import log
 from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound, Unavailable
 from hospital.runtime.ids import new_id
-from hospital.security import audit
+from hospital.security import audit, limits
 
 # Within which every lock must have begun: the last one's answer and WeChat's must still fit into the function's time.
 LOCK_SECONDS = 9.0
@@ -53,7 +53,7 @@ def create_order(db: Database, order: NewOrder, *, account_id: str, key: str, no
     """Order some bills of one patient, to be paid together. Returns the answer as JSON, the same for a repeat.
 
     Raises Invalid (twice the same bill, too many), NotFound, ConsentRequired, Conflict (a bill was changed, paid,
-    taken back, or is being paid), Unavailable.
+    taken back, or is being paid), TooMany, Unavailable.
     """
     request = repeats.digest("order", json.dumps(asdict(order), sort_keys=True))
     answer = repeats.answered(db, owner=account_id, key=key, request=request)
@@ -66,6 +66,7 @@ def create_order(db: Database, order: NewOrder, *, account_id: str, key: str, no
         raise Invalid(f"一次最多支付{settings.bills_per_payment}笔费用，请分次支付。", code="too_many_bills",
                       fields=["bills"])
     bills.act_for(db, account_id, order.patient_id, now)
+    limits.take("orders", account_id, settings, now)
     found = _checked(db, order, now)
     total_fen = sum(bill.total_fen for bill in found)
     if not all(bill.total_fen for bill in found):

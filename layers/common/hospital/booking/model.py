@@ -37,6 +37,18 @@ class NewBooking:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """How many registrations there are already: a patient's, and an account's places that were not paid for."""
+
+    live: int  # of the patient, from today on
+    that_day: int
+    unpaid: int  # held by the account now, for whomever, bound or not
+    unpaid_until: datetime | None  # when the first of them ends
+    given_up: int  # by the account since a day: given up, or not paid in time
+    given_up_since: datetime | None  # when the first of them was taken
+
+
+@dataclass(frozen=True)
 class Booking:
     """A registration. ``trade_no`` is our number for it in the HIS; a re-taken one gets a new number."""
 

@@ -5,9 +5,36 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from hospital.booking.model import Booking
+from hospital.booking.model import Booking, Counts
 from hospital.database.policy import Policy
-from hospital.runtime.clock import at_hospital, hospital_day
+from hospital.runtime.clock import at_hospital, hospital_day, later_text
+from hospital.runtime.errors import Conflict, TooMany
+
+DAY = timedelta(days=1)
+
+
+def too_many(live: int, that_day: int, policy: Policy) -> Conflict | None:
+    """The refusal of one more registration of a patient who has as many as the hospital allows."""
+    if live >= policy.live_bookings_per_patient:
+        return Conflict(f"该就诊人未就诊的预约已达{policy.live_bookings_per_patient}个，请先就诊或取消。",
+                        code="too_many_bookings")
+    if that_day >= policy.live_bookings_per_patient_and_day:
+        return Conflict(f"该就诊人当日预约已达{policy.live_bookings_per_patient_and_day}个。",
+                        code="too_many_that_day")
+    return None
+
+
+def too_many_unpaid(counts: Counts, policy: Policy, now: datetime) -> TooMany | None:
+    """The refusal of one more place for an account that holds too many unpaid, or has let too many go."""
+    if counts.unpaid >= policy.unpaid_places_per_account:
+        wait = max(0.0, ((counts.unpaid_until or now) - now).total_seconds())
+        return TooMany(f"您有{counts.unpaid}个号源尚未支付，请先支付或取消，或于{later_text(wait, now)}再试。",
+                       wait=wait, code="too_many_unpaid")
+    if counts.given_up >= policy.given_up_places_per_account_and_day:
+        wait = max(0.0, ((counts.given_up_since or now) + DAY - now).total_seconds())
+        return TooMany(f"您一天内未支付的挂号已达{counts.given_up}次，请于{later_text(wait, now)}再试。",
+                       wait=wait, code="too_many_given_up")
+    return None
 
 
 def cancel_deadline(visit_date: date, starts_at: datetime, policy: Policy, free_until: datetime | None = None

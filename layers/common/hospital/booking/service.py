@@ -27,7 +27,7 @@ from hospital.runtime.ids import new_id
 from hospital.schedules import rules as schedule_rules
 from hospital.schedules import store as schedule_store
 from hospital.schedules.model import Session
-from hospital.security import audit
+from hospital.security import audit, limits
 
 LOOKS, TRIES = 4, 3  # how often free places are looked for, and how many are tried each time
 
@@ -49,13 +49,14 @@ def book_slot(db: Database, order: NewBooking, *, account_id: str, key: str, now
     """Take one place for one patient and hold it. Returns the answer as JSON, the same for a repeat.
 
     Raises SlotGone, NotFound (session, patient), ConsentRequired, Conflict (day not open, fee changed,
-    already booked, limits), Invalid (key used for another request).
+    already booked, limits), TooMany (tries, unpaid places), Invalid (key used for another request).
     """
     request = repeats.digest("book", json.dumps(asdict(order), sort_keys=True))
     session = schedule_store.session(db, order.schedule_id)
     if session is None:
         raise NotFound("未找到该出诊安排，请返回重试。", code="schedule_not_found")
     settings = policy.load(db)
+    limits.here("booking", account_id, settings, now)
     try:
         _check_on_sale(session, order, settings, now)
         return _take(db, order, session, settings, account_id=account_id, key=key, request=request, now=now)
@@ -76,10 +77,9 @@ def _take(db: Database, order: NewBooking, session: Session, settings: policy.Po
     after = schedule_rules.earliest_start(now, settings)
     booking_id = new_id()
     with db.transaction() as tx:
+        patient_store.lock_account(tx, account_id)  # one at a time, or the account's limits would be passed together
         patients.act_for(tx, account_id, order.patient_id, settings, now)
-        refusal = too_many(tx, order.patient_id, session.visit_date, settings, now)
-        if refusal is not None:
-            raise refusal
+        _check_limits(tx, account_id, order.patient_id, session.visit_date, settings, now)
         slot = _pick(tx, order, booking_id, after, now)
         until = now + timedelta(minutes=settings.hold_minutes)
         booking = Booking(
@@ -109,13 +109,16 @@ def _check_on_sale(session: Session, order: NewBooking, settings: policy.Policy,
 def too_many(tx: Transaction, patient_id: str, day: date, settings: policy.Policy, now: datetime) -> Conflict | None:
     """The refusal of one more registration, when the patient (locked) has as many as the hospital allows."""
     total, that_day = store.live_counts(tx, patient_id, day, hospital_day(now))
-    if total >= settings.live_bookings_per_patient:
-        return Conflict(f"该就诊人未就诊的预约已达{settings.live_bookings_per_patient}个，请先就诊或取消。",
-                        code="too_many_bookings")
-    if that_day >= settings.live_bookings_per_patient_and_day:
-        return Conflict(f"该就诊人当日预约已达{settings.live_bookings_per_patient_and_day}个。",
-                        code="too_many_that_day")
-    return None
+    return rules.too_many(total, that_day, settings)
+
+
+def _check_limits(tx: Transaction, account_id: str, patient_id: str, day: date, settings: policy.Policy,
+                  now: datetime) -> None:
+    """What the account (locked) and the patient may have. Raises Conflict, TooMany."""
+    counts = store.counts(tx, account_id, patient_id, day, hospital_day(now), now - rules.DAY)
+    refusal = rules.too_many(counts.live, counts.that_day, settings) or rules.too_many_unpaid(counts, settings, now)
+    if refusal is not None:
+        raise refusal
 
 
 def _pick(tx: Transaction, order: NewBooking, booking_id: str, after: datetime, now: datetime) -> dict[str, Any]:

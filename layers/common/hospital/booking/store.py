@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from hospital.booking.model import LIVE, MOVES, Booking
+from hospital.booking.model import LIVE, MOVES, Booking, Counts
 from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.runtime.errors import IllegalMove
-from hospital.runtime.ids import new_id
+from hospital.runtime.ids import first_of, new_id
 
 Source = Database | Transaction
 
@@ -127,6 +127,23 @@ def live_counts(tx: Transaction, patient_id: str, day: date, today: date) -> tup
                  "WHERE patient_id = %s AND live_flag = 1 AND visit_date >= %s", (day, patient_id, today))
     assert row is not None
     return int(row["total"]), int(row["that_day"])
+
+
+def counts(tx: Transaction, account_id: str, patient_id: str, day: date, today: date, since: datetime) -> Counts:
+    """What the limits of one more registration look at, in one statement; ``since`` is a day ago."""
+    row = tx.one(
+        "SELECT p.live, p.that_day, a.unpaid, a.unpaid_until, a.given_up, a.given_up_since FROM "
+        "(SELECT COUNT(*) AS live, COALESCE(SUM(visit_date = %s), 0) AS that_day FROM bookings "
+        "WHERE patient_id = %s AND live_flag = 1 AND visit_date >= %s) p, "
+        "(SELECT COALESCE(SUM(state IN ('HELD', 'AWAITING_PAYMENT')), 0) AS unpaid, "
+        "MIN(CASE WHEN state IN ('HELD', 'AWAITING_PAYMENT') THEN expires_at END) AS unpaid_until, "
+        "COALESCE(SUM(state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED')), 0) AS given_up, "
+        "MIN(CASE WHEN state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') THEN created_at END) AS given_up_since "
+        "FROM bookings WHERE account_id = %s AND id >= %s) a",
+        (day, patient_id, today, account_id, first_of(since)))
+    assert row is not None
+    return Counts(int(row["live"]), int(row["that_day"]), int(row["unpaid"]), row["unpaid_until"],
+                  int(row["given_up"]), row["given_up_since"])
 
 
 def live_of_session(source: Source, schedule_id: str) -> list[str]:

@@ -37,7 +37,7 @@ from hospital.runtime.errors import Conflict, NotFound, Unavailable
 from hospital.runtime.ids import new_id
 from hospital.schedules import store as schedule_store
 from hospital.schedules import sync as schedules
-from hospital.security import audit
+from hospital.security import audit, limits
 
 FIRST_TRY = timedelta(seconds=15)  # the request itself tries at once; the worker, when that failed
 
@@ -118,6 +118,7 @@ def _stopped(db: Database, schedule_id: str, now: datetime) -> tuple[str, str] |
 
 def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> CheckIn | None:
     """A new attempt; None when the patient has checked in elsewhere already."""
+    limits.take("orders", account_id, policy.load(db), now)
     try:
         trade = his_trades.check_trade(booking.trade_no)
     except Unanswered as silence:

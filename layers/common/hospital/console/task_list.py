@@ -35,7 +35,7 @@ ENDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("list.shrunken", "schedule.missing-today"), ("schedules.sync", "task.close")),
     "event.unreadable": ("task.retry", "task.close"),
     **dict.fromkeys((
-        "list.shrunken-believed", "patient.record-shared", "invoice.on-paper", "schedule.stopped",
+        "list.shrunken-believed", "patient.record-shared", "patient.guessed", "invoice.on-paper", "schedule.stopped",
         "schedule.places-missing",
         "booking.unlock-refused", "booking.doubled", "booking.changed-late", "booking.free-cancel-refused",
         "checkin.his-refused", "charge.unlock-refused", "payment.unknown-order",

@@ -110,6 +110,12 @@ class Queries:
         with self._connection.cursor(Cursor) as cursor:
             return self._execute(cursor, sql, args)
 
+    def said(self, sql: str, args: Args = ()) -> int:
+        """Change something by a statement that says a number by ``LAST_INSERT_ID(…)``; 0 when it said none."""
+        with self._connection.cursor(Cursor) as cursor:
+            self._execute(cursor, sql, args)
+            return int(cursor.lastrowid or 0)
+
     def insert(self, table: str, **values: Any) -> None:
         """Insert one row. Raises Duplicate when a UNIQUE key refuses."""
         marks = ", ".join(["%s"] * len(values))
@@ -161,6 +167,19 @@ class Database:
         """Read outside a transaction; as :meth:`Queries.tuples`."""
         rows: list[tuple[Any, ...]] = self._read(lambda queries: queries.tuples(sql, args))
         return rows
+
+    def alone(self, sql: str, args: Args = ()) -> int:
+        """One statement that is its own transaction; as :meth:`Queries.said`. It may happen twice.
+
+        Raises RetryWhole when the database rolled it back (a row locked too long), Unavailable.
+        """
+        try:
+            said: int = self._read(lambda queries: queries.said(sql, args))
+        except pymysql.err.OperationalError as error:
+            if error.args[0] in _ROLLED_BACK:
+                raise RetryWhole(str(error.args[0])) from None
+            raise
+        return said
 
     def _read(self, ask: Callable[[Queries], Any]) -> Any:
         for last in (False, True):

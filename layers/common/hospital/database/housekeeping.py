@@ -16,6 +16,7 @@ KEPT = [
     ("his_events", "received_at", "", timedelta(days=30)),
     ("refused_events", "received_at", "", timedelta(days=180)),
     ("known_bills", "pay_before", "", timedelta(days=7)),
+    ("buckets", "full_at", "", timedelta(hours=1)),  # no index: at night hardly any is of this hour
     ("outbox", "done_at", " AND state = 'DONE'", timedelta(days=30)),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Annotated, Literal
 
@@ -24,6 +25,15 @@ class Template(BaseModel):
     template_id: str
     keywords: dict[str, str]
     page: str = ""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often something may be done: ``burst`` times at once, and once more every ``seconds``."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+    burst: Annotated[int, Field(ge=1, le=100_000)]
+    seconds: Annotated[float, Field(gt=0, le=86_400)]
 
 
 class Policy(BaseModel):
@@ -57,6 +67,21 @@ class Policy(BaseModel):
     sessions_per_account: Annotated[int, Field(ge=1, le=50)] = 5  # with one more, the one idle for longest ends
     audit_days: Annotated[int, Field(ge=184, le=36500)] = 1096  # the law asks for six months at least
     plain_columns: bool = False  # what is sealed now is written open too, while code from before runs (personal.seal)
+    # How many at most, so that nobody takes what is for all: docs/decisions/0015-limits.md says whom each counts for.
+    unpaid_places_per_account: Annotated[int, Field(ge=1, le=100)] = 6  # held at once, for whomever
+    given_up_places_per_account_and_day: Annotated[int, Field(ge=1, le=1000)] = 15  # held and not paid for
+    limit_sign_in_per_address: Rate = Rate(burst=600, seconds=0.2)
+    limit_sign_in_per_account: Rate = Rate(burst=30, seconds=60)
+    limit_matching_per_account: Rate = Rate(burst=20, seconds=1200)
+    limit_matching_per_document: Rate = Rate(burst=8, seconds=3600)  # by one account
+    limit_matching_per_address: Rate = Rate(burst=300, seconds=3)
+    limit_wrong_names: Rate = Rate(burst=15, seconds=3600)  # for one document: staff are told
+    limit_phone: Rate = Rate(burst=10, seconds=300)  # by one account; WeChat charges for each
+    limit_reveal: Rate = Rate(burst=10, seconds=600)  # of one patient by one account
+    limit_codes: Rate = Rate(burst=5, seconds=600)  # to one phone by one account; each is a text message
+    limit_codes_per_account: Rate = Rate(burst=10, seconds=600)
+    limit_orders: Rate = Rate(burst=40, seconds=60)  # by one account
+    limit_booking: Rate = Rate(burst=60, seconds=0.5)  # tries by one account, in each instance
     message_templates: dict[str, Template] = {}
 
     @field_validator("ebill_path")

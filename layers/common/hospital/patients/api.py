@@ -16,7 +16,7 @@ from hospital.patients.model import BoundPatient, Guardian, Identity, IdType, Pu
 from hospital.runtime import canonical
 from hospital.runtime.clock import hospital_day, utc_now
 from hospital.runtime.errors import Invalid, NotFound
-from hospital.runtime.http import Api, Id, Model
+from hospital.runtime.http import Api, Call, Id, Model
 from hospital.security import sessions
 from hospital.security.sessions import Caller, authenticate
 from hospital.security.watch import watch
@@ -250,9 +250,10 @@ class Templates(Model):
 
 
 @api.post("/sessions", status=201, public=True)
-def sign_in(body: SignIn) -> Session:
+def sign_in(call: Call, body: SignIn) -> Session:
     """Sign in with a wx.login code."""
     token, expires_at = service.sign_in(database(), code=body.code, secret_hash=body.secret_hash, device=body.device,
+                                        address=call.address,
                                         now=utc_now())
     return Session(token=token, expires_at=expires_at)
 
@@ -316,9 +317,9 @@ def list_patients(caller: Caller) -> Patients:
 
 
 @api.post("/patients", status=201)
-def add_patient(caller: Caller, body: PatientIn) -> PatientView:
+def add_patient(call: Call, caller: Caller, body: PatientIn) -> PatientView:
     """Add a patient: matched or created in the HIS, then bound."""
-    return _view(caller, service.add_patient(database(), caller.account_id, body.to_use(), utc_now()))
+    return _view(caller, service.add_patient(database(), caller.account_id, body.to_use(), call.address, utc_now()))
 
 
 @api.get("/patients/<patient_id>")

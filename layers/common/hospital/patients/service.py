@@ -17,8 +17,17 @@ from hospital.patients import records, rules, store
 from hospital.patients.model import BoundPatient, Guardian, Identity
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
-from hospital.runtime.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, Unauthorized, Unavailable
-from hospital.security import audit, cipher, sessions
+from hospital.runtime.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooMany,
+    Unauthorized,
+    Unavailable,
+)
+from hospital.security import audit, cipher, limits, sessions
 
 _TOO_OFTEN = {"45011", "45009"}
 _BAD_CODE = {"40029", "40163"}
@@ -48,11 +57,14 @@ class BadCode(BadRequest):
 
 
 # -- account ----------------------------------------------------------------------------------------
-def sign_in(db: Database, *, code: str, secret_hash: str, device: str, now: datetime) -> tuple[str, datetime]:
+def sign_in(db: Database, *, code: str, secret_hash: str, device: str, address: str, now: datetime
+            ) -> tuple[str, datetime]:
     """Exchange a ``wx.login`` code for a session: its token, and when it ends.
 
-    Raises Unauthorized (bad code), Forbidden (WeChat thinks the user a risk), Unavailable.
+    Raises Unauthorized (bad code), Forbidden (WeChat thinks the user a risk), TooMany, Unavailable.
     """
+    settings = policy.load(db)
+    limits.take("sign_in_per_address", address, settings, now)
     try:
         openid = _ask_wechat(lambda: wechat.sign_in(code))
     except (BadCode, Forbidden) as refusal:
@@ -60,17 +72,19 @@ def sign_in(db: Database, *, code: str, secret_hash: str, device: str, now: date
         if isinstance(refusal, Forbidden):
             raise
         raise Unauthorized(refusal.message, code=refusal.code) from None
+    limits.take("sign_in_per_account", openid, settings, now)
     cipher.ready()
     with db.transaction() as tx:
         account_id = store.account_of(tx, openid, now)
-        return sessions.open_session(tx, account_id, secret_hash, policy.load(tx), now, device=device)
+        return sessions.open_session(tx, account_id, secret_hash, settings, now, device=device)
 
 
 def set_phone(db: Database, account_id: str, code: str, now: datetime) -> str:
     """Record the account's number, verified by WeChat, of this very WeChat user. Returns it in full.
 
-    Raises BadCode (also when it is another user's), Unavailable.
+    Raises BadCode (also when it is another user's), TooMany, Unavailable.
     """
+    limits.take("phone", account_id, policy.load(db), now)
     openid = store.openid_of(db, account_id)
     phone = _ask_wechat(lambda: wechat.phone_number(code, openid))
     with db.transaction() as tx:
@@ -97,19 +111,25 @@ def _ask_wechat(question: Callable[[], str]) -> str:
 
 
 # -- patients ---------------------------------------------------------------------------------------
-def add_patient(db: Database, account_id: str, new: NewPatient, now: datetime) -> BoundPatient:
+def add_patient(db: Database, account_id: str, new: NewPatient, address: str, now: datetime) -> BoundPatient:
     """Match or create a person in the HIS and bind them to the account.
 
     Raises Invalid (guardian missing), ConsentRequired, Conflict (bound already, limits, name does not
-    fit the number), Unavailable (HIS silent: nothing was bound, try again).
+    fit the number), TooMany (tries), Unavailable (HIS silent: nothing was bound, try again).
     """
     settings = policy.load(db)
     _check_guardian(new, settings, hospital_day(now))
     _check_consents(db, new, now)
     if len(store.bound_patients(db, account_id)) >= settings.patients_per_account:
         raise _too_many_patients(settings)  # before the HIS makes a record; checked again under the lock
+    _count_matching(account_id, new, address, settings, now)
     new = replace(new, identity=records.known_as(db, new.identity))
-    record = _match(new)
+    try:
+        record = _match(new)
+    except Conflict as refusal:
+        if refusal.code == "patient_mismatch":
+            _tell_of_guesses(db, account_id, new, settings, now)
+        raise
     cipher.ready()
     try:
         known = store.with_identity(db, store.identity_key(new.identity, new.guardian))
@@ -181,9 +201,10 @@ def choose_default(db: Database, account_id: str, patient_id: str, now: datetime
 def reveal(db: Database, account_id: str, patient_id: str, phone_code: str, now: datetime) -> BoundPatient:
     """The full record, after a second check: the phone number that WeChat verifies now is the bound one.
 
-    Raises NotFound, BadCode, Forbidden (another number); audited both ways.
+    Raises NotFound, BadCode, Forbidden (another number), TooMany; audited both ways.
     """
     bound = _mine(db, account_id, patient_id)
+    limits.take("reveal", f"{account_id}:{patient_id}", policy.load(db), now)
     openid = store.openid_of(db, account_id)
     matches = _ask_wechat(lambda: wechat.phone_number(phone_code, openid)) == bound.phone
     with db.transaction() as tx:
@@ -242,6 +263,29 @@ def _check_limits(tx: Transaction, account_id: str, patient_id: str, relation: s
 
 def _too_many_patients(settings: policy.Policy) -> Conflict:
     return Conflict(f"每个账号最多添加{settings.patients_per_account}位就诊人。", code="too_many_patients")
+
+
+def _count_matching(account_id: str, new: NewPatient, address: str, settings: policy.Policy, now: datetime) -> None:
+    """Each question to the HIS may be a guess at the name that goes with somebody's number. Raises TooMany."""
+    known = new.guardian if new.identity.id_type == "NONE" and new.guardian is not None else new.identity
+    limits.take("matching_per_document", f"{account_id}:{known.id_type}:{known.id_number}", settings, now)
+    limits.take("matching_per_account", account_id, settings, now)
+    limits.take("matching_per_address", address, settings, now)
+
+
+def _tell_of_guesses(db: Database, account_id: str, new: NewPatient, settings: policy.Policy, now: datetime) -> None:
+    """Wrong names for one number, from whichever accounts, are staff's to look at once there are too many.
+
+    Nobody is refused for it: by the number alone a stranger could keep its owner away.
+    """
+    key = store.identity_key(new.identity, new.guardian)
+    try:
+        limits.take("wrong_names", key.hex(), settings, now)
+    except TooMany:
+        with db.transaction() as tx:
+            tasks.add(tx, kind="patient.guessed", subject_id=store.with_identity(tx, key) or account_id, now=now,
+                      detail=f"many wrong names for one document number, the latest by account {account_id}. Ends with "
+                             "task.close")
 
 
 def _match(new: NewPatient) -> MatchedPatient:

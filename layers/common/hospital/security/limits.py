@@ -1,0 +1,121 @@
+"""How often who may do what: token buckets that all instances share, one statement each.
+
+A bucket is one moment in a row: when all that the limit allows will be there again. What is done puts it off by
+the rate's ``seconds``; a moment further away than the burst's is a refusal, which writes nothing. A statement of its
+own, not the caller's transaction: what fails must count too. Who is refused is refused again by the instance itself
+until the moment that it was told.
+
+For whom each limit counts, and why none lets a stranger lock somebody out: docs/decisions/0015-limits.md.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal, TypeVar, get_args
+
+from hospital.database.connection import database
+from hospital.database.policy import Policy, Rate
+from hospital.runtime import log
+from hospital.runtime.clock import later_text
+from hospital.runtime.errors import RetryWhole, TooMany, Unavailable
+from hospital.security import cipher
+
+Name = Literal["sign_in_per_address", "sign_in_per_account", "matching_per_account", "matching_per_document",
+               "matching_per_address", "wrong_names", "phone", "reveal", "codes", "codes_per_account", "orders"]
+Here = Literal["booking"]  # counted by each instance for itself: no statement in the rush
+NAMES: tuple[str, ...] = get_args(Name)
+# When the database can't tell in time: these guess (signing in is proven by WeChat, orders are kept apart by keys),
+# the others are refused, for each try may be a guess at somebody's record or costs money.
+OPEN = {"sign_in_per_address", "sign_in_per_account", "wrong_names", "orders"}
+
+Bucket = TypeVar("Bucket")
+_ASTRAY = timedelta(minutes=1)  # how far apart the clocks of two instances may be
+_KEPT = 10_000  # how many an instance remembers
+_refused: dict[tuple[str, bytes, Rate], datetime] = {}  # until when
+_here: dict[tuple[str, str, Rate], datetime] = {}  # buckets of this instance alone
+
+_SPEND = ("INSERT INTO buckets (name, owner, full_at) VALUES (%s, %s, %s) ON DUPLICATE KEY UPDATE full_at = CASE "
+          "WHEN full_at <= %s OR full_at > %s THEN CAST(%s AS DATETIME(6)) "
+          "WHEN full_at <= %s THEN full_at + INTERVAL %s MICROSECOND "
+          "WHEN LAST_INSERT_ID(TIMESTAMPDIFF(MICROSECOND, %s, full_at)) > 0 THEN full_at ELSE full_at END")
+
+
+def take(name: Name, key: str, settings: Policy, now: datetime) -> None:
+    """Count one more of ``name`` by ``key``, whom the limit is for; an empty key is not known and not counted.
+
+    Never call it in a transaction. Raises TooMany (when it may be done again), Unavailable (the database does not
+    tell, and this limit does not guess).
+    """
+    if not key:
+        log.event("limit.unknown", limit=name, reason="nobody")
+        return
+    rate: Rate = getattr(settings, f"limit_{name}")
+    owner = cipher.lookup(f"limit.{name}", key)[:16]
+    wait = _remembered(name, owner, rate, now)
+    if wait is None:
+        wait = _spend(name, owner, rate, now)
+        if wait:
+            _remember((name, owner, rate), now + wait, now)
+    if wait:
+        log.event("limit.reached", limit=name)
+        raise refusal(wait, now)
+
+
+def here(name: Here, key: str, settings: Policy, now: datetime) -> None:
+    """The same by this instance alone, without the database. Raises TooMany."""
+    rate: Rate = getattr(settings, f"limit_{name}")
+    bucket, cost = (name, key, rate), timedelta(seconds=rate.seconds)
+    full_at = _here.get(bucket, now)
+    if full_at <= now or full_at > now + cost * rate.burst + _ASTRAY:
+        full_at = now
+    wait = full_at - (now + cost * (rate.burst - 1))
+    if wait > timedelta(0):
+        log.event("limit.reached", limit=name)
+        raise refusal(wait, now)
+    if len(_here) >= _KEPT:
+        _forget(_here, now)
+    _here[bucket] = full_at + cost
+
+
+def refusal(wait: timedelta, now: datetime) -> TooMany:
+    """What who comes too early is told."""
+    seconds = wait.total_seconds()
+    return TooMany(f"操作过于频繁，请于{later_text(seconds, now)}再试。", wait=seconds)
+
+
+def _spend(name: str, owner: bytes, rate: Rate, now: datetime) -> timedelta | None:
+    """One statement; None, or how long it is until it is allowed. Raises Unavailable."""
+    cost = timedelta(seconds=rate.seconds)
+    latest, ahead = now + cost * (rate.burst - 1), now + cost * rate.burst + _ASTRAY
+    try:
+        wait = database().alone(_SPEND, (name, owner, now + cost, now, ahead, now + cost, latest,
+                                         cost // timedelta(microseconds=1), latest))
+    except (RetryWhole, Unavailable) as silence:
+        log.event("limit.unknown", limit=name, reason=type(silence).__name__)
+        if name in OPEN:
+            return None
+        raise Unavailable from None
+    return timedelta(microseconds=wait) if wait else None
+
+
+def _remembered(name: str, owner: bytes, rate: Rate, now: datetime) -> timedelta | None:
+    until = _refused.get((name, owner, rate))
+    if until is None:
+        return None
+    wait = until - now
+    # A clock that was put back makes nobody wait for longer than the limit itself would.
+    return wait if timedelta(0) < wait <= timedelta(seconds=rate.seconds * rate.burst) else None
+
+
+def _remember(bucket: tuple[str, bytes, Rate], until: datetime, now: datetime) -> None:
+    if len(_refused) >= _KEPT:
+        _forget(_refused, now)
+    _refused[bucket] = until
+
+
+def _forget(kept: dict[Bucket, datetime], now: datetime) -> None:
+    """Room for more: first what is over, then all of it."""
+    for bucket in [one for one, until in list(kept.items()) if until <= now]:
+        kept.pop(bucket, None)
+    if len(kept) >= _KEPT:
+        kept.clear()
