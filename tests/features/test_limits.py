@@ -98,10 +98,10 @@ def test_names_for_one_number_can_be_guessed_so_often_and_the_owner_is_not_locke
     refused(guess(guesser, stranger, name="王七"))
 
 
-def test_sixty_guesses_at_one_number_are_stopped_after_eight(control: Control, stranger: dict[str, Any]) -> None:
+def test_sixty_guesses_at_one_number_are_stopped_after_twelve(control: Control, stranger: dict[str, Any]) -> None:
     guesser = Phone(control).sign_in()
     answers = [guess(guesser, stranger, name=f"王{one}").status_code for one in "一二三四五六七八九十甲乙丙丁戊" * 4]
-    assert answers == [409] * 8 + [429] * 52
+    assert answers == [409] * 12 + [429] * 48
 
 
 def test_of_wrong_names_for_one_number_from_many_accounts_staff_are_told_and_the_owner_is_added(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from hospital.booking import rules
 from hospital.booking.model import Counts
 from hospital.database.policy import Policy, Rate
+from hospital.runtime import once
 from hospital.runtime.clock import later_text
 from hospital.runtime.errors import TooMany
 from hospital.runtime.ids import first_of, new_id
@@ -67,6 +69,17 @@ def test_an_instance_lets_a_burst_through_then_one_at_a_time() -> None:
     assert tries(settings, "a", [0, 0, 0, 0, 4, 9.9, 10, 10, 40, 40, 40, 40]) == [
         None, None, None, 10, 6, pytest.approx(0.1), None, 10, None, None, None, 10]
     assert tries(settings, "b", [0]) == [None]
+
+
+def test_a_request_that_is_run_again_counts_once() -> None:
+    settings = Policy(limit_booking=Rate(burst=1, seconds=10))
+
+    def request() -> list[float | None]:
+        once.begin()
+        return tries(settings, "e", [0, 0])
+
+    assert copy_context().run(request) == [None, None]
+    assert copy_context().run(request) == [10, 10]  # another one is refused
 
 
 def test_a_clock_that_was_put_back_locks_nobody_out() -> None:

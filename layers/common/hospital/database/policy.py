@@ -73,7 +73,7 @@ class Policy(BaseModel):
     limit_sign_in_per_address: Rate = Rate(burst=600, seconds=0.2)
     limit_sign_in_per_account: Rate = Rate(burst=30, seconds=60)
     limit_matching_per_account: Rate = Rate(burst=20, seconds=1200)
-    limit_matching_per_document: Rate = Rate(burst=8, seconds=3600)  # by one account
+    limit_matching_per_document: Rate = Rate(burst=12, seconds=3600)  # by one account
     limit_matching_per_address: Rate = Rate(burst=300, seconds=3)
     limit_wrong_names: Rate = Rate(burst=15, seconds=3600)  # for one document: staff are told
     limit_phone: Rate = Rate(burst=10, seconds=300)  # by one account; WeChat charges for each

@@ -21,9 +21,18 @@ def read(db: Database, name: str) -> tuple[str, datetime] | None:
 
 def take_lease(db: Database, name: str, now: datetime) -> bool:
     """Whether the caller is the one who renews it now."""
-    with db.transaction() as tx:
+    if _leased(db, name, now):
+        return True
+    if db.one("SELECT 1 FROM shared_tokens WHERE name = %s", (name,)) is not None:
+        return False
+    with db.transaction() as tx:  # apart: a row that is there would stay locked, and many who then change it deadlock
         tx.run("INSERT IGNORE INTO shared_tokens (name, expires_at, lease_until) VALUES (%s, %s, %s)",
                (name, now, NONE))
+    return _leased(db, name, now)
+
+
+def _leased(db: Database, name: str, now: datetime) -> bool:
+    with db.transaction() as tx:
         # One further ahead than any lease is of a clock that was wrong.
         return tx.run("UPDATE shared_tokens SET lease_until = %s WHERE name = %s "
                       "AND (lease_until <= %s OR lease_until > %s)",

@@ -22,7 +22,7 @@ from werkzeug.exceptions import NotFound as NoRoute
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from hospital.runtime import log, origin
+from hospital.runtime import log, once, origin
 from hospital.runtime.canonical import TextDates
 from hospital.runtime.config import config
 from hospital.runtime.errors import (
@@ -242,6 +242,7 @@ class _App:
                 arguments[name] = read_body(call, kind)
             elif name == "query":
                 arguments[name] = _validated(partial(kind.model_validate, call.request.args.to_dict()))
+        once.begin()
         for attempt in range(RETRIES):
             try:
                 result = route.handler(**arguments)

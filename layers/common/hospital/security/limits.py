@@ -10,12 +10,13 @@ For whom each limit counts, and why none lets a stranger lock somebody out: docs
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
 from typing import Literal, TypeVar, get_args
 
 from hospital.database.connection import database
 from hospital.database.policy import Policy, Rate
-from hospital.runtime import log
+from hospital.runtime import log, once
 from hospital.runtime.clock import later_text
 from hospital.runtime.errors import RetryWhole, TooMany, Unavailable
 from hospital.security import cipher
@@ -32,6 +33,7 @@ Bucket = TypeVar("Bucket")
 _ASTRAY = timedelta(minutes=1)  # how far apart the clocks of two instances may be
 _KEPT = 10_000  # how many an instance remembers
 _refused: dict[tuple[str, bytes, Rate], datetime] = {}  # until when
+_one_at_a_time = threading.Lock()
 _here: dict[tuple[str, str, Rate], datetime] = {}  # buckets of this instance alone
 
 _SPEND = ("INSERT INTO buckets (name, owner, full_at) VALUES (%s, %s, %s) ON DUPLICATE KEY UPDATE full_at = CASE "
@@ -43,6 +45,7 @@ _SPEND = ("INSERT INTO buckets (name, owner, full_at) VALUES (%s, %s, %s) ON DUP
 def take(name: Name, key: str, settings: Policy, now: datetime) -> None:
     """Count one more of ``name`` by ``key``, whom the limit is for; an empty key is not known and not counted.
 
+    A request counts once, also when it is run again.
     Never call it in a transaction. Raises TooMany (when it may be done again), Unavailable (the database does not
     tell, and this limit does not guess).
     """
@@ -51,6 +54,8 @@ def take(name: Name, key: str, settings: Policy, now: datetime) -> None:
         return
     rate: Rate = getattr(settings, f"limit_{name}")
     owner = cipher.lookup(f"limit.{name}", key)[:16]
+    if once.is_done(name, owner):  # the request is run again: the database had rolled it back
+        return
     wait = _remembered(name, owner, rate, now)
     if wait is None:
         wait = _spend(name, owner, rate, now)
@@ -59,22 +64,28 @@ def take(name: Name, key: str, settings: Policy, now: datetime) -> None:
     if wait:
         log.event("limit.reached", limit=name)
         raise refusal(wait, now)
+    once.done(name, owner)
 
 
 def here(name: Here, key: str, settings: Policy, now: datetime) -> None:
     """The same by this instance alone, without the database. Raises TooMany."""
+    if once.is_done(name, key):
+        return
     rate: Rate = getattr(settings, f"limit_{name}")
     bucket, cost = (name, key, rate), timedelta(seconds=rate.seconds)
-    full_at = _here.get(bucket, now)
-    if full_at <= now or full_at > now + cost * rate.burst + _ASTRAY:
-        full_at = now
-    wait = full_at - (now + cost * (rate.burst - 1))
+    with _one_at_a_time:
+        full_at = _here.get(bucket, now)
+        if full_at <= now or full_at > now + cost * rate.burst + _ASTRAY:
+            full_at = now
+        wait = full_at - (now + cost * (rate.burst - 1))
+        if wait <= timedelta(0):
+            if len(_here) >= _KEPT:
+                _forget(_here, now)
+            _here[bucket] = full_at + cost
     if wait > timedelta(0):
         log.event("limit.reached", limit=name)
         raise refusal(wait, now)
-    if len(_here) >= _KEPT:
-        _forget(_here, now)
-    _here[bucket] = full_at + cost
+    once.done(name, key)
 
 
 def refusal(wait: timedelta, now: datetime) -> TooMany:
