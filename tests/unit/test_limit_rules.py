@@ -51,6 +51,12 @@ def test_an_id_made_at_a_moment_is_after_the_earliest_of_it() -> None:
 
 
 # -- what an instance counts by itself --------------------------------------------------------------
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance that has counted nothing yet."""
+    monkeypatch.setattr(limits, "_here", {})
+
+
 def tries(settings: Policy, key: str, moments: list[float]) -> list[float | None]:
     """Of a try at each moment (s from now): None, or how long one has to wait."""
     said: list[float | None] = []
