@@ -12,6 +12,7 @@ import requests
 from sandbox.people import person, serial
 from sandbox.phone import Control, Phone, Refused
 from scripts import local_db
+from tests.opened import hashed
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 Change = Callable[..., None]
@@ -230,7 +231,7 @@ def test_others_who_hold_places_for_the_same_person_do_not_use_up_one_s_own(
 
 def test_invented_people_bound_and_unbound_hold_no_more_than_one_account_may(
         control: Control, guest: Phone, ward: dict[str, Any], sql: Ask) -> None:
-    account = sql("SELECT id FROM accounts WHERE openid = %s", (guest.openid,))[0][0]
+    account = sql("SELECT id FROM accounts WHERE openid_hash = %s", (hashed(control, "openid", guest.openid),))[0][0]
     most, bound = 0, 0
     for _ in range(24):
         answer = guess(guest, person())

@@ -93,7 +93,8 @@ def an_account_holds_so_many_places_unpaid(ground: Ground) -> list[str]:
                         for phone, (patient, session) in zip(clients(member.phone, len(asked)), asked, strict=True)])
     held = [one["id"] for one in won(results)]
     stored = ground.count("SELECT COUNT(*) FROM bookings b JOIN accounts a ON a.id = b.account_id "
-                          "WHERE a.openid = %s AND b.state = 'HELD'", (member.phone.openid,))
+                          "WHERE a.openid_hash = %s AND b.state = 'HELD'",
+                          (hashed(ground.control, "openid", member.phone.openid),))
     ground.give_up([(member.phone, one) for one in held])
     return broken_answers(results, "too_many_unpaid", "too_many_that_day", "too_many_bookings", "slot_gone") + (
         [] if (len(held), stored) == (6, 6) else [f"{len(held)} were promised, {stored} are held unpaid"])
