@@ -53,8 +53,9 @@ def test_an_id_made_at_a_moment_is_after_the_earliest_of_it() -> None:
 # -- what an instance counts by itself --------------------------------------------------------------
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An instance that has counted nothing yet."""
+    """An instance that has counted nothing yet, outside any request."""
     monkeypatch.setattr(limits, "_here", {})
+    once._done.set(None)
 
 
 def tries(settings: Policy, key: str, moments: list[float]) -> list[float | None]:
