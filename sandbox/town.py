@@ -27,6 +27,8 @@ from sandbox.faults import KINDS, Fault, Faults
 from sandbox.his import His
 from sandbox.his.money import Charge
 from sandbox.scf import Scf
+from sandbox.sms import Sms
+from sandbox.sms.system import policy_settings as sms_settings
 from sandbox.system import System, World
 from sandbox.templates import TEMPLATES, policy_templates
 from sandbox.wechat import WeChat
@@ -90,7 +92,9 @@ class Town:
         self.cos = Cos(self.world, secret_id=keys.credentials["secret_id"], secret_key=keys.credentials["secret_key"],
                        token=keys.credentials["token"], buckets=[BUCKET])
         self.ebill = EBill(self.world, app_id=keys.ebill_app_id, key=keys.ebill_key, place_code=PLACE_CODE)
-        for offset, system in ((1, self.his), (2, self.wechat), (3, self.wechatpay), (4, self.cos), (7, self.ebill)):
+        self.sms = Sms(self.world, credentials=keys.credentials)
+        for offset, system in ((1, self.his), (2, self.wechat), (3, self.wechatpay), (4, self.cos), (7, self.ebill),
+                               (8, self.sms)):
             self._add(system, port and port + offset)
 
     def _start_cloud(self, database: Database, state: Path, timers: bool, manifest: Path, python: list[str],
@@ -102,6 +106,7 @@ class Town:
             "MYSQL_HOST": database.host, "MYSQL_PORT": str(database.port), "MYSQL_DATABASE": database.name,
             "MYSQL_USER": "root", "WECHAT_APP_ID": APP_ID, "WECHATPAY_MERCHANT_ID": MERCHANT,
             "WECHATPAY_CERT_SERIAL": keys.merchant_serial, "WECHATPAY_PUBLIC_KEY_ID": PUBLIC_KEY_ID,
+            "SMS_BASE": self.sms.address,
             "HIS_CLIENT_ID": "miniprogram", "HIS_EVENTS_PATH": EVENTS_PATH, "WECHAT_BASE": self.wechat.address,
             "WECHATPAY_BASE": self.wechatpay.address, "HIS_BASE": self.his.address,
             "EBILL_BASE": self.ebill.address, "EBILL_APP_ID": keys.ebill_app_id, "EBILL_PLACE_CODE": PLACE_CODE,
@@ -123,9 +128,9 @@ class Town:
         self.systems[system.name] = system
 
     def prepare(self) -> None:
-        """What a hospital does once: choose its message templates, take over the HIS's directory and sessions."""
-        for event in ({"action": "settings.change", "changes": {"message_templates": policy_templates()}},
-                      {"action": "schedules.sync"}):
+        """What a hospital does once: choose its templates, take over the HIS's directory and sessions."""
+        chosen = {"message_templates": policy_templates(), **sms_settings()}
+        for event in ({"action": "settings.change", "changes": chosen}, {"action": "schedules.sync"}):
             result: Any = self.scf.invoke("operations", {**event, "by": "sandbox"}, asynchronous=False)
             if "error" in result:
                 raise RuntimeError(f"{event['action']}: {result['error']}")

@@ -22,7 +22,7 @@ from scripts.journey import StepFailed, walk
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "demo"
-PORT, PORTS = 8700, 8
+PORT, PORTS = 8700, 9
 _LOOK_SECONDS = 0.5
 
 

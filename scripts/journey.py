@@ -17,7 +17,7 @@ from hospital.runtime.clock import BEIJING
 from hospital.site.rules import spellings
 
 from sandbox.people import person
-from sandbox.phone import Control, Phone
+from sandbox.phone import Control, Phone, Refused
 from scripts import books
 
 EARLY = timedelta(minutes=20)  # so long before their time the patient arrives
@@ -100,11 +100,33 @@ class Walk:
             for scene in ("patients", "booking", "checkin", "billing", "refunds"):
                 phone.allow_messages(scene)
             facts += [f"openid {phone.openid}", f"session …{phone.token[-6:]}"]
+        mother = person(age=62)
+        self._known_at_the_hospital(mother)
         with self.step("添加就诊人 add a family member") as facts:
-            self.patient = phone.add_patient(person(age=62), relation="PARENT")
-            facts += [f"{self.patient['name']} {self.patient['id_number']}", f"card {self.patient['card_number']}"]
+            bound = phone.add_patient(mother, proven=False, relation="PARENT")
+            expect("the binding", (bound["level"], bound["card_number"]), ("LIMITED", ""))
+            facts += [f"{bound['name']} {bound['id_number']}", bound["level"], "her bills:",
+                      _refusal(lambda: phone.bills(bound["id"]))]
+        with self.step("身份核验 a code to her phone on file") as facts:
+            self.patient = phone.prove(bound["id"], mother["id_number"])
+            expect("the binding", self.patient["level"], "FULL")
+            facts += [self.patient["level"], f"card {self.patient['card_number']}", f"bills {phone.bills(bound['id'])}"]
         with self.step("绑定通知 bound, announced") as facts:
             facts += self._told("绑定通知", 1)[0]["lines"][:2]
+        with self.step("陌生人 a stranger with name and number") as facts:
+            stranger = Phone(self.control).sign_in()
+            stranger.verify_phone()
+            stolen = stranger.add_patient(mother, proven=False)
+            facts += [stolen["level"], "bills:", _refusal(lambda: stranger.bills(stolen["id"])), "the record:",
+                      _refusal(lambda: stranger.call("POST", f"account/patients/{stolen['id']}/reveal",
+                                                     {"code": stranger.phone_code()}))]
+        with self.step("解除他人绑定 the family is told, ends it") as facts:
+            facts += self._told("绑定通知", 2)[1]["lines"][-1:]
+            at = f"account/patients/{bound['id']}/holders"
+            [other] = phone.call("GET", at)["holders"]
+            phone.call("DELETE", f"{at}/{other['id']}")
+            facts += [f"{other['phone']} {other['level']}", "→", _refusal(lambda: stranger.call(
+                "GET", f"account/patients/{stolen['id']}"))]
         with self.step("科室 departments, two levels") as facts:
             groups = phone.call("GET", "booking/departments")["groups"]
             facts.append(f"{len(groups)} groups, {sum(len(one['departments']) for one in groups)} departments")
@@ -281,6 +303,12 @@ class Walk:
             facts += [statement["file"], self._sheet(today, statement["file"])]
 
     # -- inside ---------------------------------------------------------------------------------------
+    def _known_at_the_hospital(self, someone: dict[str, Any]) -> None:
+        """Somebody was there before, and left a phone number of their own."""
+        number = someone["id_number"]
+        self.control("POST", "/his/patients", **someone, phone="13900006666", sex="MALE" if int(number[16]) % 2 else
+                     "FEMALE", birth_date=f"{number[6:10]}-{number[10:12]}-{number[12:14]}")
+
     def _open_sessions(self, day: str) -> Iterator[dict[str, Any]]:
         for session in self.phone.call("GET", "booking/sessions", params={"day": day})["sessions"]:
             if session["free"] and session["fee_fen"] and session["state"] == "OPEN":
@@ -351,6 +379,15 @@ class Walk:
     def _pass(self, seconds: float) -> None:
         self.control.advance(seconds)
         self.control.work()
+
+
+def _refusal(act: Callable[[], Any]) -> str:
+    """The code of what must be refused."""
+    try:
+        answer = act()
+    except Refused as refusal:
+        return f"{refusal.status} {refusal.code}"
+    raise StepFailed(f"answered, and must not be: {answer!r}")
 
 
 def _by_source(sums: list[dict[str, Any]]) -> list[str]:

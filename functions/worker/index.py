@@ -2,19 +2,23 @@
 
 from hospital.billing import events
 from hospital.billing import jobs as billing
+from hospital.billing import unbound as billing_unbound
 from hospital.booking import ending
 from hospital.booking import jobs as booking
+from hospital.booking import unbound as booking_unbound
 from hospital.checkin import service as checkin
 from hospital.database.connection import database
 from hospital.database.outbox import work_off
 from hospital.invoices import service as invoices
 from hospital.messages import service as messages
+from hospital.patients import holders
 from hospital.patients import records as patients
 from hospital.payment import jobs as payment
 from hospital.runtime.events import timer_function
 from hospital.schedules import sync as schedules
 
 HANDLERS = {**schedules.WORKER, **booking.WORKER, **ending.WORKER, **checkin.WORKER, **billing.WORKER, **events.WORKER,
-            **payment.WORKER, **invoices.WORKER, **messages.WORKER, **patients.WORKER}
+            **payment.WORKER, **invoices.WORKER, **messages.WORKER, **patients.WORKER, **holders.WORKER,
+            **booking_unbound.WORKER, **billing_unbound.WORKER}
 
 main_handler = timer_function(lambda: work_off(database(), HANDLERS, function="worker"))

@@ -37,7 +37,8 @@ def add_desk(his: Hospital) -> None:
     @control.get("/patients", endpoint="patients")
     def patients() -> Response:
         with his.lock:
-            return jsonify(patients=his.patients.listing())
+            wanted = request.args.get("id_number")
+            return jsonify(patients=[one for one in his.patients.listing() if wanted in (None, one["id_number"])])
 
     @control.get("/departments", endpoint="departments")
     def departments() -> Response:

@@ -16,6 +16,7 @@ from sandbox.his.desk_refunds import DeskRefunds
 from sandbox.his.events import Events
 from sandbox.his.model import Refused
 from sandbox.his.patients import Patients
+from sandbox.his.proofs import Proofs
 from sandbox.his.registrations import Registrations
 from sandbox.his.sessions import Sessions
 from sandbox.his.signing import NONCE, NONCE_FORM, SIGNATURE, TIMESTAMP, Gate, sign_answer
@@ -50,6 +51,7 @@ class Hospital(System):
                                   timedelta(minutes=checkin_lead_minutes))
         self.bills = Bills(self.clock, self.patients, seed)
         self.charges = Charges(self.clock, self.bills, self.trades)
+        self.proofs = Proofs(self.clock, self.patients, self.bills, self.trades)
         self.desk_refunds = DeskRefunds(self.clock, self.trades, self.check_ins)
         self.events = Events(world, key, events_url)
         provider = cast(DefaultJSONProvider, self.app.json)

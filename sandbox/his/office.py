@@ -10,7 +10,7 @@ from flask import Response, jsonify, request
 
 from sandbox.his.hospital import Hospital
 from sandbox.his.model import PERIODS, Schedule, moment_of
-from sandbox.his.patients import NAME, SEXES, Patient, document_of
+from sandbox.his.patients import NAME, PHONE, SEXES, Patient, document_of
 from sandbox.his.payments import TRANSACTION
 from sandbox.his.registrations import wire_registration
 from sandbox.his.wire import CODE, Fields, json_object, show
@@ -93,7 +93,7 @@ def _add_records(his: Hospital) -> None:
     @control.post("/patients/<code>/correct", endpoint="correct_patient")
     def correct_patient(code: str) -> Response:
         """Other personal data, or another document: then the one of before leads to the file no more."""
-        fields = Fields(_body(), ("name", "sex", "birth_date", "id_type", "id_number"))
+        fields = Fields(_body(), ("name", "sex", "birth_date", "id_type", "id_number", "phone"))
         changes: dict[str, Any] = {}
         if fields.has("name"):
             changes["name"] = fields.text("name", NAME)
@@ -101,6 +101,8 @@ def _add_records(his: Hospital) -> None:
             changes["sex"] = fields.choice("sex", SEXES)
         if fields.has("birth_date"):
             changes["birth_date"] = fields.day("birth_date")
+        if fields.has("phone"):
+            changes["phone"] = fields.text("phone", PHONE)
         with his.lock:
             if fields.has("id_type"):
                 his.patients.give_document(code, *document_of(fields))

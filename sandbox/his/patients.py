@@ -71,8 +71,14 @@ class Patients:
         return code in self._codes
 
     def file(self, patient_code: str) -> dict[str, Any]:
-        """What is on file under a code. Raises Refused PATIENT_UNKNOWN."""
-        return _shown(self._known(patient_code))
+        """What is on file under a code, with the file's phone and guardian. Raises Refused PATIENT_UNKNOWN."""
+        known = self._known(patient_code)
+        guardian = dict(zip(("id_type", "id_number"), known.guardian_id, strict=True)) if known.guardian_id else None
+        return {**_shown(known), "phone": known.phone, "guardian": guardian}
+
+    def has_card(self, patient_code: str, card_number: str) -> bool:
+        """Whether this is the card of that patient. Raises Refused PATIENT_UNKNOWN."""
+        return self._known(patient_code).card_number == card_number
 
     def merge(self, code: str, into: str | None) -> Patient:
         """End a record: its documents lead to another one (None: to a new one of the same person).

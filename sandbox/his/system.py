@@ -48,6 +48,7 @@ class His(Hospital):
             self.app.add_url_rule(BASE + path, endpoint, self._locked(read), methods=["GET"])
         writes: dict[str, tuple[str, Callable[..., dict[str, Any]]]] = {
             "match_patient": ("/patients/match-or-create", self._match_patient),
+            "check_visit": ("/patients/<patient_code>/visit-check", self.proofs.check),
             "lock_registration": ("/registrations/lock", self.registrations.lock),
             "unlock_registration": ("/registrations/unlock", self.registrations.unlock),
             "confirm_registration": ("/registrations/confirm", self.registrations.confirm),

@@ -96,11 +96,13 @@ def fill(connection: Connection, *, patients: int, hot_slots: int, spread: int, 
                        f"name_enc, sex, birth_date, created_at) SELECT {patient}, CONCAT('bench-', n), "
                        "CONCAT('card-', n), 'ID_CARD', UNHEX(SHA2(n, 256)), UNHEX(SHA2(n, 256)), "
                        f"UNHEX(SHA2(n, 256)), 'FEMALE', '1990-01-01', UTC_TIMESTAMP(6) {some}")
-        cursor.execute("INSERT INTO bindings (id, account_id, patient_id, relation, phone_enc, is_default, bound_at) "
-                       f"SELECT {sql_id('B', 'n')}, {account}, {patient}, 'SELF', UNHEX(SHA2(n, 256)), 1, "
-                       f"UTC_TIMESTAMP(6) {some}")
+        cursor.execute("INSERT INTO bindings (id, account_id, patient_id, relation, phone_enc, is_default, level, "
+                       f"proof, bound_at) SELECT {sql_id('B', 'n')}, {account}, {patient}, 'SELF', "
+                       f"UNHEX(SHA2(n, 256)), 1, 'FULL', 'NEW', UTC_TIMESTAMP(6) {some}")
         cursor.execute("INSERT INTO consents (id, account_id, patient_id, purpose, version, granted_at) "
-                       f"SELECT {sql_id('C', 'n')}, {account}, {patient}, 'HEALTH_DATA', 1, UTC_TIMESTAMP(6) {some}")
+                       f"SELECT {sql_id('C', 'n')}, {account}, {patient}, 'HEALTH_DATA', "
+                       "(SELECT MAX(version) FROM consent_texts WHERE purpose = 'HEALTH_DATA'), "
+                       f"UTC_TIMESTAMP(6) {some}")
         doctors(cursor, spread + 1)
         cursor.execute("INSERT INTO schedules (id, his_code, his_department, doctor_id, visit_date, period, kind, "
                        f"fee_fen, starts_at, ends_at, clinic_room, state) SELECT {sql_id('S', 'n')}, "

@@ -74,7 +74,8 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
     run("BEGIN")
     run("SELECT id FROM accounts WHERE id = %s FOR UPDATE", (account_id,))
     cursor.fetchall()
-    run(f"SELECT {CODE}, p.id, p.birth_date, p.birth_date_enc FROM bindings b JOIN patients p ON p.id = b.patient_id "
+    run(f"SELECT {CODE}, p.id, p.birth_date, p.birth_date_enc, b.level FROM bindings b "
+        "JOIN patients p ON p.id = b.patient_id "
         "LEFT JOIN patients r ON r.id = p.record_of "
         "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
     bound = cursor.fetchone()
@@ -83,14 +84,16 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
         "AND t.effective_at <= %s)", (account_id, patient_id, now))
     consents = cursor.fetchall()
     run("SELECT p.live, p.that_day, a.unpaid, a.unpaid_until, a.given_up, a.given_up_since FROM "
-        "(SELECT COUNT(*) AS live, COALESCE(SUM(visit_date = %s), 0) AS that_day FROM bookings "
-        "WHERE patient_id = %s AND live_flag = 1 AND visit_date >= %s) p, "
+        "(SELECT COUNT(*) AS live, COALESCE(SUM(k.visit_date = %s), 0) AS that_day FROM bookings k "
+        "WHERE k.patient_id = %s AND k.live_flag = 1 AND k.visit_date >= %s AND (k.account_id = %s OR EXISTS (SELECT 1 "
+        "FROM bindings b WHERE b.account_id = k.account_id AND b.patient_id = k.patient_id "
+        "AND COALESCE(b.level, %s) = 'FULL'))) p, "
         "(SELECT COALESCE(SUM(state IN ('HELD', 'AWAITING_PAYMENT')), 0) AS unpaid, "
         "MIN(CASE WHEN state IN ('HELD', 'AWAITING_PAYMENT') THEN expires_at END) AS unpaid_until, "
         "COALESCE(SUM(state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED')), 0) AS given_up, "
         "MIN(CASE WHEN state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') THEN created_at END) AS given_up_since "
         "FROM bookings WHERE account_id = %s AND id >= %s) a",
-        (schedule[4], patient_id, now.date(), account_id, _id(now - timedelta(days=1))))
+        (schedule[4], patient_id, now.date(), account_id, "LIMITED", account_id, _id(now - timedelta(days=1))))
     counts = cursor.fetchone()
     if bound is None or not consents or counts[1] >= 3 or counts[2] >= 6 or counts[4] >= 15:
         run("ROLLBACK")

@@ -50,23 +50,21 @@ def _list(token: str, secret: str, patient_id: str) -> dict[str, Any]:
         account_id, secret_hash, expires_at, *_ = cursor.fetchone()
         if secret_hash != hashlib.sha256(secret.encode()).digest() or expires_at <= now:
             raise PermissionError
-        run("BEGIN")
+        run("SELECT p.id, b.level, p.birth_date, p.birth_date_enc FROM bindings b "
+            "JOIN patients p ON p.id = b.patient_id WHERE b.account_id = %s AND b.bound_flag = 1 "
+            "AND b.patient_id = %s", (account_id, patient_id))
+        level = cursor.fetchone()[1]
         run("SELECT name, value FROM settings")
         cursor.fetchall()
-        run(f"SELECT {replay.CODE}, p.id, p.birth_date, p.birth_date_enc FROM bindings b "
-            "JOIN patients p ON p.id = b.patient_id LEFT JOIN patients r ON r.id = p.record_of "
-            "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE", (account_id, patient_id))
-        code = cursor.fetchone()[1]
         run("SELECT c.purpose FROM consents c WHERE c.account_id = %s AND c.patient_id = %s AND c.live_flag = 1 "
             "AND c.version = (SELECT MAX(t.version) FROM consent_texts t WHERE t.purpose = c.purpose "
             "AND t.effective_at <= %s)", (account_id, patient_id, now))
         given = cursor.fetchall()
-        run("COMMIT")
-        if not given:
+        if not given or level != "FULL":
             raise PermissionError
         run(f"SELECT {replay.CODE} FROM patients p LEFT JOIN patients r ON r.id = p.record_of WHERE p.id = %s",
             (patient_id,))
-        cursor.fetchall()
+        code = cursor.fetchone()[1]
         bills = _ask(f"/his/v1/patients/{code}/bills?state=UNPAID")["bills"]
         run("SELECT subject_id FROM staff_tasks WHERE kind = %s AND state = 'OPEN'", ("list.odd-row.bill",))
         cursor.fetchall()

@@ -16,6 +16,7 @@ from scripts import books
 from tests.faults.outpatient import Care
 from tests.features.closing import Day
 from tests.features.names import unheard_name
+from tests.features.whose import Record
 from tests.opened import account_of, code_of, hashed
 
 Visit = Callable[..., str]
@@ -265,9 +266,14 @@ def everything(control: Control, visit: Visit, seen: Visit, new_session: Callabl
     phone.sign_in()
     mine = phone.call("GET", "account/sessions")["sessions"]
     phone.call("DELETE", f"account/sessions/{next(one['id'] for one in mine if not one['is_current'])}")
-    phone.call("POST", "account/phone", {"code": phone.phone_code()})
+    phone.verify_phone()
     phone.call("GET", "account/me")
-    patient, child = phone.add_patient(person(), relation="SELF"), phone.add_patient(person())
+    patient, child = phone.add_patient(someone := person(), relation="SELF"), phone.add_patient(person())
+    phone.prove(patient["id"], someone["id_number"])
+    Phone(control).sign_in().add_patient(someone, proven=False)
+    holders = f"account/patients/{patient['id']}/holders"
+    phone.call("DELETE", f"{holders}/{phone.call('GET', holders)['holders'][0]['id']}")
+    phone.call("GET", "account/consents/copy")
     phone.call("GET", f"account/patients/{patient['id']}")
     phone.call("GET", "account/patients")
     phone.call("GET", "account/consents")
@@ -275,7 +281,7 @@ def everything(control: Control, visit: Visit, seen: Visit, new_session: Callabl
     phone.call("PUT", f"account/patients/{child['id']}/default")
     one = {"patient_id": child["id"], "purpose": "HEALTH_DATA"}
     phone.call("POST", "account/consents/withdrawal", one)
-    phone.call("POST", "account/consents", {**one, "version": 1})
+    phone.call("POST", "account/consents", {**one, "version": 2})
     phone.call("DELETE", f"account/patients/{child['id']}")
     _see_a_doctor(control, phone, patient, visit, seen, new_session, ordered)
     phone.call("DELETE", "account/sessions/current")
@@ -307,3 +313,27 @@ def _see_a_doctor(control: Control, phone: Phone, patient: dict[str, Any], visit
     invoice = next(one for one in phone.invoices() if one["has_file"])
     phone.call("GET", f"invoice/invoices/{invoice['id']}")
     phone.call("POST", f"invoice/invoices/{invoice['id']}/link")
+
+
+@pytest.fixture
+def owner(control: Control) -> Phone:
+    """Whose record it is: their number is verified by WeChat."""
+    one = Phone(control).sign_in()
+    one.allow_every_message()
+    one.verify_phone()
+    return one
+
+
+@pytest.fixture
+def record(control: Control, owner: Phone) -> Record:
+    """The owner's record in the HIS, with their number on file."""
+    return Record(control, phone=owner.number)
+
+
+@pytest.fixture
+def thief(control: Control) -> Phone:
+    """Somebody who knows name and number."""
+    one = Phone(control).sign_in()
+    one.allow_every_message()
+    one.verify_phone()
+    return one

@@ -13,7 +13,7 @@ from sandbox.phone import Control, Phone, Refused
 from tests.opened import account_of
 
 Ask = Callable[..., list[tuple[Any, ...]]]
-HEALTH = {"purpose": "HEALTH_DATA", "version": 1}
+HEALTH = {"purpose": "HEALTH_DATA", "version": 2}
 
 
 def refused(call: Callable[[], Any]) -> tuple[int, str | None, list[str]]:
@@ -24,25 +24,25 @@ def refused(call: Callable[[], Any]) -> tuple[int, str | None, list[str]]:
 
 @pytest.fixture
 def new_text(sql: Ask) -> Iterator[Callable[[str, str], None]]:
-    """``new_text(purpose, effective_at)``: version 2 of a text, from a moment (UTC) on."""
+    """``new_text(purpose, effective_at)``: version 3 of a text, from a moment (UTC) on."""
     def publish(purpose: str, effective_at: str) -> None:
         sql("INSERT INTO consent_texts (purpose, version, title, body, effective_at) "
-            "VALUES (%s, 2, '新版', '新版正文', %s)", (purpose, effective_at))
+            "VALUES (%s, 3, '新版', '新版正文', %s)", (purpose, effective_at))
 
     yield publish
-    sql("DELETE FROM consent_texts WHERE version > 1")
+    sql("DELETE FROM consent_texts WHERE version > 2")
 
 
 def test_the_texts_in_force_are_shown_with_what_was_consented_to(guest: Phone, ill: dict[str, Any]) -> None:
     shown = guest.call("GET", "account/consents")
-    assert [(one["purpose"], one["version"]) for one in shown["texts"]] == [("CHILD_GUARDIAN", 1), ("HEALTH_DATA", 1)]
+    assert [(one["purpose"], one["version"]) for one in shown["texts"]] == [("CHILD_GUARDIAN", 2), ("HEALTH_DATA", 2)]
     assert all(one["title"] and len(one["body"]) > 50 for one in shown["texts"])
     assert [(one["patient_id"], one["purpose"], one["version"], one["withdrawn_at"]) for one in shown["given"]] == [
-        (ill["id"], "HEALTH_DATA", 1, None)]
+        (ill["id"], "HEALTH_DATA", 2, None)]
 
 
 @pytest.mark.parametrize("consents", [
-    [], [{"purpose": "CHILD_GUARDIAN", "version": 1}], [{"purpose": "HEALTH_DATA", "version": 2}]])
+    [], [{"purpose": "CHILD_GUARDIAN", "version": 2}], [{"purpose": "HEALTH_DATA", "version": 3}]])
 def test_nobody_is_added_without_consent_to_the_text_in_force(guest: Phone, consents: list[dict[str, Any]]) -> None:
     assert refused(lambda: guest.add_patient(person(), consents=consents)) == (
         403, "consent_required", ["HEALTH_DATA"])
@@ -78,14 +78,14 @@ def test_a_new_version_binds_from_its_day_on_and_needs_new_consent(
     new_text("HEALTH_DATA", "2026-11-23 00:30:00")  # an hour from now
     held = guest.book(ill["id"], ward)
     guest.call("POST", f"booking/bookings/{held['id']}/cancellation")
-    two = {"patient_id": ill["id"], "purpose": "HEALTH_DATA", "version": 2}
-    assert refused(lambda: guest.call("POST", "account/consents", two))[:2] == (409, "consent_outdated")
+    three = {"patient_id": ill["id"], "purpose": "HEALTH_DATA", "version": 3}
+    assert refused(lambda: guest.call("POST", "account/consents", three))[:2] == (409, "consent_outdated")
     guest.control.advance(3605)
     assert refused(lambda: guest.book(ill["id"], ward)) == (403, "consent_required", ["HEALTH_DATA"])
-    assert refused(lambda: guest.call("POST", "account/consents", {**two, "version": 1}))[:2] == (
+    assert refused(lambda: guest.call("POST", "account/consents", {**three, "version": 2}))[:2] == (
         409, "consent_outdated")
     assert guest.call("GET", "account/patients")["patients"][0]["consents_missing"] == ["HEALTH_DATA"]
-    guest.call("POST", "account/consents", two)
+    guest.call("POST", "account/consents", three)
     assert guest.book(ill["id"], ward)["state"] == "HELD"
 
 
@@ -94,7 +94,7 @@ def test_for_a_child_the_guardians_consent_is_needed_too(guest: Phone, ward: dic
     child = guest.add_patient({**little, "relation": "CHILD", "guardian": person()})
     guest.call("POST", "account/consents/withdrawal", {"patient_id": child["id"], "purpose": "CHILD_GUARDIAN"})
     assert refused(lambda: guest.book(child["id"], ward)) == (403, "consent_required", ["CHILD_GUARDIAN"])
-    guest.call("POST", "account/consents", {"patient_id": child["id"], "purpose": "CHILD_GUARDIAN", "version": 1})
+    guest.call("POST", "account/consents", {"patient_id": child["id"], "purpose": "CHILD_GUARDIAN", "version": 2})
     assert guest.book(child["id"], ward)["state"] == "HELD"
 
 
@@ -111,4 +111,4 @@ def test_giving_and_withdrawing_are_audited(control: Control, guest: Phone, ill:
     account = account_of(control, sql, guest.openid)
     assert sql("SELECT actor, action, result FROM audit WHERE subject = %s AND action LIKE 'consent.%%' ORDER BY id",
                (ill["id"],)) == [(f"account:{account}", "consent.withdraw.HEALTH_DATA", "done"),
-                                 (f"account:{account}", "consent.grant.HEALTH_DATA", "version 1")]
+                                 (f"account:{account}", "consent.grant.HEALTH_DATA", "version 2")]

@@ -52,14 +52,21 @@ CASES: dict[str, tuple[Case, int]] = {
     "GET account/patients": (ask("GET", "account/patients"), 200),
     "POST account/patients": (ask("POST", "account/patients", body=lambda me, _: {
         **person(), "phone": me.number, "relation": "SELF",
-        "consents": [{"purpose": "HEALTH_DATA", "version": 1}]}), 201),
+        "consents": [{"purpose": "HEALTH_DATA", "version": 2}]}), 201),
     "GET account/patients/<patient_id>": (ask("GET", "account/patients/{patient}"), 404),
     "POST account/patients/<patient_id>/reveal": (ask("POST", "account/patients/{patient}/reveal", body=code), 404),
+    "POST account/patients/<patient_id>/proof-codes": (ask("POST", "account/patients/{patient}/proof-codes"), 404),
+    "POST account/patients/<patient_id>/proof": (ask("POST", "account/patients/{patient}/proof", body=lambda _, owner: {
+        "sms_code": "123456"}), 404),
+    "GET account/patients/<patient_id>/holders": (ask("GET", "account/patients/{patient}/holders"), 404),
+    "DELETE account/patients/<patient_id>/holders/<binding_id>": (
+        ask("DELETE", "account/patients/{patient}/holders/{binding}"), 404),
+    "GET account/consents/copy": (ask("GET", "account/consents/copy"), 200),
     "PUT account/patients/<patient_id>/default": (ask("PUT", "account/patients/{patient}/default"), 404),
     "DELETE account/patients/<patient_id>": (ask("DELETE", "account/patients/{patient}"), 404),
     "GET account/consents": (ask("GET", "account/consents"), 200),
     "POST account/consents": (ask("POST", "account/consents", body=lambda _, owner: {
-        "patient_id": owner["ids"]["patient"], "purpose": "HEALTH_DATA", "version": 1}), 404),
+        "patient_id": owner["ids"]["patient"], "purpose": "HEALTH_DATA", "version": 2}), 404),
     "POST account/consents/withdrawal": (ask("POST", "account/consents/withdrawal", body=lambda _, owner: {
         "patient_id": owner["ids"]["patient"], "purpose": "HEALTH_DATA"}), 404),
     "GET booking/doctors/seen": (ask("GET", "booking/doctors/seen"), 200),
@@ -103,6 +110,8 @@ def owner(world: Control, ward: dict[str, Any], mysql: str, database_name: str) 
     with local_db.connect(host, int(port), database_name) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT his_code_enc FROM patients WHERE id = %s", (patient["id"],))
         [(sealed,)] = cursor.fetchall()
+        cursor.execute("SELECT id FROM bindings WHERE patient_id = %s", (patient["id"],))
+        [(binding,)] = cursor.fetchall()
     code = opened(world, sealed, f"patients.his_code:{patient['id']}")
     bills = [world("POST", "/his/bills", patient_code=code, kind=kind) for kind in ("PRESCRIPTION", "TREATMENT")]
     paid, open_ = ([one for one in phone.bills(patient["id"]) if one["bill_no"] == bill["bill_no"]] for bill in bills)
@@ -114,7 +123,8 @@ def owner(world: Control, ward: dict[str, Any], mysql: str, database_name: str) 
     return {
         "phone": phone, "session": ward, "code": world("POST", f"/his/bills/{bills[1]['bill_no']}/qr")["token"],
         "ids": {"session": phone.call("GET", "account/sessions")["sessions"][0]["id"],
-                "patient": patient["id"], "booking": booking, "held": phone.book(child["id"], ward)["id"],
+                "patient": patient["id"], "binding": binding, "booking": booking,
+                "held": phone.book(child["id"], ward)["id"],
                 "bill": bills[1]["bill_no"], "open": phone.order(patient["id"], open_)["id"], "order": order,
                 "charge": phone.charge_order(order)["charges"][0]["id"], "payment": receipt["id"],
                 "invoice": receipt["invoices"][0]["id"]}}

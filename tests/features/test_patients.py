@@ -164,7 +164,7 @@ def test_a_silent_his_binds_nobody_and_the_same_request_succeeds_later(control: 
 
 @pytest.mark.parametrize(("change", "status", "code"), [
     ({"guardian": None}, 422, "guardian_required"), ({"relation": "SELF"}, 422, "invalid"),
-    ({"consents": [{"purpose": "HEALTH_DATA", "version": 1}]}, 403, "consent_required")])
+    ({"consents": [{"purpose": "HEALTH_DATA", "version": 2}]}, 403, "consent_required")])
 def test_a_child_needs_a_guardian_who_consents(guest: Phone, change: dict[str, Any], status: int, code: str) -> None:
     refusal = refused(guest, child(), **change)
     assert (refusal.status, refusal.code) == (status, code)
@@ -199,11 +199,11 @@ def test_an_account_has_at_most_the_configured_number_of_patients(guest: Phone, 
 def test_a_patient_has_at_most_the_configured_number_of_accounts(control: Control, guest: Phone,
                                                                  policy: Callable[..., None]) -> None:
     policy(accounts_per_patient=1)
-    someone, other = person(), Phone(control).sign_in()
+    someone, other = person(), Phone(control, guest.number).sign_in()
     bound = other.add_patient(someone)
     assert refused(guest, someone).code == "too_many_accounts"
     other.call("DELETE", f"account/patients/{bound['id']}")
-    assert guest.add_patient(someone)
+    assert guest.add_patient(someone)["level"] == "FULL"
 
 
 def test_a_person_is_bound_once_and_only_one_is_myself(guest: Phone) -> None:

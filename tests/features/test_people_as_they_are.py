@@ -27,9 +27,14 @@ def on_file(control: Control, number: str) -> dict[str, Any]:
 
 
 def full(guest: Phone, patient: dict[str, Any]) -> dict[str, Any]:
-    """The whole record, after the second check."""
-    record: dict[str, Any] = guest.call("POST", f"account/patients/{patient['id']}/reveal",
-                                        {"code": guest.phone_code()})
+    """The whole record, after the second check: WeChat's, or by a code where another's phone is on file."""
+    at = f"account/patients/{patient['id']}/reveal"
+    try:
+        record: dict[str, Any] = guest.call("POST", at, {"code": guest.phone_code()})
+    except Refused as refusal:
+        assert refusal.code == "phone_mismatch"
+        guest.control.advance(61)  # no two codes within a minute
+        record = guest.call("POST", at, {"sms_code": guest.sms_code(patient["id"], guest.documents[patient["id"]])})
     return record
 
 
@@ -148,7 +153,8 @@ def test_a_foreign_number_that_looks_like_a_mainland_one_opens_no_record_of_it(c
     bound = owner.add_patient(someone)
     assert full(owner, bound)["phone"] == digits
     theirs = abroad.add_patient(someone)  # with the digits as they are, so a mainland number
-    assert refused(lambda: full(abroad, theirs)) == (403, "phone_mismatch")
+    assert refused(lambda: abroad.call("POST", f"account/patients/{theirs['id']}/reveal",
+                                       {"code": abroad.phone_code()})) == (403, "phone_mismatch")
     code = abroad.phone_code()
     assert abroad.call("POST", "account/phone", {"code": code})["phone"] == f"+491{'*' * 8}{digits[-2:]}"
 

@@ -146,14 +146,17 @@ def test_who_has_paid_nothing_has_an_empty_list(guest: Phone) -> None:
     assert guest.call("GET", "invoice/invoices") == {"invoices": [], "next": None}
 
 
-def test_a_receipt_stays_when_the_patient_is_no_longer_bound(control: Control, guest: Phone, ill: dict[str, Any],
-                                                             ordered: Ordered) -> None:
+def test_when_the_patient_is_no_longer_bound_the_payment_stays_and_its_receipt_is_closed(
+        control: Control, guest: Phone, ill: dict[str, Any], ordered: Ordered) -> None:
     [bill] = ordered(ill, "TREATMENT")
     guest.pay_bills(ill["id"], guest.bills(ill["id"]))
     control.settle()
     guest.call("DELETE", f"account/patients/{ill['id']}")
-    receipt = guest.receipt(guest.payments()[0]["id"])
-    assert [one["amount_fen"] for one in receipt["settlements"]] == [bill["total_fen"]]
+    [payment] = guest.payments()
+    assert (payment["paid_fen"], [one["name"] for one in payment["items"]]) == (bill["total_fen"], ["门诊缴费"])
+    with pytest.raises(Refused) as refusal:
+        guest.receipt(payment["id"])
+    assert refusal.value.code == "patient_not_found"
     with pytest.raises(Refused):
         guest.bills(ill["id"])
 

@@ -13,7 +13,7 @@ from hospital.gateways.his.bills import Bill, _Bills
 from hospital.gateways.his.desk_refunds import DeskRefund
 from hospital.gateways.his.directory import Doctor, _Doctors
 from hospital.gateways.his.events import Event
-from hospital.gateways.his.persons import MatchedPatient
+from hospital.gateways.his.persons import MatchedPatient, PatientFile, VisitChecked
 from hospital.gateways.his.trades import EndedTrade, MoneyTrade, Trade
 from hospital.gateways.his.wire import UNREAD, Answer, Odd, pages, read_json, read_row
 from hospital.gateways.outcome import Unanswered
@@ -158,3 +158,40 @@ def test_a_session_without_a_code_is_an_odd_row_whatever_its_slots() -> None:
     assert [one.is_named for one in page.odd] == [False, False]
     assert [one.fields for one in page.odd_slots] == [["number"]]
     assert len({one.number for one in page.odd}) == 2
+
+
+FILE = {"patient_code": "P1", "card_number": "000123", "id_type": "ID_CARD", "id_number": "110101199003070011",
+        "name": "单晓雨", "sex": "MALE", "birth_date": "1990-03-07"}
+
+
+@pytest.mark.parametrize(("phone", "read"), [
+    ("138 1234 5678", "13812345678"), ("+8613812345678", "13812345678"), ("+852 6123 4567", "+85261234567"),
+    (None, None), ("", None), ("0571-8888", None), ("无", None), (13812345678, None), (["13812345678"], None)])
+def test_a_phone_on_file_is_one_that_messages_reach_or_none(phone: Any, read: str | None) -> None:
+    assert PatientFile.model_validate({**FILE, "phone": phone}).phone == read
+
+
+def test_a_file_without_phone_or_guardian_proves_nothing_and_is_read() -> None:
+    file = PatientFile.model_validate(FILE)
+    assert (file.phone, file.guardian) == (None, None)
+
+
+@pytest.mark.parametrize("guardian", [None, {}, {"id_type": "ID_CARD"}, "欧阳", {"id_type": "ID_CARD", "id_number": 5},
+                                      {"id_type": "ID_CARD", "id_number": "1" * 65}])
+def test_a_guardian_on_file_that_can_not_be_read_proves_nothing(guardian: Any) -> None:
+    assert PatientFile.model_validate({**FILE, "guardian": guardian}).guardian is None
+
+
+def test_a_guardian_on_file_is_read_in_the_canonical_form() -> None:
+    file = PatientFile.model_validate({**FILE, "guardian": {"id_type": "PASSPORT", "id_number": " e1234567 "}})
+    assert file.guardian is not None
+    assert (file.guardian.id_type, file.guardian.id_number) == ("PASSPORT", "E1234567")
+
+
+def test_a_visit_is_known_with_its_day() -> None:
+    told = VisitChecked.model_validate({"known": True, "date": "2026-11-20"})
+    assert (told.known, str(told.on)) == (True, "2026-11-20")
+    assert VisitChecked.model_validate({"known": False, "date": None}).on is None
+    for wrong in ({"date": "2026-11-20"}, {"known": True, "date": 20261120}, {"known": True, "date": "soon"}):
+        with pytest.raises(ValidationError):
+            VisitChecked.model_validate(wrong)

@@ -13,6 +13,7 @@ from hospital.billing import bills, rules, service, store, views
 from hospital.billing.model import NewOrder, Wanted
 from hospital.database import repeats
 from hospital.database.connection import Database, database
+from hospital.patients import access
 from hospital.payment import settlement_store
 from hospital.payment import store as payments
 from hospital.runtime.clock import utc_now
@@ -207,7 +208,8 @@ def list_payments(caller: Caller, query: Cursor) -> Payments:
     """My payments (我的缴费) and what came back of them, newest first."""
     db = database()
     page = payments.page_of_account(db, caller.account_id, query.before, PAGE + 1)
-    return Payments(payments=views.payment_views(db, page[:PAGE]), next=page[PAGE - 1].id if len(page) > PAGE else None)
+    return Payments(payments=views.payment_views(db, caller.account_id, page[:PAGE], utc_now()),
+                    next=page[PAGE - 1].id if len(page) > PAGE else None)
 
 
 @api.get("/payments/<payment_id>")
@@ -217,7 +219,11 @@ def get_receipt(caller: Caller, payment_id: str) -> views.Receipt:
     payment = payments.by_id(db, payment_id)
     if payment is None or payment.account_id != caller.account_id:
         raise NotFound("未找到该缴费记录。", code="payment_not_found")
-    return views.receipt(db, payment)
+    patient_id = store.patient_of(db, payment)
+    if patient_id is None:
+        raise NotFound("未找到该缴费记录。", code="payment_not_found")
+    access.check(db, caller.account_id, patient_id, "RECORD", utc_now())
+    return views.receipt(db, payment, patient_id)
 
 
 def _order(caller: Caller, order_id: str) -> views.OrderView:
@@ -233,5 +239,6 @@ def _charge(db: Database, caller: Caller, charge_id: str) -> views.ChargeView:
     if charge is None:
         raise NotFound("未找到该缴费记录。", code="charge_not_found")
     settlement = settlement_store.of_trade(db, charge.trade_no)
+    readable = access.allowed(db, caller.account_id, "RECORD", utc_now())
     return views.charge_view(charge, settlement.reversed_fen if settlement else 0,
-                             charge.order_id in store.visible(db, [charge.order_id]))
+                             bool(store.of_patients(db, [charge.order_id], readable)))

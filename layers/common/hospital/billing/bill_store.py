@@ -80,6 +80,11 @@ def forget(tx: Transaction, bill_no: str) -> None:
     tx.run("DELETE FROM known_bills WHERE bill_no = %s", (bill_no,))
 
 
+def forget_all(tx: Transaction, codes: list[str]) -> None:
+    """Nobody here may see the bills under these codes any more."""
+    tx.run(f"DELETE FROM known_bills WHERE patient_code IN ({', '.join(['%s'] * len(codes))})", codes)
+
+
 def known_unpaid(source: Source, codes: list[str], now: datetime) -> list[tuple[Bill, datetime]]:
     """The bills under a patient's codes that were unpaid when last read, and when that was; the oldest first."""
     rows = source.all("SELECT bill_no, bill_enc, read_at FROM known_bills WHERE patient_code IN "

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hospital.billing import bill_store
-from hospital.database import policy
 from hospital.database.connection import Database
 from hospital.database.odd_rows import OddRows
 from hospital.gateways.his import bills as his_bills
@@ -14,8 +13,7 @@ from hospital.gateways.his import wire as his_wire
 from hospital.gateways.his.bills import Bill
 from hospital.gateways.his.wire import Odd
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.patients import records
-from hospital.patients import service as patients
+from hospital.patients import access, records
 from hospital.patients import store as patient_store
 from hospital.runtime import log
 from hospital.runtime.errors import Conflict, Invalid, NotFound, Unavailable
@@ -33,10 +31,9 @@ class Shown:
     left_out: int = 0
 
 
-def act_for(db: Database, account_id: str, patient_id: str, now: datetime) -> str:
-    """The patient's number in the HIS, when the account may act for them. Raises NotFound, ConsentRequired."""
-    with db.transaction() as tx:
-        return patients.act_for(tx, account_id, patient_id, policy.load(tx), now)
+def act_for(db: Database, account_id: str, patient_id: str, now: datetime) -> None:
+    """May the account read the patient's bills? Raises NotFound, NotProven, ConsentRequired."""
+    access.check(db, account_id, patient_id, "RECORD", now)
 
 
 def unpaid(db: Database, account_id: str, patient_id: str, now: datetime) -> Shown:

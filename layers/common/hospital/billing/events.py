@@ -11,7 +11,7 @@ from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import bills as his_bills
 from hospital.gateways.his import events as his_events
-from hospital.patients import records
+from hospital.patients import access, records
 from hospital.patients import store as patients
 from hospital.payment import desk_refunds
 from hospital.runtime.ids import bounded
@@ -87,9 +87,9 @@ def read_bill(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | No
     event = bill_store.event(db, job.subject_id)
     if event is None:
         return None
-    owners = patients.accounts_of_code(db, event["patient_code"])
+    owners = access.of_code(db, event["patient_code"], "RECORD", now)
     if not owners:
-        return None  # nobody here may see it, so nothing of it is kept
+        return None  # nobody here may see it, so nothing of it is read, nor kept
     bill = his_bills.bill(event["bill_no"])
     theirs = bill is not None and any(records.is_theirs(db, patient_id, bill.patient_code, now)
                                       for patient_id in {patient_id for _, patient_id in owners})

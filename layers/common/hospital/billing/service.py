@@ -16,8 +16,8 @@ from hospital.gateways.his import charges as his_charges
 from hospital.gateways.his.bills import Bill
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.invoices import service as invoices
+from hospital.patients import access as patients
 from hospital.patients import records as patient_records
-from hospital.patients import service as patients
 from hospital.patients import store as patient_store
 from hospital.payment import service as payments
 from hospital.payment import settlement_store
@@ -118,7 +118,7 @@ def _write(db: Database, wanted: NewOrder, found: list[Bill], total_fen: int, se
     answer = json.dumps({"id": order.id, "state": order.state, "total_fen": order.total_fen,
                          "expires_at": order.expires_at.isoformat()})
     with db.transaction() as tx:
-        patients.act_for(tx, account_id, wanted.patient_id, settings, now)
+        patients.act_for(tx, account_id, wanted.patient_id, "RECORD", settings, now)
         store.insert(tx, order, charges)
         audit.by_account(tx, account_id, "order.create", order.id, now, patient=order.patient_id, fen=total_fen,
                          bills=[bill.bill_no for bill in found])
@@ -132,10 +132,11 @@ def _write(db: Database, wanted: NewOrder, found: list[Bill], total_fen: int, se
 def pay_order(db: Database, order_id: str, *, account_id: str, now: datetime) -> dict[str, str]:
     """Lock the bills in the HIS, then open the payment: what the client needs to pay. Repeatable until it is paid.
 
-    Raises NotFound, OrderExpired, Conflict (a bill was paid, changed or taken back meanwhile: the order is then
-    released and nothing is paid), Unavailable.
+    Raises NotFound, ConsentRequired, OrderExpired, Conflict (a bill was paid, changed or taken back meanwhile: the
+    order is then released and nothing is paid), Unavailable.
     """
     order = _mine(db, account_id, order_id)
+    patients.check(db, account_id, order.patient_id, "PAY", now)
     if order.state not in ("OPEN", "AWAITING_PAYMENT"):
         raise _not_payable(order)
     if order.expires_at <= now:

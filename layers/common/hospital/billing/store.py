@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from hospital.billing.model import CHARGE_MOVES, ORDER_MOVES, Charge, Order
 from hospital.database.connection import Database, Row, Transaction
 from hospital.gateways.his.bills import Bill
+from hospital.payment.model import CHECKIN, OUTPATIENT, REGISTRATION, Payment
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 from hospital.security import cipher
 
 Source = Database | Transaction
+_PATIENT_OF = {
+    REGISTRATION: "SELECT patient_id FROM bookings WHERE id = %s",
+    CHECKIN: "SELECT b.patient_id FROM checkins c JOIN bookings b ON b.id = c.booking_id WHERE c.id = %s",
+    OUTPATIENT: "SELECT patient_id FROM charge_orders WHERE id = %s"}
 
 
 # -- orders -----------------------------------------------------------------------------------------
@@ -40,14 +46,27 @@ def order_of_account(source: Source, account_id: str, order_id: str) -> Order | 
     return _order(row) if row else None
 
 
-def visible(source: Source, order_ids: list[str]) -> list[str]:
-    """Of some orders, those whose patient the account still has bound: what was paid for is shown."""
-    if not order_ids:
+def of_patients(source: Source, order_ids: list[str], patient_ids: Collection[str]) -> list[str]:
+    """Of some orders, those of these patients."""
+    if not order_ids or not patient_ids:
         return []
-    marks = ", ".join(["%s"] * len(order_ids))
+    orders, patients = (", ".join(["%s"] * len(some)) for some in (order_ids, patient_ids))
     return [row["id"] for row in source.all(
-        "SELECT o.id FROM charge_orders o JOIN bindings b ON b.account_id = o.account_id "
-        f"AND b.patient_id = o.patient_id AND b.bound_flag = 1 WHERE o.id IN ({marks})", order_ids)]
+        f"SELECT id FROM charge_orders WHERE id IN ({orders}) AND patient_id IN ({patients})",
+        (*order_ids, *patient_ids))]
+
+
+def patient_of(source: Source, payment: Payment) -> str | None:
+    """Whom a payment was for."""
+    row = source.one(_PATIENT_OF[payment.kind], (payment.subject_id,))
+    return str(row["patient_id"]) if row else None
+
+
+def unfinished(source: Source, account_id: str, patient_id: str) -> list[str]:
+    """The unpaid orders that an account has made for a patient."""
+    return [row["id"] for row in source.all(
+        "SELECT id FROM charge_orders WHERE account_id = %s AND patient_id = %s "
+        "AND state IN ('OPEN', 'AWAITING_PAYMENT') ORDER BY id", (account_id, patient_id))]
 
 
 def move_order(tx: Transaction, order_: Order, state: str, now: datetime, *, reason: str = "", **changes: Any) -> None:

@@ -41,6 +41,6 @@ def tell_new_bill(tx: Transaction, account_id: str, patient_id: str, bill: Bill,
 
 def _queue(tx: Transaction, account_id: str, patient_id: str, kind: str, key: str, now: datetime, amount_fen: int,
            note: str, department: str = "门诊") -> None:
-    messages.queue(tx, account_id=account_id, kind=kind, key=f"{kind}.{key}", now=now, data={
+    messages.queue(tx, account_id=account_id, patient_id=patient_id, kind=kind, key=f"{kind}.{key}", now=now, data={
         "patient": patients.patient_name(tx, patient_id), "amount": yuan_text(amount_fen), "note": note,
         "time": time_text(now), "department": department})

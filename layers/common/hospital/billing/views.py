@@ -15,6 +15,7 @@ from hospital.gateways.his.wire import plain
 from hospital.invoices import store as invoice_store
 from hospital.invoices.views import InvoiceView
 from hospital.invoices.views import view as invoice_view
+from hospital.patients import access
 from hospital.patients import store as patients
 from hospital.patients.rules import mask_name
 from hospital.payment import settlement_store
@@ -208,47 +209,48 @@ def order_view(db: Database, order: Order, now: datetime) -> OrderView:
     payment = payments.of_subject(db, OUTPATIENT, order.id)
     reversed_fen = {one.subject_id: one.reversed_fen for one in (
         settlement_store.of_payment(db, payment.id) if payment else [])}
-    visible = order.id in store.visible(db, [order.id])
+    visible = order.patient_id in access.allowed(db, order.account_id, "RECORD", now)
     return OrderView(
         id=order.id, state=order.state, state_text=ORDER_STATES[order.state], patient_id=order.patient_id,
-        patient_name=mask_name(patients.patient_name(db, order.patient_id)), total_fen=order.total_fen,
-        created_at=order.created_at, expires_at=order.expires_at,
-        can_pay=order.state in ("OPEN", "AWAITING_PAYMENT") and order.expires_at > now,
+        patient_name=mask_name(patients.patient_name(db, order.patient_id)) if visible else "",
+        total_fen=order.total_fen, created_at=order.created_at, expires_at=order.expires_at,
+        can_pay=visible and order.state in ("OPEN", "AWAITING_PAYMENT") and order.expires_at > now,
         charges=[charge_view(one, reversed_fen.get(one.id, 0), visible) for one in store.charges(db, order.id)])
 
 
 def charge_view(charge: Charge, refunded_fen: int, visible: bool) -> ChargeView:
-    """One bill's part of an order; what it was for only while it is ``visible`` (the patient is bound)."""
+    """One bill's part of an order; what it was for only while ``visible`` (the account may read of the patient)."""
+    kind, department, doctor, window = (
+        KINDS.get(charge.bill.kind, OTHER_KIND), charge.bill.department_name, charge.bill.doctor_name,
+        charge.pharmacy_window) if visible else ("", "", "", "")
     return ChargeView(
-        id=charge.id, bill_no=charge.bill.bill_no, kind_text=KINDS.get(charge.bill.kind, OTHER_KIND),
-        department_name=charge.bill.department_name, doctor_name=charge.bill.doctor_name,
+        id=charge.id, bill_no=charge.bill.bill_no, kind_text=kind, department_name=department, doctor_name=doctor,
         amount_fen=charge.amount_fen, state=charge.state, state_text=CHARGE_STATES[charge.state],
-        reason=charge.reason, settlement_no=charge.settlement_no, pharmacy_window=charge.pharmacy_window,
+        reason=charge.reason, settlement_no=charge.settlement_no, pharmacy_window=window,
         refunded_fen=refunded_fen, items=[_item(one) for one in charge.bill.items if visible])
 
 
 # -- payments ---------------------------------------------------------------------------------------
-def payment_views(db: Database, page: list[Payment]) -> list[PaymentView]:
-    """Payments as "my payments" (我的缴费) shows them."""
+def payment_views(db: Database, account_id: str, page: list[Payment], now: datetime) -> list[PaymentView]:
+    """Payments as "my payments" (我的缴费) shows them; what they were for only where the account may read that."""
     refunds = payments.refunds_of_page(db, page)
     orders = [one.subject_id for one in page if one.kind == OUTPATIENT]
-    charges = store.charges_of_orders(db, store.visible(db, orders))
+    readable = access.allowed(db, account_id, "RECORD", now)
+    charges = store.charges_of_orders(db, store.of_patients(db, orders, readable))
     return [PaymentView(**_payment(one, refunds[one.id], charges.get(one.subject_id, []))) for one in page]
 
 
-def receipt(db: Database, payment: Payment) -> Receipt:
-    """A payment with every item, settlement, refund and e-bill."""
+def receipt(db: Database, payment: Payment, patient_id: str) -> Receipt:
+    """A patient's payment with every item, settlement, refund and e-bill."""
     settlements = settlement_store.of_payment(db, payment.id)
     settings = policy.load(db)
     order = store.order(db, payment.subject_id) if payment.kind == OUTPATIENT else None
-    visible = order is None or order.id in store.visible(db, [order.id])
-    patient_id = settlements[0].patient_id if settlements else order.patient_id if order else None
-    charges = store.charges(db, order.id) if order and visible else []
+    charges = store.charges(db, order.id) if order else []
     return Receipt(
         **_payment(payment, payments.refunds_of(db, payment.id), charges),
         transaction_id=payment.transaction_id or "",
-        patient_name=mask_name(patients.patient_name(db, patient_id)) if patient_id else "",
-        settlements=[_settlement(one, visible) for one in settlements],
+        patient_name=mask_name(patients.patient_name(db, patient_id)),
+        settlements=[_settlement(one) for one in settlements],
         invoices=[invoice_view(one, settings) for one in invoice_store.of_settlements(
             db, [one.id for one in settlements])])
 
@@ -278,7 +280,7 @@ def _state_text(payment: Payment, refunded_fen: int) -> str:
     return "已全额退款" if refunded_fen >= payment.paid_fen else "已部分退款"
 
 
-def _settlement(one: Settlement, visible: bool) -> SettlementView:
+def _settlement(one: Settlement) -> SettlementView:
     return SettlementView(trade_no=one.trade_no, department_name=one.department_name, amount_fen=one.amount_fen,
                           refunded_fen=one.reversed_fen, settled_at=one.settled_at,
-                          items=[_item(item) for item in one.items if visible])
+                          items=[_item(item) for item in one.items])

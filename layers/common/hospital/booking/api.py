@@ -12,6 +12,7 @@ from hospital.booking import service, store, views
 from hospital.booking.model import NewBooking
 from hospital.database import repeats
 from hospital.database.connection import database
+from hospital.patients import access
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import NotFound
 from hospital.runtime.http import Api, Call, Id, Model, OptionalId
@@ -77,6 +78,8 @@ class BookingView(Model):
     """A registration with its state and what can be done now. Names of patients are masked.
 
     ``changes``: what it was before the hospital gave it another doctor, time or room, the earliest first.
+    ``withheld``: the account may not read of the patient any more (unbound, or consent is missing); what is left says
+    what becomes of it and of its money.
     """
 
     id: str
@@ -108,6 +111,7 @@ class BookingView(Model):
     refunds: list[RefundView]
     changes: list[ChangeView]
     created_at: datetime
+    withheld: bool
 
 
 class Bookings(Model):
@@ -152,7 +156,7 @@ def cancel(caller: Caller, booking_id: str) -> BookingView:
 def list_bookings(caller: Caller, query: Cursor) -> Bookings:
     """My registrations (我的挂号), newest first."""
     page = store.page_of_account(database(), caller.account_id, query.before, PAGE + 1)
-    shown = [BookingView(**one) for one in views.bookings(database(), page[:PAGE], utc_now())]
+    shown = [BookingView(**one) for one in views.bookings(database(), caller.account_id, page[:PAGE], utc_now())]
     return Bookings(bookings=shown, next=page[PAGE - 1].id if len(page) > PAGE else None)
 
 
@@ -166,11 +170,13 @@ def get_booking(caller: Caller, booking_id: str) -> BookingView:
 def doctors_seen(caller: Caller, query: TodayOnly) -> Doctors:
     """Quick registration (快捷挂号): doctors my patients were registered with before."""
     db = database()
-    return Doctors(doctors=doctor_views(db, site.doctors(db, store.doctors_seen(db, caller.account_id)), query.today))
+    mine = access.allowed(db, caller.account_id, "OWN", utc_now())
+    seen = store.doctors_seen(db, caller.account_id, sorted(mine))
+    return Doctors(doctors=doctor_views(db, site.doctors(db, seen), query.today))
 
 
 def _one(caller: Caller, booking_id: str) -> BookingView:
     booking = store.of_account(database(), caller.account_id, booking_id)
     if booking is None:
         raise NotFound("未找到该挂号记录。", code="booking_not_found")
-    return BookingView(**views.bookings(database(), [booking], utc_now())[0])
+    return BookingView(**views.bookings(database(), caller.account_id, [booking], utc_now())[0])

@@ -136,7 +136,7 @@ def _kill_released(db: Database, booking: Booking, now: datetime) -> fate.NotOur
 
 def _retake(tx: Transaction, booking: Booking, now: datetime) -> bool:
     patients.lock_patient(tx, booking.patient_id)
-    if too_many(tx, booking.patient_id, booking.visit_date, policy.load(tx), now):
+    if too_many(tx, booking.account_id, booking.patient_id, booking.visit_date, policy.load(tx), now):
         return False
     if not schedule_store.take_slot(tx, booking.slot_id, booking.id, after=now, now=now):
         return False

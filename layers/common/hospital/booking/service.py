@@ -14,8 +14,8 @@ from hospital.database import outbox, policy, repeats, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import registrations as his_registrations
 from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.patients import access as patients
 from hospital.patients import records as patient_records
-from hospital.patients import service as patients
 from hospital.patients import store as patient_store
 from hospital.payment import service as payments
 from hospital.payment import store as payment_store
@@ -78,7 +78,7 @@ def _take(db: Database, order: NewBooking, session: Session, settings: policy.Po
     booking_id = new_id()
     with db.transaction() as tx:
         patient_store.lock_account(tx, account_id)  # one at a time, or the account's limits would be passed together
-        patients.act_for(tx, account_id, order.patient_id, settings, now)
+        patients.act_for(tx, account_id, order.patient_id, "REGISTER", settings, now)
         _check_limits(tx, account_id, order.patient_id, session.visit_date, settings, now)
         slot = _pick(tx, order, booking_id, after, now)
         until = now + timedelta(minutes=settings.hold_minutes)
@@ -106,16 +106,17 @@ def _check_on_sale(session: Session, order: NewBooking, settings: policy.Policy,
         raise Conflict("挂号费用已变更，请刷新后重新确认。", code="fee_changed")
 
 
-def too_many(tx: Transaction, patient_id: str, day: date, settings: policy.Policy, now: datetime) -> Conflict | None:
+def too_many(tx: Transaction, account_id: str, patient_id: str, day: date, settings: policy.Policy, now: datetime
+             ) -> Conflict | None:
     """The refusal of one more registration, when the patient (locked) has as many as the hospital allows."""
-    total, that_day = store.live_counts(tx, patient_id, day, hospital_day(now))
+    total, that_day = store.live_counts(tx, account_id, patient_id, day, hospital_day(now), settings)
     return rules.too_many(total, that_day, settings)
 
 
 def _check_limits(tx: Transaction, account_id: str, patient_id: str, day: date, settings: policy.Policy,
                   now: datetime) -> None:
     """What the account (locked) and the patient may have. Raises Conflict, TooMany."""
-    counts = store.counts(tx, account_id, patient_id, day, hospital_day(now), now - rules.DAY)
+    counts = store.counts(tx, account_id, patient_id, day, hospital_day(now), now - rules.DAY, settings)
     refusal = rules.too_many(counts.live, counts.that_day, settings) or rules.too_many_unpaid(counts, settings, now)
     if refusal is not None:
         raise refusal
@@ -150,11 +151,12 @@ def pay_booking(db: Database, booking_id: str, *, account_id: str, now: datetime
     """Lock a held place in the HIS, then open its payment: what the client needs to pay.
 
     None when nothing is to be paid now: the HIS then confirms by itself. Repeatable until it is paid.
-    Raises NotFound, HoldExpired, SlotGone (sold at the window meanwhile), Conflict, Unavailable.
+    Raises NotFound, ConsentRequired, HoldExpired, SlotGone (sold at the window meanwhile), Conflict, Unavailable.
     """
     booking = store.of_account(db, account_id, booking_id)
     if booking is None:
         raise NotFound("未找到该挂号记录。", code="booking_not_found")
+    patients.check(db, account_id, booking.patient_id, "PAY", now)
     if booking.state not in ("HELD", "AWAITING_PAYMENT"):
         raise HoldExpired if booking.state == "RELEASED" else Conflict(code="not_payable")
     if booking.expires_at <= now:

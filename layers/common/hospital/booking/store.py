@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
 from hospital.booking.model import LIVE, MOVES, Booking, Counts
 from hospital.database.connection import Database, Duplicate, Row, Transaction
+from hospital.database.policy import Policy
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import first_of, new_id
 
@@ -121,26 +123,36 @@ def end_hold(tx: Transaction, booking_id: str, now: datetime) -> None:
     tx.run("UPDATE bookings SET expires_at = %s WHERE id = %s", (now, booking_id))
 
 
-def live_counts(tx: Transaction, patient_id: str, day: date, today: date) -> tuple[int, int]:
-    """The patient's live registrations from today on, and those on one day."""
-    row = tx.one("SELECT COUNT(*) AS total, COALESCE(SUM(visit_date = %s), 0) AS that_day FROM bookings "
-                 "WHERE patient_id = %s AND live_flag = 1 AND visit_date >= %s", (day, patient_id, today))
+# Whose registrations of a patient count for an account: its own, and of those who have proven (once) to hold them.
+# What strangers took in the patient's name, who never proved that they may, is not counted against who did.
+_COUNTED = ("k.patient_id = %s AND k.live_flag = 1 AND k.visit_date >= %s AND (k.account_id = %s OR EXISTS (SELECT 1 "
+            "FROM bindings b WHERE b.account_id = k.account_id AND b.patient_id = k.patient_id "
+            "AND COALESCE(b.level, %s) = 'FULL'))")
+
+
+def live_counts(tx: Transaction, account_id: str, patient_id: str, day: date, today: date, settings: Policy
+                ) -> tuple[int, int]:
+    """The patient's live registrations from today on, and those on one day, as they count for an account."""
+    row = tx.one("SELECT COUNT(*) AS total, COALESCE(SUM(k.visit_date = %s), 0) AS that_day FROM bookings k "
+                 f"WHERE {_COUNTED}",
+                 (day, patient_id, today, account_id, settings.bindings_before_proof))
     assert row is not None
     return int(row["total"]), int(row["that_day"])
 
 
-def counts(tx: Transaction, account_id: str, patient_id: str, day: date, today: date, since: datetime) -> Counts:
+def counts(tx: Transaction, account_id: str, patient_id: str, day: date, today: date, since: datetime, settings: Policy
+           ) -> Counts:
     """What the limits of one more registration look at, in one statement; ``since`` is a day ago."""
     row = tx.one(
         "SELECT p.live, p.that_day, a.unpaid, a.unpaid_until, a.given_up, a.given_up_since FROM "
-        "(SELECT COUNT(*) AS live, COALESCE(SUM(visit_date = %s), 0) AS that_day FROM bookings "
-        "WHERE patient_id = %s AND live_flag = 1 AND visit_date >= %s) p, "
+        "(SELECT COUNT(*) AS live, COALESCE(SUM(k.visit_date = %s), 0) AS that_day FROM bookings k "
+        f"WHERE {_COUNTED}) p, "
         "(SELECT COALESCE(SUM(state IN ('HELD', 'AWAITING_PAYMENT')), 0) AS unpaid, "
         "MIN(CASE WHEN state IN ('HELD', 'AWAITING_PAYMENT') THEN expires_at END) AS unpaid_until, "
         "COALESCE(SUM(state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED')), 0) AS given_up, "
         "MIN(CASE WHEN state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') THEN created_at END) AS given_up_since "
         "FROM bookings WHERE account_id = %s AND id >= %s) a",
-        (day, patient_id, today, account_id, first_of(since)))
+        (day, patient_id, today, account_id, settings.bindings_before_proof, account_id, first_of(since)))
     assert row is not None
     return Counts(int(row["live"]), int(row["that_day"]), int(row["unpaid"]), row["unpaid_until"],
                   int(row["given_up"]), row["given_up_since"])
@@ -160,10 +172,19 @@ def live_on_schedule(source: Source, schedule_id: str) -> int:
     return int(row["live"]) if row else 0
 
 
-def doctors_seen(source: Source, account_id: str, limit: int = 20) -> list[str]:
-    """Doctors the account's patients were registered with before, the latest first (quick registration)."""
+def doctors_seen(source: Source, account_id: str, patient_ids: Collection[str], limit: int = 20) -> list[str]:
+    """Doctors with whom the account had registered these patients, the latest first (quick registration)."""
+    if not patient_ids:
+        return []
+    marks = ", ".join(["%s"] * len(patient_ids))
     return [row["doctor_id"] for row in source.all(
         "SELECT doctor_id, MAX(id) AS latest FROM bookings WHERE account_id = %s "
-        "AND state IN ('CONFIRMED', 'CHECKED_IN', 'CANCELLING', 'CANCELLED') GROUP BY doctor_id "
-        "ORDER BY latest DESC LIMIT %s",
-        (account_id, limit))]
+        f"AND patient_id IN ({marks}) AND state IN ('CONFIRMED', 'CHECKED_IN', 'CANCELLING', 'CANCELLED') "
+        "GROUP BY doctor_id ORDER BY latest DESC LIMIT %s", (account_id, *patient_ids, limit))]
+
+
+def unfinished(source: Source, account_id: str, patient_id: str) -> list[tuple[str, str]]:
+    """The live registrations that an account has made for a patient: id, state."""
+    return [(row["id"], row["state"]) for row in source.all(
+        "SELECT id, state FROM bookings WHERE account_id = %s AND patient_id = %s AND live_flag = 1 ORDER BY id",
+        (account_id, patient_id))]

@@ -21,7 +21,8 @@ def tell(tx: Transaction, booking_id: str, kind: str, *, now: datetime, note: st
     doctor = next(iter(site.doctors(tx, [booking.doctor_id], employed_only=False)), None)
     names = site.names_of_his(tx)
     number = booking.queue_number or booking.visit_number
-    messages.queue(tx, account_id=booking.account_id, kind=kind, key=f"{kind}.{booking.id}{key}", now=now, data={
+    messages.queue(tx, account_id=booking.account_id, patient_id=booking.patient_id, kind=kind,
+                   key=f"{kind}.{booking.id}{key}", now=now, data={
         "patient": patients.patient_name(tx, booking.patient_id),
         "doctor": doctor.name if doctor else "",
         "department": names.get(session.his_department, ("", ""))[1] if session else "",

@@ -15,6 +15,7 @@ from hospital.booking.model import (
 )
 from hospital.database import policy
 from hospital.database.connection import Database, Row
+from hospital.patients import access
 from hospital.patients import store as patients
 from hospital.patients.rules import mask_name
 from hospital.payment import store as payments
@@ -37,8 +38,22 @@ REASONS = {
 }
 
 
-def bookings(db: Database, page: list[Booking], now: datetime) -> list[dict[str, Any]]:
-    """Registrations as the client shows them, in the same order."""
+# What says where, with whom and for whom; the rest says what becomes of it.
+_OF_THE_PATIENT: dict[str, Any] = {
+    "patient_name": "", "doctor_id": "", "doctor_name": "", "doctor_title": "", "department_name": "",
+    "clinic_room": "", "visit_number": "", "location": "", "queue_number": "", "queue_place": "", "changes": [],
+    "can_pay": False}
+
+
+def bookings(db: Database, account_id: str, page: list[Booking], now: datetime) -> list[dict[str, Any]]:
+    """An account's registrations as the client shows them, in the same order."""
+    readable = access.allowed(db, account_id, "OWN", now)
+    return [{**shown, "withheld": False} if one.patient_id in readable
+            else {**shown, **_OF_THE_PATIENT, "withheld": True}
+            for one, shown in zip(page, _all(db, page, now), strict=True)]
+
+
+def _all(db: Database, page: list[Booking], now: datetime) -> list[dict[str, Any]]:
     settings, departments = policy.load(db), site.names_of_his(db)
     sessions = schedule_store.rooms(db, [one.schedule_id for one in page])
     changes = store.changes_of(db, [one.id for one in page])

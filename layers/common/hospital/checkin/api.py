@@ -11,6 +11,7 @@ from hospital.checkin import service, store
 from hospital.checkin.rules import checkin_refusal, checkin_window
 from hospital.database import policy
 from hospital.database.connection import Database, database
+from hospital.patients import access
 from hospital.patients import store as patients
 from hospital.patients.rules import mask_name
 from hospital.runtime.clock import hospital_day, utc_now
@@ -66,7 +67,9 @@ class Outcome(Model):
 def today(caller: Caller) -> Arrivals:
     """My registrations of today, with when and whether they can be checked in (取号)."""
     db, now = database(), utc_now()
-    return Arrivals(bookings=_views(db, store.of_day(db, caller.account_id, hospital_day(now)), now))
+    mine = access.allowed(db, caller.account_id, "OWN", now)
+    return Arrivals(bookings=_views(db, [one for one in store.of_day(db, caller.account_id, hospital_day(now))
+                                         if one.patient_id in mine], now))
 
 
 @api.post("/bookings/<booking_id>/checkin")

@@ -25,7 +25,7 @@ from hospital.gateways.his import registrations as his_registrations
 from hospital.gateways.his import trades as his_trades
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
-from hospital.patients import service as patients
+from hospital.patients import access as patients
 from hospital.patients import store as patient_store
 from hospital.payment import expiry, fate, refunds
 from hospital.payment import service as payments
@@ -64,11 +64,12 @@ class CheckInRefused(Conflict):
 def check_in(db: Database, booking_id: str, *, account_id: str, now: datetime) -> dict[str, str] | None:
     """Check in, or open the payment that comes before: what the client needs to pay, or None. Repeatable.
 
-    Raises NotFound, Conflict (not the time, not confirmed), CheckInRefused, Unavailable.
+    Raises NotFound, ConsentRequired, Conflict (not the time, not confirmed), CheckInRefused, Unavailable.
     """
     booking = bookings.of_account(db, account_id, booking_id)
     if booking is None:
         raise NotFound("未找到该挂号记录。", code="booking_not_found")
+    patients.check(db, account_id, booking.patient_id, "REGISTER", now)
     if booking.state == "CHECKED_IN":
         return None
     if booking.state != "CONFIRMED":
@@ -145,7 +146,7 @@ def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> Ch
         if other is not None:
             return other
         settings = policy.load(tx)
-        patients.act_for(tx, account_id, booking.patient_id, settings, now)
+        patients.act_for(tx, account_id, booking.patient_id, "REGISTER", settings, now)
         until = now + timedelta(minutes=settings.order_pay_minutes)
         checkin = CheckIn(new_id(), booking.id, account_id, "AWAITING_PAYMENT" if due_fen else "CHECKING_IN", "",
                           until, now)

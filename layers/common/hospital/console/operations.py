@@ -22,7 +22,7 @@ from hospital.booking import ending
 from hospital.booking import store as booking_store
 from hospital.checkin import service as checkin
 from hospital.checkin import store as checkin_store
-from hospital.console import custody, entries
+from hospital.console import custody, entries, holders
 from hospital.console.command import Command
 from hospital.console.task_list import ListTasks, list_tasks
 from hospital.database import outbox, policy, tasks
@@ -284,11 +284,12 @@ COMMANDS: dict[str, tuple[type[Command], Callable[[Database, Any, datetime], dic
     "sessions.end": (custody.EndSessions, custody.end_sessions),
     "personal.seal": (custody.SealPersonal, custody.seal_personal),
     "audit.list": (custody.ListAudit, custody.list_audit),
+    **holders.COMMANDS,
 }
-READS = {"departments.show", "statement.show", "tasks.list", "audit.list"}
+READS = {"departments.show", "statement.show", "tasks.list", "audit.list", "bindings.show"}
 # Changed in several transactions, with another system asked between: what is begun is kept before.
 BEGUN = {"schedules.sync", "statement.make", "task.refund", "refund.give_up", "refund.paid_elsewhere", "patient.match",
-         "sessions.end", "personal.seal"}
+         "sessions.end", "personal.seal", "patient.correct", "patient.release"}
 
 
 def operate(db: Database, event: dict[str, Any]) -> dict[str, Any]:

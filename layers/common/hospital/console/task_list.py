@@ -30,6 +30,7 @@ ENDS: dict[str, tuple[str, ...]] = {
     "statement.many": ("statement.make", "task.close"),
     "statement.waits": ("statement.make", "task.close"),
     "message.template": ("settings.change", "task.close"),
+    "sms.refused": ("settings.change", "task.close"),
     "setting.ignored": ("settings.change", "task.close"),
     "patient.unmatched": ("patient.match", "task.close"),
     **dict.fromkeys(("list.shrunken", "schedule.missing-today"), ("schedules.sync", "task.close")),

@@ -17,6 +17,8 @@ KEPT = [
     ("refused_events", "received_at", "", timedelta(days=180)),
     ("known_bills", "pay_before", "", timedelta(days=7)),
     ("buckets", "full_at", "", timedelta(hours=1)),  # no index: at night hardly any is of this hour
+    ("proof_codes", "sent_at", "", timedelta(days=2)),
+    ("proof_tries", "tried_at", "", timedelta(days=2)),
     ("outbox", "done_at", " AND state = 'DONE'", timedelta(days=30)),
 ]
 

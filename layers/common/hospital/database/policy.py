@@ -60,7 +60,19 @@ class Policy(BaseModel):
     ebill_app_id: str = ""  # the mini-program that shows e-bills; empty: there is none to jump to
     ebill_path: str = ""  # its page, with {batch_code}, {number} and {check_code} to be filled in
     patients_per_account: Annotated[int, Field(ge=1)] = 6
-    accounts_per_patient: Annotated[int, Field(ge=1)] = 4
+    accounts_per_patient: Annotated[int, Field(ge=1)] = 4  # proven ones; the others see nothing and count for nothing
+    # What a binding is worth that was made by name and number, before there was proof.
+    bindings_before_proof: Literal["LIMITED", "FULL"] = "LIMITED"
+    proof_visit_days: Annotated[int, Field(ge=0, le=3650)] = 180  # how old a visit may prove; 0: none does
+    proof_tries: Annotated[int, Field(ge=1, le=20)] = 5  # wrong ones: for each code, and of visits a day
+    proof_code_minutes: Annotated[int, Field(ge=1, le=30)] = 5
+    proof_codes_per_day: Annotated[int, Field(ge=1, le=20)] = 5  # for an account and patient
+    bound_notices_per_day: Annotated[int, Field(ge=0, le=20)] = 3  # by SMS, to the phone on a patient's file
+    sms_app_id: str = ""  # SmsSdkAppId; empty: the hospital sends no SMS
+    sms_sign: str = ""
+    sms_code_template: str = ""  # {1} the code, {2} the minutes; empty: nothing is proven by SMS
+    sms_code_template_abroad: str = ""  # the same for numbers outside the mainland
+    sms_bound_template: str = ""  # {1} the day; empty: the phone on file is told nothing
     guardian_below_age: Annotated[int, Field(ge=0, le=18)] = 14  # years; PIPL says 14
     session_hours: Annotated[int, Field(ge=1, le=72)] = 12
     session_idle_minutes: Annotated[int, Field(ge=15, le=4320)] = 600  # unused for so long, a session ends

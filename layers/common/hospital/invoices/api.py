@@ -10,6 +10,7 @@ from hospital.gateways import cos
 from hospital.invoices import store
 from hospital.invoices.store import Invoice
 from hospital.invoices.views import InvoiceView, view
+from hospital.patients import access
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import Conflict, NotFound
 from hospital.runtime.http import Api, Model, OptionalId
@@ -47,7 +48,8 @@ class Link(Model):
 def list_invoices(caller: Caller, query: Cursor) -> Invoices:
     """My e-bills (电子票据), newest first."""
     db = database()
-    page = store.page_of_account(db, caller.account_id, query.before, PAGE + 1)
+    readable = access.allowed(db, caller.account_id, "RECORD", utc_now())
+    page = store.page_of_account(db, caller.account_id, readable, query.before, PAGE + 1)
     settings = policy.load(db)
     return Invoices(invoices=[view(one, settings) for one in page[:PAGE]],
                     next=page[PAGE - 1].id if len(page) > PAGE else None)
@@ -76,4 +78,5 @@ def _mine(caller: Caller, invoice_id: str) -> Invoice:
     invoice = store.of_account(database(), caller.account_id, invoice_id)
     if invoice is None or invoice.state == "VOID":
         raise NotFound("未找到该电子票据。", code="invoice_not_found")
+    access.check(database(), caller.account_id, store.patient_of(database(), invoice), "RECORD", utc_now())
     return invoice

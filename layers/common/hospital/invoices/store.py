@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -95,11 +96,25 @@ def of_account(source: Source, account_id: str, invoice_id: str) -> Invoice | No
     return _invoice(source, "id = %s AND account_id = %s", (invoice_id, account_id))
 
 
-def page_of_account(source: Source, account_id: str, before: str, limit: int) -> list[Invoice]:
-    """The account's bills, newest first, older than the id ``before`` (empty: from the newest); no void ones."""
+def page_of_account(source: Source, account_id: str, patient_ids: Collection[str], before: str, limit: int
+                    ) -> list[Invoice]:
+    """The account's bills of these patients, newest first, older than the id ``before`` (empty: from the newest).
+
+    No void ones.
+    """
+    if not patient_ids:
+        return []
     return [Invoice.of(row) for row in source.all(
-        "SELECT * FROM invoices WHERE account_id = %s AND id < %s AND state <> 'VOID' ORDER BY id DESC LIMIT %s",
-        (account_id, before or "Z" * 26, limit))]
+        "SELECT i.* FROM invoices i JOIN settlements s ON s.id = i.settlement_id WHERE i.account_id = %s "
+        f"AND s.patient_id IN ({', '.join(['%s'] * len(patient_ids))}) AND i.id < %s AND i.state <> 'VOID' "
+        "ORDER BY i.id DESC LIMIT %s", (account_id, *patient_ids, before or "Z" * 26, limit))]
+
+
+def patient_of(source: Source, invoice: Invoice) -> str:
+    """Whose bill it is."""
+    row = source.one("SELECT patient_id FROM settlements WHERE id = %s", (invoice.settlement_id,))
+    assert row is not None
+    return str(row["patient_id"])
 
 
 def of_settlements(source: Source, settlement_ids: list[str]) -> list[Invoice]:

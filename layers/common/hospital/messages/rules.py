@@ -44,6 +44,15 @@ def misfits(kind: str, keywords: Mapping[str, str], known: set[str]) -> list[str
     return [f"message_templates.{kind}.keywords.{name}" for name in wrong]
 
 
+_WITHHELD = {"patient": "就诊人", "doctor": "医生", "department": "门诊", "place": "-", "number": "-", "card": "-",
+             "note": "详情请见小程序缴费记录"}
+
+
+def withheld(data: Mapping[str, str]) -> dict[str, str]:
+    """A message of money without a word of whom or what it was for: amount and time stay."""
+    return {name: _WITHHELD.get(name, text) for name, text in data.items()}
+
+
 def type_of(keyword: str) -> str:
     """``thing12`` → ``thing``; empty for what is no keyword."""
     found = re.fullmatch(r"([a-z_]+)[1-9][0-9]?", keyword)

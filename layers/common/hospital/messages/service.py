@@ -18,6 +18,8 @@ from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.gateways import wechat
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import rules, store
+from hospital.patients import access
+from hospital.patients.model import Act
 from hospital.runtime import log
 from hospital.runtime.errors import Invalid
 
@@ -56,6 +58,15 @@ VALUES: dict[str, set[str]] = {
     PATIENT_BOUND: _PATIENT, PATIENT_UNBOUND: _PATIENT}
 
 
+# What an account must be allowed to do for the patient to be told of it. Of a binding, whoever it is about is told.
+TELLS: dict[str, Act | None] = {
+    BOOKING_CONFIRMED: "OWN", BOOKING_FAILED: "OWN", BOOKING_CANCELLED: "OWN", BOOKING_CHANGED: "OWN",
+    CHECKED_IN: "OWN", BILL_CREATED: "RECORD", CHARGES_PAID: "RECORD", CHARGES_FAILED: "RECORD", REFUNDED: "OWN",
+    PATIENT_BOUND: None, PATIENT_UNBOUND: None}
+# Of what was paid who paid is told in any case, without a word of the patient.
+OF_MONEY = {BOOKING_FAILED, BOOKING_CANCELLED, CHARGES_PAID, CHARGES_FAILED, REFUNDED}
+
+
 def check_templates(templates: Mapping[str, policy.Template]) -> None:
     """Refuse templates that can't be filled: of no message of ours, or with a keyword that can't hold its value.
 
@@ -69,13 +80,30 @@ def check_templates(templates: Mapping[str, policy.Template]) -> None:
                       fields=sorted(wrong))
 
 
-def queue(tx: Transaction, *, account_id: str, kind: str, key: str, data: dict[str, str], now: datetime) -> None:
-    """Announce something, once per ``key``. ``data`` leads from our names of values to texts."""
+def queue(tx: Transaction, *, account_id: str, patient_id: str, kind: str, key: str, data: dict[str, str], now: datetime
+          ) -> None:
+    """Announce something of a patient, once per ``key``. ``data`` leads from our names of values to texts.
+
+    An account that may not read of the patient (any more) is told of its money alone, and of nothing else.
+    """
+    told = _as_allowed(tx, account_id, patient_id, kind, data, now)
+    if told is None:
+        return
     try:
-        message_id = store.insert(tx, account_id=account_id, kind=kind, key=key, data=data, now=now)
+        message_id = store.insert(tx, account_id=account_id, patient_id=patient_id, kind=kind, key=key, data=told,
+                                  now=now)
     except Duplicate:
         return
     outbox.publish(tx, TOPIC, message_id, due=now, now=now)
+
+
+def _as_allowed(source: Database | Transaction, account_id: str, patient_id: str, kind: str, data: dict[str, str],
+                now: datetime) -> dict[str, str] | None:
+    """What an account may be told now; None: nothing."""
+    act = TELLS[kind]
+    if act is None or access.may(source, account_id, patient_id, act, now):
+        return data
+    return rules.withheld(data) if kind in OF_MONEY else None
 
 
 def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
@@ -89,6 +117,12 @@ def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
             return None
         if store.next_unsent(tx, row["account_id"], TOPIC) != row["id"] or not outbox.holds(tx, job):
             return outbox.Again(TURN)  # another's turn, or this one's came meanwhile and who was called has it
+        if row["patient_id"] is not None:
+            told = _as_allowed(tx, row["account_id"], row["patient_id"], row["kind"], row["data"], now)
+            if told is None:  # withdrawn or unbound since
+                _end(tx, row, "WITHHELD", "", now)
+                return None
+            row["data"] = told
         template = policy.load(tx).message_templates.get(row["kind"])
         unfit = rules.misfits(row["kind"], template.keywords, set(row["data"])) if template else []
         if template is None or unfit:

@@ -12,11 +12,12 @@ from hospital.security import cipher, sealed
 KEY = 96  # characters; a longer key is told apart by a hash
 
 
-def insert(tx: Transaction, *, account_id: str, kind: str, key: str, data: dict[str, str], now: datetime) -> str:
+def insert(tx: Transaction, *, account_id: str, patient_id: str, kind: str, key: str, data: dict[str, str],
+           now: datetime) -> str:
     """A new message; its id. Raises Duplicate when there is one of that key."""
     message_id = new_id()
-    tx.insert("messages", id=message_id, account_id=account_id, kind=kind, message_key=bounded(key, KEY),
-              state="QUEUED",
+    tx.insert("messages", id=message_id, account_id=account_id, patient_id=patient_id, kind=kind,
+              message_key=bounded(key, KEY), state="QUEUED",
               data_enc=cipher.seal(json.dumps(data, ensure_ascii=False), f"messages.data:{message_id}"),
               created_at=now)
     return message_id
@@ -24,7 +25,7 @@ def insert(tx: Transaction, *, account_id: str, kind: str, key: str, data: dict[
 
 def locked(tx: Transaction, message_id: str) -> Row | None:
     """A message with its receiver's openid and its opened ``data``, locked."""
-    row = tx.one("SELECT m.id, m.account_id, m.kind, m.state, m.data_enc, a.openid, a.openid_enc "
+    row = tx.one("SELECT m.id, m.account_id, m.patient_id, m.kind, m.state, m.data_enc, a.openid, a.openid_enc "
                  "FROM messages m "
                  "JOIN accounts a ON a.id = m.account_id WHERE m.id = %s FOR UPDATE", (message_id,))
     if row is not None:

@@ -11,12 +11,14 @@ from pydantic import Field, field_validator, model_validator
 from hospital.database.connection import database
 from hospital.database.policy import load as load_policy
 from hospital.messages.service import SCENES
-from hospital.patients import rules, service, store
-from hospital.patients.model import BoundPatient, Guardian, Identity, IdType, Purpose, Relation, Sex
+from hospital.patients import access, consent_api, proof_api, rules, service, store
+from hospital.patients.consent_api import ConsentIn
+from hospital.patients.model import Guardian, Identity, IdType, Relation, Sex
+from hospital.patients.views import PatientView, view
 from hospital.runtime import canonical
 from hospital.runtime.clock import hospital_day, utc_now
 from hospital.runtime.errors import Invalid, NotFound
-from hospital.runtime.http import Api, Call, Id, Model
+from hospital.runtime.http import Api, Call, Model
 from hospital.security import sessions
 from hospital.security.sessions import Caller, authenticate
 from hospital.security.watch import watch
@@ -105,13 +107,6 @@ class DocumentIn(Model):
 _WRONG_NUMBER = {"ID_CARD": "身份证号码有误，请核对后重新填写。", "NONE": "选择“暂无证件”时请勿填写证件号码。"}
 
 
-class ConsentIn(Model):
-    """A consent to a text that was shown."""
-
-    purpose: Purpose
-    version: Annotated[int, Field(ge=1)]
-
-
 class PatientIn(DocumentIn):
     """A patient to add. ``sex`` and ``birth_date`` only for documents that don't say them.
 
@@ -162,79 +157,10 @@ class PatientIn(DocumentIn):
             frozenset((one.purpose, one.version) for one in self.consents))
 
 
-class PatientView(Model):
-    """A bound patient, masked. ``age`` is in completed years, ``age_text`` as hospitals write it (8天, 5个月, 36岁).
-
-    ``consents_missing`` are purposes to be asked for again.
-    """
-
-    id: str
-    name: str
-    id_type: IdType
-    id_number: str
-    phone: str
-    card_number: str
-    sex: Sex
-    age: int
-    age_text: str
-    relation: Relation
-    is_default: bool
-    consents_missing: list[str] = []
-
-
-class FullPatient(Model):
-    """A patient's full record, after the second check."""
-
-    name: str
-    id_number: str
-    phone: str
-    card_number: str
-    birth_date: date
-
-
 class Patients(Model):
     """The account's patients, the default one first."""
 
     patients: list[PatientView]
-
-
-class ConsentText(Model):
-    """A text in force."""
-
-    purpose: str
-    version: int
-    title: str
-    body: str
-
-
-class ConsentView(Model):
-    """A consent given, perhaps withdrawn."""
-
-    patient_id: str
-    purpose: str
-    version: int
-    granted_at: datetime
-    withdrawn_at: datetime | None
-
-
-class Consents(Model):
-    """The texts in force, and what the account consented to."""
-
-    texts: list[ConsentText]
-    given: list[ConsentView]
-
-
-class PatientConsent(ConsentIn):
-    """A consent for one of the account's patients."""
-
-    patient_id: Id
-
-
-class Withdrawal(Model):
-    """A consent to withdraw."""
-
-    patient_id: Id
-    purpose: Purpose
 
 
 class Scene(Model):
@@ -313,13 +239,15 @@ def message_templates(caller: Caller, query: Scene) -> Templates:
 @api.get("/patients")
 def list_patients(caller: Caller) -> Patients:
     """My patients (我的就诊人), masked."""
-    return Patients(patients=[_view(caller, one) for one in store.bound_patients(database(), caller.account_id)])
+    mine = caller.account_id
+    return Patients(patients=[view(mine, one) for one in store.bound_patients(database(), mine)])
 
 
 @api.post("/patients", status=201)
 def add_patient(call: Call, caller: Caller, body: PatientIn) -> PatientView:
     """Add a patient: matched or created in the HIS, then bound."""
-    return _view(caller, service.add_patient(database(), caller.account_id, body.to_use(), call.address, utc_now()))
+    return view(caller.account_id, service.add_patient(database(), caller.account_id, body.to_use(), call.address,
+                                                       utc_now()))
 
 
 @api.get("/patients/<patient_id>")
@@ -327,16 +255,8 @@ def get_patient(caller: Caller, patient_id: str) -> PatientView:
     """One of my patients, masked."""
     bound = store.bound_patient(database(), caller.account_id, patient_id)
     if bound is None:
-        raise NotFound("未找到该就诊人，请返回重试。", code="patient_not_found")
-    return _view(caller, bound)
-
-
-@api.post("/patients/<patient_id>/reveal")
-def reveal(caller: Caller, patient_id: str, body: PhoneCode) -> FullPatient:
-    """The full record, after WeChat verified the bound phone number once more."""
-    one = service.reveal(database(), caller.account_id, patient_id, body.code, utc_now())
-    return FullPatient(name=one.identity.name, id_number=one.identity.id_number, phone=one.phone,
-                       card_number=one.card_number, birth_date=one.identity.birth_date)
+        raise access.NotBound
+    return view(caller.account_id, bound)
 
 
 @api.put("/patients/<patient_id>/default")
@@ -351,35 +271,5 @@ def remove_patient(caller: Caller, patient_id: str) -> None:
     service.remove_patient(database(), caller.account_id, patient_id, utc_now())
 
 
-@api.get("/consents")
-def consents(caller: Caller) -> Consents:
-    """Texts in force and consents given."""
-    db = database()
-    return Consents(texts=[ConsentText(**row) for row in store.consent_texts(db, utc_now())],
-                    given=[ConsentView(**row) for row in store.consents(db, caller.account_id)])
-
-
-@api.post("/consents")
-def grant(caller: Caller, body: PatientConsent) -> None:
-    """Consent to a text in force, for a patient."""
-    service.grant(database(), caller.account_id, patient_id=body.patient_id, purpose=body.purpose,
-                  version=body.version, now=utc_now())
-
-
-@api.post("/consents/withdrawal")
-def withdraw(caller: Caller, body: Withdrawal) -> None:
-    """Withdraw a consent."""
-    service.withdraw(database(), caller.account_id, patient_id=body.patient_id, purpose=body.purpose,
-                     now=utc_now())
-
-
-def _view(caller: Caller, one: BoundPatient) -> PatientView:
-    db, now, identity = database(), utc_now(), one.identity
-    today = hospital_day(now)
-    return PatientView(
-        id=one.id, name=rules.mask_name(identity.name), id_type=identity.id_type,
-        id_number=rules.mask_number(identity.id_number), phone=rules.mask_phone(one.phone),
-        card_number=rules.mask_number(one.card_number), sex=identity.sex,
-        age=rules.age(identity.birth_date, today), age_text=rules.age_text(identity.birth_date, today),
-        relation=one.relation, is_default=one.is_default, consents_missing=service.consents_missing(
-            db, caller.account_id, one, now))
+consent_api.register(api)
+proof_api.register(api)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 # NONE: a child who has no document yet, known by its guardian's.
@@ -12,6 +12,16 @@ IdType = Literal["ID_CARD", "PASSPORT", "HK_MACAU_PERMIT", "TAIWAN_PERMIT", "PER
 Relation = Literal["SELF", "SPOUSE", "CHILD", "PARENT", "OTHER"]
 Sex = Literal["MALE", "FEMALE"]
 Purpose = Literal["HEALTH_DATA", "CHILD_GUARDIAN"]
+# What a binding is worth. FULL: it was proven that the record is theirs. LIMITED: name and number alone.
+Level = Literal["FULL", "LIMITED"]
+# By what: the file's phone is the account's own (verified by WeChat), a code sent to it, card and visit numbers, a
+# record that this binding made, a guardian who is proven, the window that has seen the person.
+Proof = Literal["PHONE", "SMS", "VISIT", "NEW", "GUARDIAN", "DESK"]
+EndedBy = Literal["ACCOUNT", "HOLDER", "STAFF"]
+# What an account wants to do for a patient; ``access.py`` says who may.
+# REGISTER: a place, arriving. PAY: open the payment of what it ordered itself. OWN: read what it ordered itself.
+# RECORD: all else that is known of the patient: bills, receipts, e-bills, the full record, who holds it.
+Act = Literal["REGISTER", "PAY", "OWN", "RECORD"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,10 @@ class Record:
 
 @dataclass(frozen=True)
 class BoundPatient:
-    """A patient as one account has them bound; ``phone`` is that account's number to reach them."""
+    """A patient as one account has them bound; ``phone`` is that account's number to reach them.
+
+    ``level`` is None when they were bound before there was proof.
+    """
 
     id: str
     binding_id: str
@@ -57,3 +70,19 @@ class BoundPatient:
     relation: Relation
     phone: str
     is_default: bool
+    level: Level | None
+    proof: Proof | None
+
+
+@dataclass(frozen=True)
+class Holder:
+    """An account that has a patient bound; ``phone`` is its own, verified by WeChat."""
+
+    binding_id: str
+    account_id: str
+    patient_id: str
+    phone: str | None
+    relation: Relation
+    level: Level | None
+    proof: Proof | None
+    bound_at: datetime

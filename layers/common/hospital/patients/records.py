@@ -15,7 +15,7 @@ from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import persons as his
 from hospital.gateways.outcome import Rejected
-from hospital.patients import rules, store
+from hospital.patients import proof_store, rules, store
 from hospital.patients.model import Guardian, Identity, IdType, Record
 from hospital.runtime import log
 from hospital.runtime.canonical import same_name
@@ -117,6 +117,18 @@ def refresh(db: Database, patient_id: str, now: datetime) -> None:
         _leave_to_staff(db, patient_id, "the HIS file shows another person's document, birth date or sex", now)
         return
     take_over(db, patient_id, file.patient_code, file.card_number, told, now)
+    _doubt_new(db, patient_id, file.phone, now)
+
+
+def _doubt_new(db: Database, patient_id: str, phone: str | None, now: datetime) -> None:
+    """Who made a record is proven by its phone alone: not any more, once the hospital has written down another."""
+    if phone is None or not any(one.proof == "NEW" for one in proof_store.holders(db, patient_id)):
+        return
+    with db.transaction() as tx:
+        for one in proof_store.holders(tx, patient_id):
+            if one.proof == "NEW" and one.phone != phone:
+                proof_store.set_level(tx, one.binding_id, "LIMITED", None, now)
+                _note(tx, "patient.proof-ended", patient_id, now, {"proof": "NEW"}, {"proof": ""})
 
 
 def match_by_staff(db: Database, patient_id: str, patient_code: str, now: datetime) -> None:
@@ -187,6 +199,7 @@ def take_over(db: Database, patient_id: str, code: str, card_number: str, told: 
                 store.set_record(tx, patient_id, his_code=code, card_number=card_number, record_of=shared or None,
                                  now=now)
                 _note(tx, "patient.record-changed", patient_id, now, {"code": known.his_code}, {"code": code})
+                outbox.publish(tx, "patient.refresh", patient_id, due=now, now=now)  # whose phone is on that file?
             _correct(tx, known, told, now)
             tasks.settle(tx, kind=UNMATCHED, subject_id=patient_id, note="found in the HIS", now=now)
     if shared is None:

@@ -7,7 +7,8 @@ import unicodedata
 from datetime import date, timedelta
 from typing import get_args
 
-from hospital.patients.model import Identity, IdType, Sex
+from hospital.database.policy import Policy
+from hospital.patients.model import Act, Identity, IdType, Level, Proof, Sex
 from hospital.runtime import canonical
 
 _WEIGHTS = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
@@ -186,3 +187,29 @@ def mask_phone(number: str) -> str:
         return number[:3] + "****" + number[-4:]
     head, tail = (4 if number.startswith("+") else 0), (2 if len(number) >= 11 else 1)
     return number[:head] + "*" * max(len(number) - head - tail, 4) + number[-tail:]
+
+
+# -- what a binding is worth ------------------------------------------------------------------------
+# What shows the person themselves. A record can be made by whoever knows a name and a number.
+OF_A_PERSON: set[Proof] = {"PHONE", "SMS", "VISIT", "DESK"}
+_STRONG: set[Proof] = {"PHONE", "SMS", "DESK"}  # the phone that the hospital itself wrote down, or its own eyes
+
+
+def level_of(level: Level | None, settings: Policy) -> Level:
+    """What a binding is worth; one from before there was proof is what the hospital says it is."""
+    return level or settings.bindings_before_proof
+
+
+def is_enough(act: Act, level: Level | None, settings: Policy) -> bool:
+    """Whether a binding of this level is worth enough: unproven, it serves what the account itself orders."""
+    return act != "RECORD" or level_of(level, settings) == "FULL"
+
+
+def may_end(mine: Proof | None, their_level: Level, theirs: Proof | None) -> bool:
+    """Whether a proven holder may end another's binding: any that is unproven, and one proven no better."""
+    return their_level == "LIMITED" or mine in _STRONG or theirs not in _STRONG
+
+
+def mask_tail(number: str) -> str:
+    """A phone by its last two characters, for who has not proven that it is theirs."""
+    return "*" * max(len(number) - 2, 4) + number[-2:]

@@ -9,12 +9,11 @@ from datetime import date, datetime
 from hospital.database import policy, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import wechat
+from hospital.gateways.his import persons as his
 from hospital.gateways.his.persons import MatchedPatient
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.messages import service as messages
-from hospital.messages.rules import time_text
-from hospital.patients import records, rules, store
-from hospital.patients.model import BoundPatient, Guardian, Identity
+from hospital.patients import access, holders, proof_store, proving, records, rules, store
+from hospital.patients.model import BoundPatient, Guardian, Identity, Proof
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import (
@@ -42,12 +41,6 @@ class NewPatient:
     relation: str
     guardian: Guardian | None
     consents: frozenset[tuple[str, int]]
-
-
-class ConsentRequired(Forbidden):
-    """A consent in force is missing; ``fields`` names the purposes."""
-
-    code, message = "consent_required", "请先阅读并同意相关授权书后再继续。"
 
 
 class BadCode(BadRequest):
@@ -112,7 +105,7 @@ def _ask_wechat(question: Callable[[], str]) -> str:
 
 # -- patients ---------------------------------------------------------------------------------------
 def add_patient(db: Database, account_id: str, new: NewPatient, address: str, now: datetime) -> BoundPatient:
-    """Match or create a person in the HIS and bind them to the account.
+    """Match or create a person in the HIS and bind them to the account: FULL when that proves itself, else LIMITED.
 
     Raises Invalid (guardian missing), ConsentRequired, Conflict (bound already, limits, name does not
     fit the number), TooMany (tries), Unavailable (HIS silent: nothing was bound, try again).
@@ -130,12 +123,13 @@ def add_patient(db: Database, account_id: str, new: NewPatient, address: str, no
         if refusal.code == "patient_mismatch":
             _tell_of_guesses(db, account_id, new, settings, now)
         raise
+    proof = _proof(db, account_id, new, record)
     cipher.ready()
     try:
         known = store.with_identity(db, store.identity_key(new.identity, new.guardian))
         if known is not None:  # the HIS may have merged or corrected the record that we knew; kept whatever follows
             records.take_over(db, known, record.patient_code, record.card_number, new.identity, now)
-        return _bind(db, account_id, new, record, now)
+        return _bind(db, account_id, new, record, proof, now)
     except Duplicate as refusal:
         if refusal.key not in ("patients_his", "patients_his_hash"):
             raise
@@ -147,15 +141,33 @@ def add_patient(db: Database, account_id: str, new: NewPatient, address: str, no
     raise Conflict("建档失败，请到人工窗口办理。", code="patient_refused")
 
 
-def _bind(db: Database, account_id: str, new: NewPatient, record: MatchedPatient, now: datetime) -> BoundPatient:
+def _proof(db: Database, account_id: str, new: NewPatient, record: MatchedPatient) -> Proof | None:
+    """What proves a record that the HIS has given: that it is new, or what is on its file.
+
+    A silent HIS proves nothing now; it can be asked again once the patient is bound.
+    """
+    if record.created:
+        return "NEW" if store.phone_of(db, account_id) == new.phone else None
+    try:
+        return proving.by_file(db, account_id, his.patient_file(record.patient_code))
+    except (Rejected, Unanswered) as problem:
+        log.event("his.unanswered", operation="patient_file", reason=problem.reason)
+        return None
+
+
+def _bind(db: Database, account_id: str, new: NewPatient, record: MatchedPatient, proof: Proof | None, now: datetime
+          ) -> BoundPatient:
     with db.transaction() as tx:
         store.lock_account(tx, account_id)
         patient_id = records.row_for(tx, new.identity, new.guardian, record, now)
         _check_limits(tx, account_id, patient_id, new.relation)
+        if proof is not None:
+            proving.check_room(tx, account_id, patient_id)
         mine = store.bound_patients(tx, account_id)
         try:
             store.bind(tx, account_id=account_id, patient_id=patient_id, relation=new.relation, phone=new.phone,
-                       guardian=new.guardian, is_default=not mine, now=now)
+                       guardian=new.guardian, is_default=not mine, level="FULL" if proof else "LIMITED", proof=proof,
+                       now=now)
         except Duplicate:
             raise Conflict("该就诊人已添加，无需重复添加。", code="already_bound") from None
         for purpose, version in sorted(new.consents):
@@ -164,28 +176,18 @@ def _bind(db: Database, account_id: str, new: NewPatient, record: MatchedPatient
                      result="done", now=now)
         bound = store.bound_patient(tx, account_id, patient_id)
         assert bound is not None
-        messages.queue(tx, account_id=account_id, kind=messages.PATIENT_BOUND, key=f"bound.{bound.binding_id}",
-                       data={"patient": new.identity.name, "card": record.card_number, "time": time_text(now),
-                             "note": "就诊人绑定成功"}, now=now)
+        holders.announce(tx, bound, account_id, now)
     return bound
 
 
 def remove_patient(db: Database, account_id: str, patient_id: str, now: datetime) -> None:
-    """End a binding; its consents go with it, bookings stay. Raises NotFound."""
+    """End a binding; its consents go with it, what is unpaid is let go, what is paid stays. Raises NotFound."""
     cipher.ready()
     with db.transaction() as tx:
         store.lock_account(tx, account_id)
-        bound = _mine(tx, account_id, patient_id)
-        store.unbind(tx, bound.binding_id, now)
-        store.withdraw(tx, account_id=account_id, patient_id=patient_id, purpose=None, now=now)
-        rest = store.bound_patients(tx, account_id)
-        if bound.is_default and rest:
-            store.set_default(tx, account_id, rest[0].id)
-        audit.record(tx, actor=f"account:{account_id}", action="patient.unbind", subject=patient_id,
-                     result="done", now=now)
-        messages.queue(tx, account_id=account_id, kind=messages.PATIENT_UNBOUND, key=f"unbound.{bound.binding_id}",
-                       data={"patient": bound.identity.name, "card": bound.card_number, "time": time_text(now),
-                             "note": "就诊人已解除绑定"}, now=now)
+        binding = proof_store.binding(tx, _mine(tx, account_id, patient_id).binding_id)
+        assert binding is not None
+        holders.end(tx, binding, by="ACCOUNT", actor=f"account:{account_id}", now=now)
 
 
 def choose_default(db: Database, account_id: str, patient_id: str, now: datetime) -> None:
@@ -198,27 +200,34 @@ def choose_default(db: Database, account_id: str, patient_id: str, now: datetime
                      now=now)
 
 
-def reveal(db: Database, account_id: str, patient_id: str, phone_code: str, now: datetime) -> BoundPatient:
-    """The full record, after a second check: the phone number that WeChat verifies now is the bound one.
+def reveal(db: Database, account_id: str, patient_id: str, *, phone_code: str, sms_code: str, now: datetime
+           ) -> BoundPatient:
+    """The full record, after a second check that nobody can type in: the phone on the HIS's file is in their hand.
 
-    Raises NotFound, BadCode, Forbidden (another number), TooMany; audited both ways.
+    ``phone_code`` is WeChat's, of the number that it verifies now; ``sms_code`` was sent to the phone on file.
+    Raises NotBound, NotProven, ConsentRequired, BadCode, WrongCode, Forbidden (another number), RecordChanged,
+    Unavailable, TooMany; audited both ways.
     """
-    bound = _mine(db, account_id, patient_id)
+    access.check(db, account_id, patient_id, "RECORD", now)
     limits.take("reveal", f"{account_id}:{patient_id}", policy.load(db), now)
-    openid = store.openid_of(db, account_id)
-    matches = _ask_wechat(lambda: wechat.phone_number(phone_code, openid)) == bound.phone
+    if sms_code:
+        proving.check_code(db, account_id, patient_id, sms_code, now)
+        matches = True
+    else:
+        number = _ask_wechat(lambda: wechat.phone_number(phone_code, store.openid_of(db, account_id)))
+        matches = number == proving.on_file(db, patient_id, now).phone
     with db.transaction() as tx:
         audit.record(tx, actor=f"account:{account_id}", action="patient.reveal", subject=patient_id,
                      result="done" if matches else "refused", now=now)
     if not matches:
-        raise Forbidden("验证的手机号与就诊人预留手机号不一致。", code="phone_mismatch")
-    return bound
+        raise Forbidden("验证的手机号与就诊人在医院预留的手机号不一致。", code="phone_mismatch")
+    return _mine(db, account_id, patient_id)
 
 
 def _mine(source: Database | Transaction, account_id: str, patient_id: str) -> BoundPatient:
     bound = store.bound_patient(source, account_id, patient_id)
     if bound is None:
-        raise NotFound("未找到该就诊人，请返回重试。", code="patient_not_found")
+        raise access.NotBound
     return bound
 
 
@@ -244,18 +253,15 @@ def _check_consents(db: Database, new: NewPatient, now: datetime) -> None:
                 if row["purpose"] in needed}
     missing = in_force - new.consents
     if missing:
-        raise ConsentRequired(fields=sorted(purpose for purpose, _ in missing))
+        raise access.ConsentRequired(fields=sorted(purpose for purpose, _ in missing))
     if new.consents - in_force:
         raise Invalid("授权书版本有误，请刷新后重试。", fields=["consents"])
 
 
 def _check_limits(tx: Transaction, account_id: str, patient_id: str, relation: str) -> None:
     settings = policy.load(tx)
-    patients, accounts = store.counts(tx, account_id, patient_id)
-    if patients >= settings.patients_per_account:
+    if store.counts(tx, account_id, patient_id)[0] >= settings.patients_per_account:
         raise _too_many_patients(settings)
-    if accounts >= settings.accounts_per_patient:
-        raise Conflict("该就诊人已被多个账号绑定，请先在原账号解除绑定。", code="too_many_accounts")
     if relation == "SELF" and any(one.relation == "SELF" for one in store.bound_patients(tx, account_id)
                                   if one.id != patient_id):
         raise Conflict("您已添加过本人，请选择其他关系。", code="self_exists")
@@ -315,38 +321,14 @@ def grant(db: Database, account_id: str, *, patient_id: str, purpose: str, versi
 
 
 def withdraw(db: Database, account_id: str, *, patient_id: str, purpose: str, now: datetime) -> None:
-    """Withdraw a consent; later use of the data for the patient is refused. Raises NotFound."""
+    """Withdraw a consent: from now on nothing is read, shown or told of the patient, and what is unpaid is let go.
+
+    Raises NotFound.
+    """
     with db.transaction() as tx:
-        _mine(tx, account_id, patient_id)
+        bound = _mine(tx, account_id, patient_id)
         if not store.withdraw(tx, account_id=account_id, patient_id=patient_id, purpose=purpose, now=now):
             raise NotFound("未找到该授权记录。", code="consent_not_found")
         audit.record(tx, actor=f"account:{account_id}", action=f"consent.withdraw.{purpose}",
                      subject=patient_id, result="done", now=now)
-
-
-def act_for(tx: Transaction, account_id: str, patient_id: str, settings: policy.Policy, now: datetime) -> str:
-    """May this account act for this patient now? Their HIS code; both rows stay locked to the transaction's end.
-
-    Raises NotFound (not bound), ConsentRequired (not given, withdrawn, or an older text).
-    """
-    row = store.lock_bound(tx, account_id, patient_id)
-    if row is None:
-        raise NotFound("未找到该就诊人，请返回重试。", code="patient_not_found")
-    missing = _missing(tx, account_id, patient_id, row["birth_date"], settings, now)
-    if missing:
-        raise ConsentRequired(fields=missing)
-    return str(row["his_code"])
-
-
-def consents_missing(db: Database, account_id: str, patient: BoundPatient, now: datetime) -> list[str]:
-    """The purposes that must be consented to (again) before the account can act for a patient."""
-    return _missing(db, account_id, patient.id, patient.identity.birth_date, policy.load(db), now)
-
-
-def _missing(source: Database | Transaction, account_id: str, patient_id: str, born: date,
-             settings: policy.Policy, now: datetime) -> list[str]:
-    needed = ["HEALTH_DATA"]
-    if rules.age(born, hospital_day(now)) < settings.guardian_below_age:
-        needed.append("CHILD_GUARDIAN")
-    given = store.purposes_in_force(source, account_id, patient_id, now)
-    return [purpose for purpose in needed if purpose not in given]
+        holders.let_go(tx, bound.binding_id, now)

@@ -6,7 +6,7 @@ import json
 from datetime import date, datetime
 
 from hospital.database.connection import Database, Duplicate, Row, Transaction
-from hospital.patients.model import BoundPatient, Guardian, Identity, Record
+from hospital.patients.model import BoundPatient, EndedBy, Guardian, Identity, Level, Proof, Record
 from hospital.runtime import canonical
 from hospital.runtime.ids import new_id
 from hospital.security import cipher, sealed
@@ -20,7 +20,7 @@ _CODES = f"{_CODE}, {_OF_RECORD.format('card_number')}"
 _RECORD = "LEFT JOIN patients r ON r.id = p.record_of"
 _PERSON = "p.id, p.id_type, p.id_number_enc, p.name_enc, p.sex, p.birth_date, p.birth_date_enc"
 CODE = "patient_code"  # the kind of look-up hash
-_BOUND = (f"SELECT b.id AS binding_id, b.relation, b.phone_enc, b.is_default, {_PERSON}, {_CODES} "
+_BOUND = (f"SELECT b.id AS binding_id, b.relation, b.phone_enc, b.is_default, b.level, b.proof, {_PERSON}, {_CODES} "
           f"FROM bindings b JOIN patients p ON p.id = b.patient_id {_RECORD} "
           "WHERE b.account_id = %s AND b.bound_flag = 1")
 
@@ -172,7 +172,7 @@ def record(source: Source, patient_id: str, *, lock: bool = False) -> Record:
     row = source.one(f"SELECT {_PERSON}, {_CODE} FROM patients p {_RECORD} WHERE p.id = %s"
                      f"{' FOR UPDATE' if lock else ''}", (patient_id,))
     latest = source.one("SELECT id, phone_enc, guardian_enc FROM bindings WHERE patient_id = %s "
-                        "ORDER BY bound_flag IS NULL, id DESC LIMIT 1", (patient_id,))
+                        "ORDER BY COALESCE(level, '') <> 'FULL', bound_flag IS NULL, id DESC LIMIT 1", (patient_id,))
     assert row is not None and latest is not None
     guardian = None
     if latest["guardian_enc"] is not None:
@@ -182,16 +182,16 @@ def record(source: Source, patient_id: str, *, lock: bool = False) -> Record:
 
 
 def counts(tx: Transaction, account_id: str, patient_id: str) -> tuple[int, int]:
-    """How many patients the account has bound, and how many accounts have the patient bound."""
+    """How many patients the account has bound, and how many other accounts have proven to hold the patient."""
     row = tx.one("SELECT (SELECT COUNT(*) FROM bindings WHERE account_id = %s AND bound_flag = 1) AS patients, "
-                 "(SELECT COUNT(*) FROM bindings WHERE patient_id = %s AND bound_flag = 1) AS accounts",
-                 (account_id, patient_id))
+                 "(SELECT COUNT(*) FROM bindings WHERE patient_id = %s AND bound_flag = 1 AND account_id <> %s "
+                 "AND level = 'FULL') AS accounts", (account_id, patient_id, account_id))
     assert row is not None
     return int(row["patients"]), int(row["accounts"])
 
 
 def bind(tx: Transaction, *, account_id: str, patient_id: str, relation: str, phone: str,
-         guardian: Guardian | None, is_default: bool, now: datetime) -> None:
+         guardian: Guardian | None, is_default: bool, level: Level, proof: Proof | None, now: datetime) -> None:
     """Bind a patient to an account. Raises Duplicate when they are bound."""
     binding_id = new_id()
     sealed = None
@@ -199,7 +199,7 @@ def bind(tx: Transaction, *, account_id: str, patient_id: str, relation: str, ph
         sealed = cipher.seal(json.dumps(guardian.__dict__, ensure_ascii=False), f"bindings.guardian:{binding_id}")
     tx.insert("bindings", id=binding_id, account_id=account_id, patient_id=patient_id, relation=relation,
               phone_enc=cipher.seal(phone, f"bindings.phone:{binding_id}"), guardian_enc=sealed,
-              is_default=is_default, bound_at=now)
+              is_default=is_default, level=level, proof=proof, proven_at=now if proof else None, bound_at=now)
 
 
 def bound_patients(source: Source, account_id: str) -> list[BoundPatient]:
@@ -265,18 +265,33 @@ def accounts_of_code(source: Source, code: str) -> list[tuple[str, str]]:
 
 
 def lock_bound(tx: Transaction, account_id: str, patient_id: str) -> Row | None:
-    """HIS code and birth date of one of the account's patients; binding and patient stay locked."""
-    row = tx.one(f"SELECT {_CODE}, p.id, p.birth_date, p.birth_date_enc FROM bindings b "
+    """HIS code, level and birth date of one of the account's patients; binding and patient stay locked."""
+    row = tx.one(f"SELECT {_CODE}, p.id, p.birth_date, p.birth_date_enc, b.level FROM bindings b "
                  f"JOIN patients p ON p.id = b.patient_id {_RECORD} "
                  "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE",
                  (account_id, patient_id))
     return {**row, "his_code": _code(row), "birth_date": _birth_date(row)} if row else None
 
 
-def unbind(tx: Transaction, binding_id: str, now: datetime) -> bool:
+_STANDING = ("SELECT p.id, b.level, p.birth_date, p.birth_date_enc FROM bindings b "
+             "JOIN patients p ON p.id = b.patient_id WHERE b.account_id = %s AND b.bound_flag = 1")
+
+
+def standing(source: Source, account_id: str, patient_id: str) -> Row | None:
+    """Level and birth date of one of the account's patients; None when unknown or another's."""
+    row = source.one(f"{_STANDING} AND b.patient_id = %s", (account_id, patient_id))
+    return {**row, "birth_date": _birth_date(row)} if row else None
+
+
+def standings(source: Source, account_id: str) -> list[Row]:
+    """Id, level and birth date of each of the account's patients."""
+    return [{**row, "birth_date": _birth_date(row)} for row in source.all(_STANDING, (account_id,))]
+
+
+def unbind(tx: Transaction, binding_id: str, by: EndedBy, now: datetime) -> bool:
     """End a binding. False when it had ended."""
-    return tx.run("UPDATE bindings SET unbound_at = %s, is_default = 0 WHERE id = %s AND unbound_at IS NULL",
-                  (now, binding_id)) == 1
+    return tx.run("UPDATE bindings SET unbound_at = %s, ended_by = %s, is_default = 0 WHERE id = %s "
+                  "AND unbound_at IS NULL", (now, by, binding_id)) == 1
 
 
 def lock_patient(tx: Transaction, patient_id: str) -> None:
@@ -293,7 +308,7 @@ def set_default(tx: Transaction, account_id: str, patient_id: str) -> None:
 def _bound(row: Row) -> BoundPatient:
     return BoundPatient(row["id"], row["binding_id"], _code(row), _card(row), _identity(row),
                         row["relation"], cipher.unseal(row["phone_enc"], f"bindings.phone:{row['binding_id']}"),
-                        bool(row["is_default"]))
+                        bool(row["is_default"]), row["level"], row["proof"])
 
 
 def _identity(row: Row) -> Identity:
@@ -355,12 +370,27 @@ def consents(source: Source, account_id: str) -> list[Row]:
                       "WHERE account_id = %s ORDER BY id DESC", (account_id,))
 
 
+def consent_copies(source: Source, account_id: str) -> list[Row]:
+    """Every text the account consented to, as it was then, newest first."""
+    return source.all("SELECT c.patient_id, c.purpose, c.version, c.granted_at, c.withdrawn_at, t.title, t.body "
+                      "FROM consents c JOIN consent_texts t ON t.purpose = c.purpose AND t.version = c.version "
+                      "WHERE c.account_id = %s ORDER BY c.id DESC", (account_id,))
+
+
 def purposes_in_force(source: Source, account_id: str, patient_id: str, now: datetime) -> set[str]:
     """The purposes whose text in force the account has consented to for a patient."""
     return {row["purpose"] for row in source.all(
         "SELECT c.purpose FROM consents c WHERE c.account_id = %s AND c.patient_id = %s AND c.live_flag = 1 "
         "AND c.version = (SELECT MAX(t.version) FROM consent_texts t "
         "WHERE t.purpose = c.purpose AND t.effective_at <= %s)", (account_id, patient_id, now))}
+
+
+def all_in_force(source: Source, account_id: str, now: datetime) -> list[tuple[str, str]]:
+    """For which patient the account has consented to which purpose's text in force."""
+    return [(row["patient_id"], row["purpose"]) for row in source.all(
+        "SELECT c.patient_id, c.purpose FROM consents c WHERE c.account_id = %s AND c.live_flag = 1 "
+        "AND c.version = (SELECT MAX(t.version) FROM consent_texts t "
+        "WHERE t.purpose = c.purpose AND t.effective_at <= %s)", (account_id, now))]
 
 
 def his_code(source: Source, patient_id: str) -> str:

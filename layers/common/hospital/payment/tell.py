@@ -16,6 +16,6 @@ def tell_refund(tx: Transaction, refund: Refund, account_id: str, patient_id: st
     key, way = f"{messages.REFUNDED}.{refund.id}", "原路"
     if refund.how is not None:
         key, way = f"{key}.elsewhere", f"以{WAYS_BACK[refund.how]}"
-    messages.queue(tx, account_id=account_id, kind=messages.REFUNDED, key=key, now=now,
+    messages.queue(tx, account_id=account_id, patient_id=patient_id, kind=messages.REFUNDED, key=key, now=now,
                    data={"patient": patients.patient_name(tx, patient_id), "amount": yuan_text(refund.amount_fen),
                          "time": time_text(now), "note": f"{refund.reason}，已{way}退回"})

@@ -1,4 +1,4 @@
-"""The platform's own API: secrets from SSM, and waking another function.
+"""The platform's own API: secrets from SSM, waking another function; and the way to call a service of its.
 
 Uses the SDK's generic client: it needs only ``tencentcloud-sdk-python-common``, where a service's own
 package would add 150 ms of imports to a cold start. Source: SCF 2018-04-16 Invoke, SSM 2019-09-23
@@ -30,13 +30,13 @@ _waking = threading.Lock()
 
 
 @lru_cache(maxsize=4)
-def _client(service: str, version: str, secret_id: str, key: str, token: str) -> CommonClient:
+def _client(service: str, version: str, base: str, secret_id: str, key: str, token: str) -> CommonClient:
     from tencentcloud.common.common_client import CommonClient
     from tencentcloud.common.credential import Credential
     from tencentcloud.common.profile.client_profile import ClientProfile
     from tencentcloud.common.profile.http_profile import HttpProfile
 
-    address = urlsplit(config().cloud_api_base)
+    address = urlsplit(base)
     http = HttpProfile(protocol=address.scheme or None, endpoint=address.netloc or None, reqTimeout=3,
                        keepAlive=True)
     return CommonClient(service, version, Credential(secret_id, key, token), config().region,
@@ -51,11 +51,12 @@ class NoCloud(Exception):
         self.code = code
 
 
-def _call(service: str, version: str, action: str, params: dict[str, Any]) -> dict[str, Any]:
+def call(service: str, version: str, action: str, params: dict[str, Any], *, base: str) -> dict[str, Any]:
+    """One call of a service at ``base`` (empty: the SDK's own address); its ``Response``. Raises NoCloud."""
     from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
     # The role's temporary credentials; the platform renews them in the environment.
-    client = _client(service, version, os.environ.get("TENCENTCLOUD_SECRETID", ""),
+    client = _client(service, version, base, os.environ.get("TENCENTCLOUD_SECRETID", ""),
                      os.environ.get("TENCENTCLOUD_SECRETKEY", ""),
                      os.environ.get("TENCENTCLOUD_SESSIONTOKEN", ""))
     try:
@@ -65,6 +66,10 @@ def _call(service: str, version: str, action: str, params: dict[str, Any]) -> di
     except (ValueError, KeyError, TypeError) as error:
         raise NoCloud(type(error).__name__) from None
     return answer
+
+
+def _call(service: str, version: str, action: str, params: dict[str, Any]) -> dict[str, Any]:
+    return call(service, version, action, params, base=config().cloud_api_base)
 
 
 def secret(name: str) -> str:

@@ -30,6 +30,7 @@ class Config:
     data_key_secret: str
     lookup_key_secret: str
     cloud_api_base: str  # empty: the SDK's own endpoints
+    sms_base: str  # empty: the SDK's own endpoint
     wechat_base: str
     wechat_app_id: str
     wechat_app_secret: str  # an SSM entry's name, as all that end so
@@ -55,7 +56,7 @@ class Config:
     address_header: str  # in which the platform says who calls a Web function; empty: the connection's own address
 
 
-MAY_BE_EMPTY = {"cloud_api_base", "cos_base", "address_header"}
+MAY_BE_EMPTY = {"cloud_api_base", "sms_base", "cos_base", "address_header"}
 
 
 def read(environment: Mapping[str, str]) -> Config:

@@ -1,0 +1,133 @@
+"""Who holds a record: all concerned are told of a new holder, a proven one sees the others and ends what is wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hospital.database import outbox, policy
+from hospital.database.connection import Database, Transaction
+from hospital.gateways import sms
+from hospital.gateways.his import persons as his
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.messages import service as messages
+from hospital.messages.rules import time_text
+from hospital.patients import access, proof_store, proving, records, rules, store
+from hospital.patients.model import BoundPatient, EndedBy, Holder
+from hospital.runtime import log
+from hospital.runtime.clock import hospital_day
+from hospital.runtime.errors import Forbidden, NotFound
+from hospital.security import audit, cipher
+
+TELL = "binding.tell"
+LATER = timedelta(minutes=10)  # else the platform, which sends no two within 30 s, would refuse the code that is next
+# What an account had begun for a patient and may not go on with is ended by who knows how; the subject is the binding.
+LET_GO = ("booking.let-go", "billing.let-go")
+
+
+class HolderUnknown(NotFound):
+    """Nobody holds the record by that binding, or no more."""
+
+    code, message = "holder_not_found", "未找到该绑定关系，请刷新后重试。"
+
+
+# -- being told -------------------------------------------------------------------------------------
+def announce(tx: Transaction, bound: BoundPatient, account_id: str, now: datetime) -> None:
+    """Tell who has bound a person, all who hold the record already, and the phone on file."""
+    for holder in proof_store.holders(tx, bound.id):
+        mine = holder.account_id == account_id
+        key = f"bound.{bound.binding_id}" + ("" if mine else f".{holder.account_id}")
+        messages.queue(tx, account_id=holder.account_id, patient_id=bound.id, kind=messages.PATIENT_BOUND, key=key,
+                       data={"patient": bound.identity.name, "card": card_text(tx, bound, holder),
+                             "time": time_text(now),
+                             "note": "就诊人绑定成功" if mine else "另一微信账号绑定了该就诊人"}, now=now)
+    outbox.publish(tx, TELL, bound.binding_id, due=now + LATER, now=now)
+
+
+def card_text(tx: Transaction, bound: BoundPatient, holder: Holder) -> str:
+    """A card in a message: never whole, and nothing of it for who has not proven that it is theirs."""
+    proven = rules.level_of(holder.level, policy.load(tx)) == "FULL"
+    return rules.mask_number(bound.card_number) if proven else "-"
+
+
+def tell_phone(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """Tell the phone on file by SMS of a new binding that is not its own account's. Raises Unanswered (the HIS).
+
+    At most once, and so often a day: who binds again and again must not make the phone ring.
+    """
+    binding, settings = proof_store.binding(db, job.subject_id), policy.load(db)
+    if binding is None or binding.proof in ("PHONE", "SMS"):  # whoever has that phone knows
+        return None
+    if not (settings.sms_app_id and settings.sms_bound_template):
+        return None
+    if proof_store.bound_since(db, binding.patient_id, now - timedelta(days=1)) > settings.bound_notices_per_day:
+        return None
+    try:
+        phone = records.with_code(db, binding.patient_id, his.patient_file, now).phone
+    except Rejected as refusal:
+        log.event("his.refused", operation="patient_file", code=refusal.code)
+        return None
+    if phone is None or phone.startswith("+") or phone == binding.phone:
+        return None
+    try:
+        sms.send(phone, settings.sms_bound_template, [f"{hospital_day(binding.bound_at):%Y-%m-%d}"],
+                 app_id=settings.sms_app_id, sign=settings.sms_sign)
+    except Unanswered as silence:
+        log.event("sms.unanswered", reason=silence.reason)
+    except Rejected as refusal:
+        log.event("sms.refused", code=refusal.code)
+        if refusal.code not in sms.TOO_OFTEN | sms.UNREACHABLE:
+            proving.tell_staff(db, refusal, now)
+    return None
+
+
+# -- seeing and ending ------------------------------------------------------------------------------
+def others(db: Database, account_id: str, patient_id: str, now: datetime) -> list[Holder]:
+    """Which other accounts hold a record. Raises NotBound, NotProven, ConsentRequired."""
+    access.check(db, account_id, patient_id, "RECORD", now)
+    return [one for one in proof_store.holders(db, patient_id) if one.account_id != account_id]
+
+
+def end_other(db: Database, account_id: str, patient_id: str, binding_id: str, now: datetime) -> None:
+    """A proven holder ends another account's binding. Repeatable.
+
+    Raises NotBound, NotProven, ConsentRequired, HolderUnknown, Forbidden (proven better than the caller's).
+    """
+    cipher.ready()
+    with db.transaction() as tx:
+        settings = policy.load(tx)
+        access.act_for(tx, account_id, patient_id, "RECORD", settings, now)
+        mine = store.bound_patient(tx, account_id, patient_id)
+        other = proof_store.binding(tx, binding_id)
+        if mine is None or other is None or other.patient_id != patient_id or other.account_id == account_id:
+            raise HolderUnknown
+        if not rules.may_end(mine.proof, rules.level_of(other.level, settings), other.proof):
+            raise Forbidden("对方已通过医院预留手机号核验，请您也完成手机号核验，或到人工窗口办理。",
+                            code="proven_better")
+        end(tx, other, by="HOLDER", actor=f"account:{account_id}", now=now)
+
+
+def end(tx: Transaction, binding: Holder, *, by: EndedBy, actor: str, now: datetime) -> bool:
+    """End a binding: its consents go with it, what it had begun is let go, its account is told. False: it had ended."""
+    bound = store.bound_patient(tx, binding.account_id, binding.patient_id)
+    if bound is None or bound.binding_id != binding.binding_id or not store.unbind(tx, binding.binding_id, by, now):
+        return False
+    store.withdraw(tx, account_id=binding.account_id, patient_id=binding.patient_id, purpose=None, now=now)
+    rest = store.bound_patients(tx, binding.account_id)
+    if bound.is_default and rest:
+        store.set_default(tx, binding.account_id, rest[0].id)
+    audit.record(tx, actor=actor, action="patient.unbind", subject=binding.patient_id, result="done", now=now)
+    messages.queue(tx, account_id=binding.account_id, patient_id=binding.patient_id, kind=messages.PATIENT_UNBOUND,
+                   key=f"unbound.{binding.binding_id}",
+                   data={"patient": bound.identity.name, "card": card_text(tx, bound, binding),
+                         "time": time_text(now), "note": "就诊人已解除绑定"}, now=now)
+    let_go(tx, binding.binding_id, now)
+    return True
+
+
+def let_go(tx: Transaction, binding_id: str, now: datetime) -> None:
+    """What the binding's account had begun for the patient is looked at: it may not go on with it."""
+    for topic in LET_GO:
+        outbox.publish(tx, topic, binding_id, due=now, now=now)
+
+
+WORKER: dict[str, outbox.Handler] = {TELL: tell_phone}

@@ -1,0 +1,131 @@
+"""SQL of proofs: who holds a record and by what, codes that were sent, wrong tries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hospital.database.connection import Row, Transaction
+from hospital.patients.model import Holder, Level, Proof
+from hospital.patients.store import Source
+from hospital.runtime.ids import new_id
+from hospital.security import cipher
+
+
+@dataclass(frozen=True)
+class SentCode:
+    """A code that is still good: not used, not over, not tried too often."""
+
+    id: str
+    phone_hash: bytes
+    code_hash: bytes
+    tries: int
+
+
+# -- holders ----------------------------------------------------------------------------------------
+_HOLDER = ("SELECT b.id, b.account_id, b.patient_id, b.relation, b.level, b.proof, b.bound_at, a.phone_enc "
+           "FROM bindings b JOIN accounts a ON a.id = b.account_id")
+
+
+def holders(source: Source, patient_id: str) -> list[Holder]:
+    """Every account that has a patient bound, the first one first."""
+    return [_holder(row) for row in source.all(
+        f"{_HOLDER} WHERE b.patient_id = %s AND b.bound_flag = 1 ORDER BY b.id", (patient_id,))]
+
+
+def binding(source: Source, binding_id: str) -> Holder | None:
+    """A binding, also one that has ended."""
+    row = source.one(f"{_HOLDER} WHERE b.id = %s", (binding_id,))
+    return _holder(row) if row else None
+
+
+def ended_by(source: Source, binding_id: str) -> str | None:
+    """Who ended a binding; None while it stands."""
+    row = source.one("SELECT ended_by FROM bindings WHERE id = %s", (binding_id,))
+    return str(row["ended_by"]) if row and row["ended_by"] else None
+
+
+def bound_since(source: Source, patient_id: str, since: datetime) -> int:
+    """How many bindings of a patient were made since then, ended ones too."""
+    row = source.one("SELECT COUNT(*) AS made FROM bindings WHERE patient_id = %s AND bound_at >= %s",
+                     (patient_id, since))
+    return int(row["made"]) if row else 0
+
+
+def set_level(tx: Transaction, binding_id: str, level: Level, proof: Proof | None, now: datetime) -> None:
+    """What a binding is worth from now on, and by what."""
+    tx.run("UPDATE bindings SET level = %s, proof = %s, proven_at = %s WHERE id = %s",
+           (level, proof, now if proof else None, binding_id))
+
+
+def _holder(row: Row) -> Holder:
+    sealed: Any = row["phone_enc"]
+    phone = cipher.unseal(sealed, f"accounts.phone:{row['account_id']}") if sealed else None
+    return Holder(row["id"], row["account_id"], row["patient_id"], phone, row["relation"], row["level"], row["proof"],
+                  row["bound_at"])
+
+
+# -- codes ------------------------------------------------------------------------------------------
+def phone_hash(phone: str) -> bytes:
+    """What a number is compared by."""
+    return cipher.lookup("proof.phone", phone)
+
+
+def code_hash(code_id: str, code: str) -> bytes:
+    """What a code is kept as."""
+    return cipher.lookup("proof.code", f"{code_id}:{code}")
+
+
+def insert_code(tx: Transaction, *, account_id: str, patient_id: str, phone: str, code: str, expires_at: datetime,
+                now: datetime) -> str:
+    """A code that is about to be sent; those of before are worth nothing from now on. Its id."""
+    tx.run("UPDATE proof_codes SET used_at = %s WHERE account_id = %s AND patient_id = %s AND used_at IS NULL",
+           (now, account_id, patient_id))
+    code_id = new_id()
+    tx.insert("proof_codes", id=code_id, account_id=account_id, patient_id=patient_id, phone_hash=phone_hash(phone),
+              code_hash=code_hash(code_id, code), sent_at=now, expires_at=expires_at)
+    return code_id
+
+
+def codes_since(source: Source, account_id: str, patient_id: str, since: datetime) -> list[datetime]:
+    """When this account was sent codes for a patient since then, the latest first."""
+    return [row["sent_at"] for row in source.all(
+        "SELECT sent_at FROM proof_codes WHERE account_id = %s AND patient_id = %s AND sent_at >= %s "
+        "ORDER BY sent_at DESC", (account_id, patient_id, since))]
+
+
+def live_code(tx: Transaction, account_id: str, patient_id: str, tries: int, now: datetime) -> SentCode | None:
+    """The latest code while it is good, locked."""
+    row = tx.one("SELECT id, phone_hash, code_hash, tries FROM proof_codes WHERE account_id = %s AND patient_id = %s "
+                 "AND used_at IS NULL AND expires_at > %s AND tries < %s ORDER BY sent_at DESC LIMIT 1 FOR UPDATE",
+                 (account_id, patient_id, now, tries))
+    return SentCode(row["id"], row["phone_hash"], row["code_hash"], row["tries"]) if row else None
+
+
+def use_code(tx: Transaction, code_id: str, now: datetime) -> None:
+    """A code is good once."""
+    tx.run("UPDATE proof_codes SET used_at = %s WHERE id = %s", (now, code_id))
+
+
+def count_try(tx: Transaction, code_id: str) -> None:
+    """A wrong one was tried."""
+    tx.run("UPDATE proof_codes SET tries = tries + 1 WHERE id = %s", (code_id,))
+
+
+# -- wrong card and visit numbers -------------------------------------------------------------------
+def insert_try(tx: Transaction, account_id: str, patient_id: str, now: datetime) -> None:
+    """One that is about to be tried: it counts before its answer is known."""
+    tx.insert("proof_tries", id=new_id(), account_id=account_id, patient_id=patient_id, tried_at=now)
+
+
+def tries_since(source: Source, account_id: str, patient_id: str, since: datetime) -> int:
+    """How many this account tried for a patient since then."""
+    row = source.one("SELECT COUNT(*) AS made FROM proof_tries WHERE account_id = %s AND patient_id = %s "
+                     "AND tried_at >= %s", (account_id, patient_id, since))
+    return int(row["made"]) if row else 0
+
+
+def forget_tries(tx: Transaction, account_id: str, patient_id: str) -> None:
+    """They were right."""
+    tx.run("DELETE FROM proof_tries WHERE account_id = %s AND patient_id = %s", (account_id, patient_id))

@@ -1,0 +1,240 @@
+"""Proof of possession: that a record is the account's own, or its child's.
+
+Name and document number are known to many. A record is shown only to who holds what the hospital itself wrote down:
+the phone on its file (as WeChat verified the account's, or by a code sent to it), the card with a recent visit's or
+receipt's number, or, for a child, the guardian on file. Decision: ``docs/decisions/0015-whose-record.md``.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hospital.database import policy, tasks
+from hospital.database.connection import Database, Transaction
+from hospital.gateways import sms
+from hospital.gateways.his import persons as his
+from hospital.gateways.his.persons import PatientFile
+from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.patients import access, proof_store, records, rules, store
+from hospital.patients.model import BoundPatient, Proof
+from hospital.runtime import log
+from hospital.runtime.clock import hospital_day
+from hospital.runtime.errors import BadRequest, Conflict, Forbidden, Unavailable
+from hospital.security import audit, cipher
+
+APART = timedelta(minutes=1)  # codes for one account and patient: the platform sends no two within 30 s
+DAY = timedelta(days=1)
+REFUSED = "sms.refused"  # a kind of task: SMS does not take our settings
+
+
+class WrongCode(BadRequest):
+    """Not the code that was sent, or no more: used, over, superseded, or tried too often."""
+
+    code, message = "code_wrong", "验证码有误或已失效，请核对后重试，或重新获取验证码。"
+
+
+class NotTheirs(Forbidden):
+    """What was shown is not what the hospital has on file."""
+
+    code, message = "proof_refused", "核验未通过，请核对后重试，或携带证件到人工窗口办理。"
+
+
+class TooOften(Conflict):
+    """Enough for now."""
+
+    code, message = "proof_too_often", "核验次数过多，请明天再试，或到人工窗口办理。"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A code on its way: to which phone (its last two digits), and until when it is good."""
+
+    phone: str
+    expires_at: datetime
+
+
+# -- what the file shows ----------------------------------------------------------------------------
+def by_file(source: store.Source, account_id: str, file: PatientFile) -> Proof | None:
+    """What the HIS's own file proves of an account without a question; None: nothing yet."""
+    verified = store.phone_of(source, account_id)
+    if verified is not None and verified == file.phone:
+        return "PHONE"
+    if file.guardian is not None and any(
+            one.proof in rules.OF_A_PERSON and (one.identity.id_type, one.identity.id_number) == (
+                file.guardian.id_type, file.guardian.id_number)
+            for one in store.bound_patients(source, account_id)):
+        return "GUARDIAN"
+    return None
+
+
+def on_file(db: Database, patient_id: str, now: datetime) -> PatientFile:
+    """The HIS's file of a patient as it is now. Raises RecordChanged, Unavailable."""
+    try:
+        return records.with_code(db, patient_id, his.patient_file, now)
+    except Rejected as refusal:
+        log.event("his.refused", operation="patient_file", code=refusal.code)
+        raise records.RecordChanged from None
+    except Unanswered as silence:
+        raise _his_unavailable("patient_file", silence) from None
+
+
+def _his_unavailable(operation: str, silence: Unanswered) -> Unavailable:
+    log.event("his.unanswered", operation=operation, reason=silence.reason)
+    return Unavailable("医院系统繁忙，请稍后重试。", code="his_unavailable")
+
+
+# -- proving ----------------------------------------------------------------------------------------
+def by_what_is_on_file(db: Database, account_id: str, patient_id: str, now: datetime) -> BoundPatient:
+    """Prove a binding by the account's verified phone, or by its guardian. Repeatable.
+
+    Raises NotBound, ConsentRequired, NotTheirs, RecordChanged, Unavailable, Conflict (too many hold it).
+    """
+    access.check(db, account_id, patient_id, "OWN", now)
+    proof = by_file(db, account_id, on_file(db, patient_id, now))
+    return _decide(db, account_id, patient_id, proof, now)
+
+
+def by_code(db: Database, account_id: str, patient_id: str, code: str, now: datetime) -> BoundPatient:
+    """Prove a binding by the code that was sent to the phone on file.
+
+    Raises NotBound, ConsentRequired, WrongCode, RecordChanged, Unavailable, Conflict (too many hold it).
+    """
+    access.check(db, account_id, patient_id, "OWN", now)
+    check_code(db, account_id, patient_id, code, now)
+    return _decide(db, account_id, patient_id, "SMS", now)
+
+
+def by_visit(db: Database, account_id: str, patient_id: str, *, card_number: str, number: str, now: datetime
+             ) -> BoundPatient:
+    """Prove a binding by the card and the number of a recent visit or receipt; each try counts.
+
+    Raises NotBound, ConsentRequired, NotTheirs, TooOften, RecordChanged, Unavailable, Conflict (too many hold it).
+    """
+    access.check(db, account_id, patient_id, "OWN", now)
+    settings = policy.load(db)
+    with db.transaction() as tx:
+        store.lock_account(tx, account_id)
+        if proof_store.tries_since(tx, account_id, patient_id, now - DAY) >= settings.proof_tries:
+            raise TooOften
+        proof_store.insert_try(tx, account_id, patient_id, now)
+    oldest = hospital_day(now) - timedelta(days=settings.proof_visit_days)
+    try:
+        told = records.with_code(db, patient_id, lambda patient_code: his.check_visit(
+            patient_code, card_number=card_number, number=number), now)
+    except Rejected as refusal:
+        log.event("his.refused", operation="check_visit", code=refusal.code)
+        if refusal.code == records.UNKNOWN:
+            raise records.RecordChanged from None
+        told = his.VisitChecked(known=False)
+    except Unanswered as silence:
+        raise _his_unavailable("check_visit", silence) from None
+    recent = told.known and told.on is not None and settings.proof_visit_days > 0 and told.on >= oldest
+    return _decide(db, account_id, patient_id, "VISIT" if recent else None, now)
+
+
+def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None, now: datetime) -> BoundPatient:
+    """Write what came of it, audited both ways."""
+    with db.transaction() as tx:
+        store.lock_account(tx, account_id)
+        if store.lock_bound(tx, account_id, patient_id) is None:
+            raise access.NotBound
+        bound = store.bound_patient(tx, account_id, patient_id)
+        assert bound is not None
+        audit.record(tx, actor=f"account:{account_id}", action="patient.prove", subject=patient_id,
+                     result=proof or "refused", now=now)
+        if proof is not None:
+            check_room(tx, account_id, patient_id)
+            proof_store.set_level(tx, bound.binding_id, "FULL", proof, now)
+            proof_store.forget_tries(tx, account_id, patient_id)
+    if proof is None:
+        raise NotTheirs
+    bound = store.bound_patient(db, account_id, patient_id)
+    if bound is None:  # ended in this moment
+        raise access.NotBound
+    return bound
+
+
+def check_room(tx: Transaction, account_id: str, patient_id: str) -> None:
+    """Raise Conflict when as many other accounts have proven to hold a patient (locked) as the hospital allows."""
+    if store.counts(tx, account_id, patient_id)[1] >= policy.load(tx).accounts_per_patient:
+        raise Conflict("该就诊人已被多个账号绑定，请先在原账号解除绑定。", code="too_many_accounts")
+
+
+# -- codes ------------------------------------------------------------------------------------------
+def send_code(db: Database, account_id: str, patient_id: str, now: datetime) -> Sent:
+    """Send a code to the phone on file; those of before are worth nothing then.
+
+    Raises NotBound, ConsentRequired, Conflict (no SMS here, no phone on file), TooOften, RecordChanged, Unavailable.
+    """
+    access.check(db, account_id, patient_id, "OWN", now)
+    settings = policy.load(db)
+    if not (settings.sms_app_id and settings.sms_code_template):
+        raise Conflict("医院暂未开通短信验证，请使用其他核验方式，或到人工窗口办理。", code="sms_not_offered")
+    phone = on_file(db, patient_id, now).phone
+    template = (settings.sms_code_template_abroad if phone is not None and phone.startswith("+")
+                else settings.sms_code_template)
+    if phone is None or not template:
+        raise Conflict("医院档案中没有可接收短信的手机号，请使用就诊卡核验，或到人工窗口登记手机号。",
+                       code="no_phone_on_file")
+    code = f"{secrets.randbelow(10 ** 6):06d}"
+    expires_at = now + timedelta(minutes=settings.proof_code_minutes)
+    cipher.ready()
+    with db.transaction() as tx:
+        store.lock_account(tx, account_id)
+        before = proof_store.codes_since(tx, account_id, patient_id, now - DAY)
+        if len(before) >= settings.proof_codes_per_day:
+            raise TooOften
+        if before and now - before[0] < APART:
+            raise TooOften("验证码刚刚发出，请稍候再获取。")
+        proof_store.insert_code(tx, account_id=account_id, patient_id=patient_id, phone=phone, code=code,
+                                expires_at=expires_at, now=now)
+        audit.record(tx, actor=f"account:{account_id}", action="patient.code", subject=patient_id, result="sent",
+                     now=now)
+    try:
+        sms.send(phone, template, [code, str(settings.proof_code_minutes)],
+                 app_id=settings.sms_app_id, sign=settings.sms_sign)
+    except Unanswered as silence:  # it may arrive, and is good then
+        log.event("sms.unanswered", reason=silence.reason)
+    except Rejected as refusal:
+        raise _not_sent(db, refusal, now) from None
+    return Sent(rules.mask_tail(phone), expires_at)
+
+
+def _not_sent(db: Database, refusal: Rejected, now: datetime) -> Conflict | Unavailable:
+    log.event("sms.refused", code=refusal.code)
+    if refusal.code in sms.TOO_OFTEN:
+        return TooOften("该手机号今日接收短信过多，请稍后再试，或使用其他核验方式。")
+    if refusal.code in sms.UNREACHABLE:
+        return Conflict("医院档案中的手机号无法接收短信，请使用就诊卡核验，或到人工窗口登记手机号。",
+                        code="no_phone_on_file")
+    tell_staff(db, refusal, now)
+    return Unavailable("短信服务暂不可用，请稍后重试，或使用其他核验方式。", code="sms_unavailable")
+
+
+def tell_staff(db: Database, refusal: Rejected, now: datetime) -> None:
+    """SMS takes something of our settings no more: one task a cause."""
+    with db.transaction() as tx:
+        tasks.add(tx, kind=REFUSED, subject_id=refusal.code[:64], now=now,
+                  detail=f"SMS refuses: {refusal.code}; settings.change of sms_*, or the SMS console. Ends with "
+                         "task.close")
+
+
+def check_code(db: Database, account_id: str, patient_id: str, code: str, now: datetime) -> None:
+    """Use up the code that was sent, if this is it and the file still has the phone that it went to.
+
+    Raises WrongCode (counted), RecordChanged, Unavailable.
+    """
+    phone = on_file(db, patient_id, now).phone
+    cipher.ready()
+    with db.transaction() as tx:
+        sent = proof_store.live_code(tx, account_id, patient_id, policy.load(tx).proof_tries, now)
+        right = sent is not None and hmac.compare_digest(sent.code_hash, proof_store.code_hash(sent.id, code))
+        if sent is not None and right:
+            proof_store.use_code(tx, sent.id, now)
+        elif sent is not None:
+            proof_store.count_try(tx, sent.id)
+    if sent is None or not right or phone is None or proof_store.phone_hash(phone) != sent.phone_hash:
+        raise WrongCode
