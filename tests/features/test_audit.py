@@ -56,7 +56,7 @@ def test_every_route_that_a_caller_uses_leaves_an_entry_with_address_and_request
             and action_of(door) not in actions} == {}
     assert {door.route.path for door in PRIVATE if not door.route.personal} == {"/message-templates"}
     assert "session.open" in actions
-    assert {address for _, _, address, _ in kept} == {"127.0.0.1"}
+    assert {address for _, _, address, _ in kept} == {everything.address}
     assert all(request_id for *_, request_id in kept)
 
 
@@ -106,10 +106,11 @@ def test_a_refused_change_leaves_no_entry_of_a_change(guest: Phone, ill: dict[st
 
 def test_a_failed_sign_in_is_kept_with_its_address(control: Control, sql: Ask) -> None:
     since = control("GET", "/clock")["now"]
+    somebody = Phone(control)
     with pytest.raises(Refused):
-        Phone(control).call("POST", "account/sessions", {"code": secrets.token_hex(16), "secret_hash": "0" * 64})
+        somebody.call("POST", "account/sessions", {"code": secrets.token_hex(16), "secret_hash": "0" * 64})
     rows = sql("SELECT action, result, address FROM audit WHERE actor = 'unknown' AND action = 'session.open'")
-    assert ("session.open", "wechat_code_invalid", "127.0.0.1") in rows, since
+    assert ("session.open", "wechat_code_invalid", somebody.address) in rows, since
 
 
 def test_an_address_is_the_platform_s_word_and_not_a_client_s(control: Control, guest: Phone, sql: Ask) -> None:
@@ -117,7 +118,7 @@ def test_an_address_is_the_platform_s_word_and_not_a_client_s(control: Control, 
     guest.call("GET", "account/patients", headers={"X-Scf-Remote-Addr": "203.0.113.7", "X-Forwarded-For": "203.0.113.8",
                                                    "X-Real-IP": "203.0.113.9"})
     assert [address for action, _, address, _ in entries(sql, account) if action == "read account/patients"] == [
-        "127.0.0.1"]
+        guest.address]
 
 
 def test_a_token_shown_without_its_secret_is_kept(guest: Phone, sql: Ask) -> None:
@@ -182,7 +183,7 @@ def test_the_audit_is_read_page_by_page_and_that_is_kept_too(control: Control, g
     assert [one["action"] for one in found] == ours
     assert {"patient.bind", "session.open"} <= set(ours)
     [bound] = control.operate("audit.list", subject=ill["id"], actions="patient.*")["entries"]
-    assert (bound["actor"], bound["result"], bound["address"]) == (f"account:{account}", "done", "127.0.0.1")
+    assert (bound["actor"], bound["result"], bound["address"]) == (f"account:{account}", "done", guest.address)
     read = sql("SELECT detail FROM audit WHERE action = 'audit.list' AND claimed = 'zhou.ba' ORDER BY id")
     assert len(read) == len(found)
     assert json.loads(read[0][0]) == {"actor": f"account:{account}", "limit": 1}
@@ -190,7 +191,7 @@ def test_the_audit_is_read_page_by_page_and_that_is_kept_too(control: Control, g
 
 @pytest.mark.parametrize(("filters", "found"), [
     ({}, True), ({"since": -60}, True), ({"since": 60}, False), ({"until": 60}, True), ({"until": -60}, False),
-    ({"address": "127.0.0.*"}, True), ({"address": "10.*"}, False), ({"actions": "patient.b*"}, True),
+    ({"address": "127.*"}, True), ({"address": "10.*"}, False), ({"actions": "patient.b*"}, True),
     ({"actions": "patient_bind"}, False)])
 def test_the_audit_is_filtered_by_time_address_and_action(
         control: Control, ill: dict[str, Any], filters: dict[str, Any], found: bool) -> None:

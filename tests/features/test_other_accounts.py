@@ -196,7 +196,7 @@ def test_asking_for_what_is_another_s_is_kept_and_for_what_is_not_there_is_not(
     [(subject, code, address)] = kept()
     assert subject.partition(":")[2] in owner["ids"].values()
     assert code in NOT_FOUND
-    assert address == "127.0.0.1"
+    assert address == guest.address
 
 
 def test_the_same_patient_in_two_accounts_keeps_each_ones_phone_consents_and_registrations_apart(
