@@ -79,7 +79,7 @@ class Policy(BaseModel):
     sessions_per_account: Annotated[int, Field(ge=1, le=50)] = 5  # with one more, the one idle for longest ends
     audit_days: Annotated[int, Field(ge=184, le=36500)] = 1096  # the law asks for six months at least
     plain_columns: bool = False  # what is sealed now is written open too, while code from before runs (personal.seal)
-    # How many at most, so that nobody takes what is for all: docs/decisions/0015-limits.md says whom each counts for.
+    # How many at most, so that nobody takes what is for all: docs/decisions/0016-limits.md says whom each counts for.
     unpaid_places_per_account: Annotated[int, Field(ge=1, le=100)] = 6  # held at once, for whomever
     given_up_places_per_account_and_day: Annotated[int, Field(ge=1, le=1000)] = 15  # held and not paid for
     limit_sign_in_per_address: Rate = Rate(burst=600, seconds=0.2)

@@ -5,7 +5,7 @@ the rate's ``seconds``; a moment further away than the burst's is a refusal, whi
 own, not the caller's transaction: what fails must count too. Who is refused is refused again by the instance itself
 until the moment that it was told.
 
-For whom each limit counts, and why none lets a stranger lock somebody out: docs/decisions/0015-limits.md.
+For whom each limit counts, and why none lets a stranger lock somebody out: docs/decisions/0016-limits.md.
 """
 
 from __future__ import annotations
