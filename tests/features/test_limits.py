@@ -12,6 +12,7 @@ import requests
 from sandbox.people import person, serial
 from sandbox.phone import Control, Phone, Refused
 from scripts import local_db
+from tests.features.whose import Record, steal
 from tests.opened import hashed
 
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -122,7 +123,7 @@ def test_of_wrong_names_for_one_number_from_many_accounts_staff_are_told_and_the
 def test_an_account_adds_so_many_people_whoever_they_are(control: Control, policy: Change) -> None:
     policy(limit_matching_per_account={"burst": 2, "seconds": 600})
     phone, other = Phone(control).sign_in(), Phone(control).sign_in()
-    assert [guess(phone, person()).status_code for _ in range(2)] == [201, 201]
+    assert [guess(phone, person()).status_code for _ in range(2)] == [202, 202]
     wait = refused(guess(phone, person()))
     assert guess(other, person()).status_code == 201
     control.advance(wait)
@@ -133,7 +134,7 @@ def test_many_accounts_at_one_address_share_a_limit_of_matching(control: Control
     policy(limit_matching_per_address={"burst": 2, "seconds": 600})
     address = somewhere()
     crowd = [Phone(control, address=address).sign_in() for _ in range(3)]
-    assert [guess(phone, person()).status_code for phone in crowd[:2]] == [201, 201]
+    assert [guess(phone, person()).status_code for phone in crowd[:2]] == [202, 202]
     wait = refused(guess(crowd[2], person()))
     assert guess(Phone(control, address=somewhere()).sign_in(), person()).status_code == 201
     control.advance(wait)
@@ -307,3 +308,25 @@ def test_a_limit_that_is_none_can_not_be_set(control: Control, value: Any) -> No
     with pytest.raises(Refused) as refusal:
         control.operate("settings.change", changes={"limit_orders": value})
     assert "limit_orders" in str(refusal.value.error)
+
+
+# -- codes to the phone on file ---------------------------------------------------------------------
+def ask_code(phone: Phone, patient: dict[str, Any]) -> requests.Response:
+    return phone.raw("POST", f"account/patients/{patient['id']}/proof-codes")
+
+
+@pytest.mark.parametrize(("limit", "shared"), [("limit_codes_per_account", False), ("limit_codes", True)])
+def test_text_messages_with_codes_have_a_limit_for_who_asks_for_them_and_nobody_else_s(
+        control: Control, policy: Change, limit: str, shared: bool) -> None:
+    policy(**{limit: {"burst": 2, "seconds": 300}})
+    number = Phone(control).number
+    records = [Record(control, phone=number if shared else Phone(control).number) for _ in range(3)]
+    mine, another = Phone(control).sign_in(), Phone(control).sign_in()
+    first, second, third = (steal(mine, record) for record in records)
+    for one in (first, second):
+        assert ask_code(mine, one).status_code == 202
+        control.advance(31)  # SMS itself sends no two texts to a phone within half a minute
+    wait = refused(ask_code(mine, third))
+    assert ask_code(another, steal(another, records[2])).status_code == 202
+    control.advance(max(wait, 31))
+    assert ask_code(mine, third).status_code == 202

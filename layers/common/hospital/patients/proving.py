@@ -23,7 +23,7 @@ from hospital.patients.model import BoundPatient, Proof
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import BadRequest, Conflict, Forbidden, Unavailable
-from hospital.security import audit, cipher
+from hospital.security import audit, cipher, limits
 
 APART = timedelta(minutes=1)  # codes for one account and patient: the platform sends no two within 30 s
 DAY = timedelta(days=1)
@@ -167,7 +167,8 @@ def check_room(tx: Transaction, account_id: str, patient_id: str) -> None:
 def send_code(db: Database, account_id: str, patient_id: str, now: datetime) -> Sent:
     """Send a code to the phone on file; those of before are worth nothing then.
 
-    Raises NotBound, ConsentRequired, Conflict (no SMS here, no phone on file), TooOften, RecordChanged, Unavailable.
+    Raises NotBound, ConsentRequired, Conflict (no SMS here, no phone on file), TooOften, TooMany, RecordChanged,
+    Unavailable.
     """
     access.check(db, account_id, patient_id, "OWN", now)
     settings = policy.load(db)
@@ -179,6 +180,8 @@ def send_code(db: Database, account_id: str, patient_id: str, now: datetime) -> 
     if phone is None or not template:
         raise Conflict("医院档案中没有可接收短信的手机号，请使用就诊卡核验，或到人工窗口登记手机号。",
                        code="no_phone_on_file")
+    limits.take("codes_per_account", account_id, settings, now)
+    limits.take("codes", f"{account_id}:{phone}", settings, now)
     code = f"{secrets.randbelow(10 ** 6):06d}"
     expires_at = now + timedelta(minutes=settings.proof_code_minutes)
     cipher.ready()
