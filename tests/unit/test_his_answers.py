@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from hospital.gateways.his import schedules
+from hospital.gateways.his import bills, schedules
 from hospital.gateways.his.bills import Bill, _Bills
 from hospital.gateways.his.desk_refunds import DeskRefund
 from hospital.gateways.his.directory import Doctor, _Doctors
@@ -195,3 +196,36 @@ def test_a_visit_is_known_with_its_day() -> None:
     for wrong in ({"date": "2026-11-20"}, {"known": True, "date": 20261120}, {"known": True, "date": "soon"}):
         with pytest.raises(ValidationError):
             VisitChecked.model_validate(wrong)
+
+
+# -- quantities and texts ---------------------------------------------------------------------------
+@pytest.mark.parametrize(("told", "read", "shown"), [
+    ("2", 2, 2), ("2.0", 2, 2), ("0", 0, 0), ("0.5", Decimal("0.5"), 0.5), ("0.33335", Decimal("0.3334"), 0.3334),
+    ('"3"', 3, 3), ("999999999999", 999999999999, 999999999999)])
+def test_a_quantity_is_read_alike_in_a_list_and_alone_and_shown_as_json_has_it(
+        told: str, read: Decimal | int, shown: float) -> None:
+    text = json.dumps({"bills": [changed(BILL, "items.0.quantity", "?")]}).replace('"?"', told)
+    [bill] = bills.read_bills(text.encode())
+    assert isinstance(bill, Bill)
+    assert bill == read_row(json.loads(text)["bills"][0], Bill, "bill_no")
+    assert bill.items[0].quantity == read
+    dumped = json.loads(bill.model_dump_json())["items"][0]["quantity"]
+    assert (dumped, type(dumped)) == (shown, type(shown))
+
+
+@pytest.mark.parametrize("told", ["-1", "-0.5", "1000000000000", "1e30", '"many"', "null", "NaN", "[1]"])
+def test_what_is_no_quantity_makes_its_row_odd_and_names_the_field(told: str) -> None:
+    text = json.dumps({"bills": [BILL, changed(BILL, "items.0.quantity", "?")]}).replace('"?"', told)
+    good, odd = bills.read_bills(text.encode())
+    assert isinstance(good, Bill)
+    assert isinstance(odd, Odd)
+    assert (odd.number, odd.fields) == ("B1", ["items.0.quantity"])
+
+
+def test_a_text_that_is_null_is_empty_and_one_that_is_no_text_makes_its_row_odd() -> None:
+    told = [{**BILL, "department_name": None}, {**BILL, "department_name": 7},
+            changed(BILL, "items.0.name", f"针{UNREAD}")]
+    first, *odd = bills.read_bills(json.dumps({"bills": told}).encode())
+    assert isinstance(first, Bill)
+    assert first.department_name == ""
+    assert [one.fields for one in odd if isinstance(one, Odd)] == [["department_name"], ["items.0.name"]]

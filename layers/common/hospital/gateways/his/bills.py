@@ -11,6 +11,8 @@ from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
+from pydantic import ValidationError
+
 from hospital.gateways.his.wire import (
     BILLS_SECONDS,
     Answer,
@@ -25,6 +27,8 @@ from hospital.gateways.his.wire import (
     Whole,
     Words,
     get,
+    get_as,
+    read_json,
     read_row,
 )
 from hospital.gateways.outcome import Rejected, Unanswered
@@ -83,10 +87,22 @@ class _Bills(Answer):
     bills: list[Any]
 
 
+class _GoodBills(Answer):
+    bills: list[Bill]
+
+
 def unpaid_bills(patient_code: str) -> list[Bill | Odd]:
     """Every bill the patient has to pay, complete and as of this moment. Raises Rejected, Unanswered."""
     path = f"/patients/{quote(patient_code, safe='')}/bills?state=UNPAID"
-    return [read_row(row, Bill, "bill_no") for row in get(path, _Bills, BILLS_SECONDS).bills]
+    return get_as(path, read_bills, BILLS_SECONDS)
+
+
+def read_bills(content: bytes) -> list[Bill | Odd]:
+    """A list of bills: read at once, and row by row where one of them can't be read. Raises ValidationError."""
+    try:
+        return list(_GoodBills.model_validate_json(content).bills)
+    except ValidationError:
+        return [read_row(row, Bill, "bill_no") for row in read_json(content, _Bills).bills]
 
 
 def bill(bill_no: str) -> Bill | None:

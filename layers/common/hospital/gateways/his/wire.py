@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
@@ -22,9 +22,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     PlainSerializer,
+    StringConstraints,
     ValidationError,
 )
+from pydantic_core import core_schema
 
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.runtime.canonical import TextDates
@@ -45,6 +48,7 @@ UNREAD = "\ufffd"  # stands where a character could not be read
 CLOCK_SKEW = 300  # seconds by which an answer's timestamp may differ
 
 AnswerT = TypeVar("AnswerT", bound="Answer")
+ReadT = TypeVar("ReadT")
 _HALF = re.compile("[\ud800-\udfff]")  # a half of a character that UTF-16 writes as two
 
 
@@ -65,23 +69,42 @@ def _of_our_time(moment: datetime) -> datetime:
     return moment
 
 
-def _legible(text: str) -> str:
-    if UNREAD in text:  # what stood there is lost: who or what is meant can't be told for certain
-        raise ValueError("a character is lost")
-    return text
+_ENOUGH = 10 ** 12
 
 
-def _rounded(places: int) -> AfterValidator:
-    def check(number: Decimal) -> Decimal:
-        if not (number.is_finite() and 0 <= number < 10 ** 12):
+class _Rounded:
+    """A number of things that is not negative: a whole one as it is, any other to so many places.
+
+    Most are whole, and there are hundreds in a patient's list: those never come to Python.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        any_other = core_schema.no_info_after_validator_function(self._round, core_schema.decimal_schema())
+        return core_schema.union_schema(
+            [core_schema.int_schema(strict=True, ge=0, lt=_ENOUGH), any_other], mode="left_to_right",
+            custom_error_type="not_a_number", custom_error_message="not a number of things")
+
+    def _round(self, number: Decimal) -> Decimal:
+        if not (number.is_finite() and 0 <= number < _ENOUGH):
             raise ValueError("not a number of things")
-        return round(number, places)
-    return AfterValidator(check)
+        return round(number, self._places)
 
 
-def plain(number: Decimal) -> int | float:
+class _NoneIsEmpty:
+    """A text; what is null reads as an empty one."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        null = core_schema.no_info_after_validator_function(lambda _: "", core_schema.none_schema())
+        return core_schema.union_schema([handler(source), null], mode="left_to_right",
+                                        custom_error_type="not_a_text", custom_error_message="not a text")
+
+
+def plain(number: Decimal | int) -> int | float:
     """A quantity or price as JSON has it: 2, 0.5."""
-    return int(number) if number == number.to_integral_value() else float(number)
+    return int(number) if number == int(number) else float(number)
 
 
 # What the fields of answers and events may be. A time has a zone; a number of ours or theirs fits every column.
@@ -93,10 +116,11 @@ Number = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
 OptionalNumber = Annotated[str | None, Field(pattern=r"^[!-~]{0,64}$")]
 Fen = Annotated[int, Field(strict=True, ge=0, le=10**11)]  # never a text: "26.00" is not 26 fen
 Whole = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]  # that counts, or tells apart
-Legible = AfterValidator(_legible)  # of a name
-Words = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]  # nothing hangs on it
-Quantity = Annotated[Decimal, _rounded(4), PlainSerializer(plain)]
-Price = Annotated[Decimal, _rounded(6), PlainSerializer(plain)]  # fen, and parts of it
+# Of a name: where a character is lost, who or what is meant can't be told for certain.
+Legible = StringConstraints(pattern=f"^[^{UNREAD}]*$")
+Words = Annotated[str, _NoneIsEmpty()]  # nothing hangs on it
+Quantity = Annotated[Decimal | int, _Rounded(4), PlainSerializer(plain)]
+Price = Annotated[Decimal | int, _Rounded(6), PlainSerializer(plain)]  # fen, and parts of it
 
 
 class Answer(TextDates):
@@ -209,16 +233,22 @@ def day_query(day: date, cursor: str) -> str:
 
 def get(path: str, answer: type[AnswerT], seconds: float | None = None) -> AnswerT:
     """Read; waits ``seconds`` for an answer, or as long as such a read may take. Raises Rejected, Unanswered."""
-    return _call("GET", path, b"", answer, seconds or (
+    return get_as(path, partial(read_json, kind=answer), seconds)
+
+
+def get_as(path: str, read: Callable[[bytes], ReadT], seconds: float | None = None) -> ReadT:
+    """As :func:`get`, of an answer that ``read`` makes sense of. It raises ValidationError of what it can't read."""
+    return _call("GET", path, b"", read, seconds or (
         LIST_SECONDS if "?" in path or path in ("/departments", "/doctors") else READ_SECONDS))
 
 
 def post(path: str, body: dict[str, Any], answer: type[AnswerT]) -> AnswerT:
     """Write. Raises Rejected, Unanswered."""
-    return _call("POST", path, json.dumps(body, ensure_ascii=False).encode(), answer, READ_SECONDS)
+    return _call("POST", path, json.dumps(body, ensure_ascii=False).encode(), partial(read_json, kind=answer),
+                 READ_SECONDS)
 
 
-def _call(method: str, path: str, body: bytes, answer: type[AnswerT], seconds: float) -> AnswerT:
+def _call(method: str, path: str, body: bytes, read: Callable[[bytes], ReadT], seconds: float) -> ReadT:
     from urllib3 import Timeout
     from urllib3.exceptions import HTTPError, NewConnectionError
 
@@ -240,10 +270,10 @@ def _call(method: str, path: str, body: bytes, answer: type[AnswerT], seconds: f
         raise Unanswered(f"his: {type(error).__name__}", sent=False) from None
     except HTTPError as error:
         raise Unanswered(f"his: {type(error).__name__}") from None
-    return _read(response, content, key, nonce, answer)
+    return _read(response, content, key, nonce, read)
 
 
-def _read(response: BaseHTTPResponse, content: bytes, key: str, nonce: str, answer: type[AnswerT]) -> AnswerT:
+def _read(response: BaseHTTPResponse, content: bytes, key: str, nonce: str, read: Callable[[bytes], ReadT]) -> ReadT:
     given = response.headers
     timestamp = given.get("X-His-Timestamp", "")
     expected = sign(key, str(response.status), timestamp, nonce, hashlib.sha256(content).hexdigest())
@@ -257,7 +287,7 @@ def _read(response: BaseHTTPResponse, content: bytes, key: str, nonce: str, answ
         if response.status >= 400:
             refusal = _loads(content)
             raise Rejected(bounded(str(refusal["code"]), LONGEST_CODE), str(refusal.get("message", "")))
-        return read_json(content, answer)
+        return read(content)
     except (ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Unanswered(f"his: unreadable answer ({type(error).__name__})") from None
 
