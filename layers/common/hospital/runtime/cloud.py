@@ -7,10 +7,12 @@ GetSecretValue.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
 
 _secrets: dict[str, str] = {}
 _lock = threading.Lock()
-_tickets = itertools.count(1)
-_served: dict[str, int] = {}  # by function: whoever asked before this ticket, a call that began later has served
-_waking = threading.Lock()
+FREELY = 8  # calls to a function in a second that are made at once
+GATHERED = 0.1  # seconds between two of more than those: whoever asks meanwhile is served by the second
+_wakings: dict[str, _Waking] = {}
+_lock_of_waking = threading.Lock()
+_monotonic, _sleep = time.monotonic, time.sleep
 
 
 @lru_cache(maxsize=4)
@@ -89,21 +93,40 @@ def secret(name: str) -> str:
         return _secrets[name]
 
 
+@dataclass
+class _Waking:
+    """Calls to one function: when the last ones began, and whether somebody is about to make the next."""
+
+    begun: deque[float] = field(default_factory=lambda: deque(maxlen=FREELY))
+    is_coming: bool = False
+
+
 def wake(function: str) -> None:
     """Start a function now, without waiting for its end.
 
     Only saves time: whatever it would do is in the database, and its timer comes within a minute.
-    That is why a failure is logged and not raised. One call at a time serves all who asked before it began.
+    That is why a failure is logged and not raised. A call serves all who asked before it began: while one of them is
+    about to make it, the others leave it to them; and where many calls were made of late, that one waits for more.
     """
-    ticket = next(_tickets)
-    with _waking:
-        if ticket < _served.get(function, 0):
+    with _lock_of_waking:
+        waking = _wakings.setdefault(function, _Waking())
+        if waking.is_coming:
             return
-        _served[function] = next(_tickets)
-        try:
-            _call("scf", "2018-04-16", "Invoke", {
-                "FunctionName": function, "InvocationType": "Event",
-                "ClientContext": json.dumps({"Type": "Wake"}),
-            })
-        except NoCloud as error:
-            log.event("wake.failed", target=function, code=error.code)
+        waking.is_coming = True
+        begun, now = waking.begun, _monotonic()
+        is_busy = len(begun) == FREELY and now - begun[0] < 1
+        pause = max(0.0, begun[-1] + GATHERED - now) if is_busy else 0.0
+    try:
+        if pause:
+            _sleep(pause)
+    finally:
+        with _lock_of_waking:
+            waking.is_coming = False
+            waking.begun.append(_monotonic())
+    try:
+        _call("scf", "2018-04-16", "Invoke", {
+            "FunctionName": function, "InvocationType": "Event",
+            "ClientContext": json.dumps({"Type": "Wake"}),
+        })
+    except NoCloud as error:
+        log.event("wake.failed", target=function, code=error.code)
