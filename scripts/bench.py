@@ -22,16 +22,18 @@ from scripts.benchmarks import (
     door,
     limits,
     listing,
+    listing_rush,
     machine,
     package,
     reconcile,
+    rush,
     town,
 )
 
 RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 BOOKING = ["booking_spread", "booking_hot"]
-NAMES = [*BOOKING, "payment_callback", "bills_query", "cold_start", "listing", "door", "limits", "package",
-         "reconcile"]
+NAMES = [*BOOKING, "rush", "listing_rush", "payment_callback", "bills_query", "cold_start", "listing", "door",
+         "limits", "package", "reconcile"]
 
 
 def main() -> int:
@@ -58,6 +60,7 @@ def reports(place: town.Place, wanted: list[str]) -> Iterable[tuple[str, machine
     if chosen:
         yield from booking.measure(place, chosen).items()
     others: dict[str, Callable[[], machine.Report]] = {
+        "rush": partial(rush.measure, place), "listing_rush": partial(listing_rush.measure, place),
         "payment_callback": partial(callback.measure, place), "bills_query": partial(bills.measure, place),
         "cold_start": partial(cold_start.measure, place), "listing": partial(listing.measure, place),
         "door": partial(door.measure, place), "limits": partial(limits.measure, place),
@@ -71,12 +74,12 @@ def line(name: str, report: machine.Report) -> str:
     """One benchmark's lines of the table."""
     text = (f"{name:<16}{report['value']:>12,}{report['floor']:>12,}{report['ratio']:>8}  {report['unit']}; aim "
             f"{report['aim']}{'' if report['met'] else ': MISSED'}")
-    for who in ("service", "quiet", "thin", "floor_detail"):
+    for who in ("service", "quiet", "thin", "ideal", "door", "floor_detail"):
         if who in report:
             text += f"\n{'':<8}{who.removesuffix('_detail'):<8}" + "  ".join(
                 f"{key} {value:g}" for key, value in report[who].items())
-    for key in ("ratio_to_thin", "bare_model", "functions", "best_ms", "p50_ms", "added_by_the_door",
-                "added_by_the_limit_ms", "refused_ms", "database_ms", "zips",
+    for key in ("ratio_to_thin", "cpu_to_door", "to_the_door", "oldest_s", "bare_model", "functions", "best_ms",
+                "p50_ms", "added_by_the_door", "added_by_the_limit_ms", "refused_ms", "database_ms", "zips",
                 "machine_ms"):
         if key in report:
             text += f"\n{'':<8}{key}: {json.dumps(report[key])}"

@@ -162,6 +162,8 @@ def _responses(route: Route, refs: dict[Kind, Json]) -> Json:
     found: Json = {str(status): {"description": HTTPStatus(status).phrase}}
     if answer is not None:
         found[str(status)]["content"] = {"application/json": {"schema": refs[answer]}}
+    if route.shared:
+        found["304"] = {"description": "As it was under the `ETag` that came in `If-None-Match`."}
     refused: Json = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
     if not route.public:
         found["401"] = {"description": "No session, or a wrong client secret.", **refused}

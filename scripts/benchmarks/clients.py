@@ -20,6 +20,7 @@ PROCESSES, THREADS = 2, 16  # 32 clients
 _context = multiprocessing.get_context("fork")
 
 Client = Callable[[Any], str]  # does one job; "ok", or what went wrong
+WELL = frozenset({"ok"})
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,18 @@ class Round:
 
 
 def drive(make: Callable[[], Client], jobs: Sequence[Any], seconds: float, *, processes: int = PROCESSES,
-          threads: int = THREADS) -> Round:
-    """Let ``processes`` × ``threads`` clients (each made by ``make``) do ``jobs`` for at most ``seconds``."""
+          threads: int = THREADS, well: frozenset[str] = WELL) -> Round:
+    """Let ``processes`` × ``threads`` clients (each made by ``make``) do ``jobs`` for at most ``seconds``.
+
+    ``well``: the outcomes that count as gone well.
+    """
     start = _context.Barrier(processes)
     pipes: list[multiprocessing.connection.Connection] = []
     for number in range(processes):
         ours, theirs = _context.Pipe()
         share = jobs[number::processes]
-        _context.Process(target=_process, args=(make, share, seconds, threads, start, theirs), daemon=True).start()
+        _context.Process(target=_process, args=(make, share, seconds, threads, start, theirs, well),
+                         daemon=True).start()
         theirs.close()
         pipes.append(ours)
     results = [pipe.recv() for pipe in pipes]
@@ -62,7 +67,7 @@ def drive(make: Callable[[], Client], jobs: Sequence[Any], seconds: float, *, pr
 
 
 def _process(make: Callable[[], Client], jobs: Sequence[Any], seconds: float, threads: int, start: Any,
-             pipe: multiprocessing.connection.Connection) -> None:
+             pipe: multiprocessing.connection.Connection, well: frozenset[str]) -> None:
     clients = [make() for _ in range(threads)]  # every one is connected before the clock starts
     gate = threading.Event()
     latencies: list[float] = []
@@ -79,7 +84,7 @@ def _process(make: Callable[[], Client], jobs: Sequence[Any], seconds: float, th
             if began > deadline[0]:
                 break
             outcome = client(job)
-            if outcome == "ok":
+            if outcome in well:
                 mine.append((time.monotonic() - began) * 1000)
             seen[outcome] += 1
         with lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import partial
 
 from scripts.benchmarks import clients, machine, servers
@@ -35,14 +36,19 @@ def app(environ, start_response):
 '''
 
 
+def serving(place: Place) -> AbstractContextManager[servers.Server]:
+    """A function that does nothing, behind the project's server."""
+    folder = place.folder / "door" / "door"
+    return servers.serving(DOOR, folder, {**place.environment("booking"), **servers.environment(folder, *LAYER)})
+
+
 def measure(place: Place) -> machine.Report:
     """The door beside a bare callable on the same server, in turns."""
-    folder = place.folder / "door"
-    env = {**place.environment("booking"), **servers.environment(folder / "door", *LAYER)}
+    bare_folder = place.folder / "door" / "bare"
     used: dict[str, list[float]] = {"door": [], "bare": []}
     rates: dict[str, list[float]] = {"door": [], "bare": []}
-    with servers.serving(DOOR, folder / "door", env) as door, \
-            servers.serving(BARE, folder / "bare", servers.environment(folder / "bare", servers.PACKAGES)) as bare:
+    with serving(place) as door, \
+            servers.serving(BARE, bare_folder, servers.environment(bare_folder, servers.PACKAGES)) as bare:
         for number in range(place.effort.of(ROUNDS, 1) + 1):
             for name, server in (("bare", bare), ("door", door)):
                 before = machine.cpu_ms(server.pid)

@@ -109,6 +109,8 @@ def fill(connection: Connection, *, patients: int, hot_slots: int, spread: int, 
                        f"CONCAT('bench-', n), 'BENCH', {sql_id('D', 'n')}, '{visit_day()}', 'MORNING', 'EXPERT', "
                        f"{FEE_FEN}, '{visit_day()} 00:00:00', '{visit_day()} 04:00:00', '', 'OPEN' "
                        f"FROM bench_numbers n WHERE n.n <= {spread}")
+        cursor.execute("CREATE TABLE bench_counters (schedule_id CHAR(26) CHARACTER SET ascii COLLATE ascii_bin "
+                       "NOT NULL PRIMARY KEY, free INT NOT NULL)")
         cursor.execute("CREATE TABLE bench_slots LIKE slots")
         slots(cursor, "bench_slots", f"s.n = 0 AND p.n < {hot_slots}", 100_000)
         slots(cursor, "bench_slots", f"s.n BETWEEN 1 AND {spread} AND p.n < {spread_slots}", 100_000)
@@ -121,6 +123,7 @@ def reset(connection: Connection) -> None:
     with connection.cursor() as cursor:
         empty(cursor, "bookings", "repeats", "outbox", "slots", "audit")
         cursor.execute("INSERT INTO slots SELECT * FROM bench_slots")
+        cursor.execute("REPLACE INTO bench_counters SELECT schedule_id, COUNT(*) FROM bench_slots GROUP BY schedule_id")
         cursor.execute("ANALYZE TABLE slots, bookings, repeats, outbox")
         cursor.fetchall()
 

@@ -25,7 +25,7 @@ def measure(place: Place) -> machine.Report:
     request = clients.request("GET", f"/sessions?department_id={DEPARTMENT}&day={hospital.visit_day()}")
     sizes = {"1x": 1, "100x": place.effort.of(TIMES, 2)}
     seconds = place.effort.of(SECONDS, 0.2)
-    stored = {name: _fill(place, f"{place.database}_{name}", times) for name, times in sizes.items()}
+    stored = {name: fill(place, f"{place.database}_{name}", times) for name, times in sizes.items()}
     rounds: dict[str, list[clients.Round]] = {name: [] for name in sizes}
     with _function(place, "1x") as small, _function(place, "100x") as large:
         for number in range(place.effort.of(ROUNDS, 1) + 1):
@@ -52,7 +52,7 @@ def _function(place: Place, size: str) -> AbstractContextManager[servers.Server]
     return servers.serving(INDEX, folder, env)
 
 
-def _fill(place: Place, database: str, times: int) -> dict[str, int]:
+def fill(place: Place, database: str, times: int) -> dict[str, int]:
     """A database with the sessions asked for, and ``times`` × OTHERS on other days and in other departments."""
     local_db.fresh_database(place.host, place.port, database)
     migrate.migrate(place.host, place.port, database)

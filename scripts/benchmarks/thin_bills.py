@@ -44,9 +44,7 @@ def _list(token: str, secret: str, patient_id: str) -> dict[str, Any]:
     now = datetime.now(timezone.utc).replace(tzinfo=None)
     with connection.cursor() as cursor:
         run = cursor.execute
-        run("SELECT account_id, secret_hash, expires_at, last_used_at, idle_minutes FROM sessions "
-            "WHERE token_hash = %s",
-            (hashlib.sha256(token.encode()).digest(),))
+        run(replay.WHO, (hashlib.sha256(token.encode()).digest(),))
         account_id, secret_hash, expires_at, *_ = cursor.fetchone()
         if secret_hash != hashlib.sha256(secret.encode()).digest() or expires_at <= now:
             raise PermissionError

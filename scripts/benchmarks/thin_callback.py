@@ -52,23 +52,24 @@ def _record(order: dict[str, Any]) -> None:
     paid_at = datetime.fromisoformat(order["success_time"])
     at, fen = paid_at.astimezone(timezone.utc).replace(tzinfo=None), order["amount"]["total"]
     with connection.cursor(DictCursor) as cursor:
-        run = cursor.execute
-        run("BEGIN")
-        run("SELECT * FROM payments WHERE out_trade_no = %s FOR UPDATE", (order["out_trade_no"],))
-        payment = cursor.fetchone()
-        if payment is None or payment["state"] != "OPEN" or payment["amount_fen"] != fen:
-            run("ROLLBACK")
+        _, found = replay.exchange(cursor, ("BEGIN", ()), (
+            "SELECT * FROM payments WHERE out_trade_no = %s FOR UPDATE", (order["out_trade_no"],)))
+        if not found or found[0]["state"] != "OPEN" or found[0]["amount_fen"] != fen:
+            cursor.execute("ROLLBACK")
             return
-        run("UPDATE payments SET state = %s, transaction_id = %s, paid_fen = %s, paid_at = %s WHERE id = %s",
-            ("PAID", order["transaction_id"], fen, at, payment["id"]))
-        run("INSERT INTO ledger (id, payment_id, movement, movement_key, amount_fen, at, day, recorded_at) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            (_id(now), payment["id"], "CAPTURE", order["transaction_id"], fen, at,
-             paid_at.astimezone(BEIJING).date(), now))
-        run("INSERT INTO outbox (id, worker, topic, subject_id, state, due_at, attempts, created_at) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            (_id(now), "worker", f"{payment['kind']}.paid", payment["subject_id"], "PENDING", now, 0, now))
-        run("COMMIT")
+        [payment] = found
+        replay.exchange(
+            cursor,
+            ("UPDATE payments SET state = %s, transaction_id = %s, paid_fen = %s, paid_at = %s WHERE id = %s",
+             ("PAID", order["transaction_id"], fen, at, payment["id"])),
+            ("INSERT INTO ledger (id, payment_id, movement, movement_key, amount_fen, at, day, recorded_at) "
+             "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+             (_id(now), payment["id"], "CAPTURE", order["transaction_id"], fen, at,
+              paid_at.astimezone(BEIJING).date(), now)),
+            ("INSERT INTO outbox (id, worker, topic, subject_id, state, due_at, attempts, created_at) "
+             "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+             (_id(now), "worker", f"{payment['kind']}.paid", payment["subject_id"], "PENDING", now, 0, now)),
+            ("COMMIT", ()))
 
 
 def _id(now: datetime) -> str:

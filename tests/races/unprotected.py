@@ -38,10 +38,9 @@ def unlocked(sql: str) -> str:
 
 
 def _connection(module: Any) -> None:
-    swap(module.Queries, "_execute", lambda run: staticmethod(
-        lambda cursor, sql, args: run(cursor, unlocked(sql), args)))
+    swap(module, "_Statement", lambda kind: lambda sql, *more: kind(unlocked(sql), *more))
     # a repeated request is given its first answer
-    swap(module.Queries, "insert", lambda insert: lambda self, table, **values: (
+    swap(module.Transaction, "insert_soon", lambda insert: lambda self, table, **values: (
         None if table == "repeats" else insert(self, table, **values)))
 
 

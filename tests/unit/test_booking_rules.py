@@ -98,8 +98,13 @@ def move(table: str, before: str, after: str) -> list[str]:
     said: list[str] = []
     thing: Any = SimpleNamespace(id="0" * 26, state=before, patient_id="", schedule_id="", doctor_id="",
                                  visit_date=MONDAY, period="MORNING")
-    tx: Any = SimpleNamespace(run=lambda sql, args=(): said.append(sql), insert=lambda name, **row: said.append(name),
-                              all=lambda sql, args=(): [])
+    def run(sql: str, args: Any = ()) -> None:
+        said.append(sql)
+
+    def insert(name: str, **row: Any) -> None:
+        said.append(name)
+
+    tx: Any = SimpleNamespace(run=run, run_soon=run, insert=insert, insert_soon=insert, all=lambda sql, args=(): [])
     if table == "booking":
         bookings.move(tx, thing, after, beijing(23, 8))
     elif table == "payment":

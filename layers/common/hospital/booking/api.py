@@ -5,20 +5,21 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from werkzeug.wrappers import Response
 
-from hospital.booking import service, store, views
+from hospital.booking import service, sold_out, store, views, waiting_room
 from hospital.booking.model import NewBooking
-from hospital.database import repeats
+from hospital.database import policy, repeats
 from hospital.database.connection import database
 from hospital.patients import access
 from hospital.runtime.clock import utc_now
-from hospital.runtime.errors import NotFound
+from hospital.runtime.errors import AppError, NotFound
 from hospital.runtime.http import Api, Call, Id, Model, OptionalId
 from hospital.schedules import api as schedule_api
+from hospital.schedules import store as schedule_store
 from hospital.schedules.api import Doctors, TodayOnly, doctor_views
-from hospital.security.sessions import Caller, authenticate
+from hospital.security.sessions import Caller, authenticate, shown
 from hospital.security.watch import watch
 from hospital.site import store as site
 
@@ -26,6 +27,7 @@ api = Api("booking", authenticate, watch)
 schedule_api.register(api)
 
 PAGE = 20
+SHORT = 1024  # bytes; no honest order for a place is longer, and its body has come with its head
 
 
 class BookingIn(Model):
@@ -46,6 +48,19 @@ class Held(Model):
     fee_fen: int
     needs_payment: bool
     expires_at: datetime
+
+
+class TicketIn(Model):
+    """What the ticket is for."""
+
+    schedule_id: Id
+
+
+class Ticket(Model):
+    """A place in the rush: book from ``admitted_at`` on, with ``ticket``; an empty one is not needed."""
+
+    ticket: str
+    admitted_at: datetime
 
 
 class Cursor(Model):
@@ -128,14 +143,50 @@ class Payment(Model):
     payment: dict[str, str] | None
 
 
-@api.post("/bookings", status=201)
+def _turn_away(call: Call) -> None:
+    """Who can't get a place now is told so before anything is asked of the database.
+
+    What they show is not proven, so that nothing is said here but what everybody may know. Whatever is odd about the
+    request is said by the ordinary way.
+    """
+    db, now = database(), utc_now()
+    room = waiting_room.is_on(db)
+    token, _ = shown(call)
+    if not (token and (room or sold_out.any_seen()) and 0 < (call.request.content_length or 0) <= SHORT):
+        return
+    try:
+        order = BookingIn.model_validate_json(call.raw)
+    except (ValidationError, AppError):
+        return
+    if room:
+        waiting_room.check(db, call.header(waiting_room.HEADER), order.schedule_id, now)
+    if sold_out.refuses(order.schedule_id, token, now):
+        raise service.SlotGone
+
+
+@api.post("/bookings", status=201, early=_turn_away)
 def book(call: Call, caller: Caller, body: BookingIn) -> Held:
-    """Take a place and hold it. Needs an Idempotency-Key; a repeat is given the first answer."""
+    """Take a place and hold it. Needs an Idempotency-Key; a repeat is given the first answer.
+
+    In the rush after a release it may also need a ticket, in the header X-Ticket.
+    """
     key = repeats.check_key(call.header("Idempotency-Key"))
+    waiting_room.check_owner(call.header(waiting_room.HEADER), caller.account_id)
     answer = service.book_slot(
         database(), NewBooking(body.patient_id, body.schedule_id, body.slot_id, body.fee_fen),
-        account_id=caller.account_id, key=key, now=utc_now())
+        caller=caller, key=key, now=utc_now())
     return Response(answer, status=201, mimetype="application/json")  # type: ignore[return-value]
+
+
+@api.post("/tickets")
+def draw_ticket(caller: Caller, body: TicketIn) -> Ticket:
+    """Draw a ticket for the rush on a session: the same one however often it is asked for."""
+    db, now = database(), utc_now()
+    session = schedule_store.session(db, body.schedule_id)
+    if session is None:
+        raise NotFound("未找到该出诊安排，请返回重试。", code="schedule_not_found")
+    ticket = waiting_room.draw(caller.account_id, session.id, session.visit_date, policy.load(db, caller.policy), now)
+    return Ticket(ticket=ticket.text, admitted_at=ticket.admitted_at)
 
 
 @api.post("/bookings/<booking_id>/payment")

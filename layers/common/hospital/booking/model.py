@@ -49,6 +49,33 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Place:
+    """One place of a session."""
+
+    id: str
+    starts_at: datetime
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What is known of a session, and of the patient who wants one of its places, at one moment.
+
+    ``places``: the chosen one (not looked at whether it is free), or some that seem free.
+    """
+
+    schedule_id: str
+    doctor_id: str
+    visit_date: date
+    period: str
+    fee_fen: int
+    state: str
+    clinic_room: str
+    consents: set[str]
+    counts: Counts
+    places: list[Place]
+
+
+@dataclass(frozen=True)
 class Booking:
     """A registration. ``trade_no`` is our number for it in the HIS; a re-taken one gets a new number."""
 

@@ -107,3 +107,27 @@ def hold_until(expires_at: datetime, policy: Policy) -> datetime:
 def payment_deadline(expires_at: datetime, held_until: datetime, now: datetime, policy: Policy) -> datetime:
     """Until when to pay: as long as the place is held here, never less than a sensible moment, never past the HIS's."""
     return max(expires_at, min(now + timedelta(minutes=policy.pay_minutes_at_least), held_until))
+
+
+# -- the waiting room -------------------------------------------------------------------------------
+ROOM_OPENS = timedelta(minutes=10)  # before the release: who comes then is told when their turn is
+
+
+def release_of(day: date, policy: Policy) -> datetime:
+    """When a day goes on sale."""
+    return at_hospital(day - timedelta(days=policy.days_ahead), policy.release_time)
+
+
+def rush_ends(release: datetime, policy: Policy) -> datetime:
+    """When everybody who was expected has been admitted, at the policy's rate."""
+    return release + timedelta(seconds=policy.waiting_room_crowd / policy.waiting_room_per_second)
+
+
+def is_rush(release: datetime, policy: Policy, now: datetime) -> bool:
+    """Whether one needs a ticket now for what goes on sale at ``release``."""
+    return release - ROOM_OPENS <= now < rush_ends(release, policy)
+
+
+def admitted_at(number: float, release: datetime, policy: Policy) -> datetime:
+    """When somebody's turn is; ``number`` in [0, 1) is what the lot has given them."""
+    return release + number * (rush_ends(release, policy) - release)

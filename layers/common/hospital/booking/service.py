@@ -6,10 +6,11 @@ import json
 import random
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from hospital.booking import rules, store
-from hospital.booking.model import Booking, NewBooking
+from hospital.booking import rules, sold_out, store
+from hospital.booking.model import Booking, NewBooking, Offer, Place
 from hospital.database import outbox, policy, repeats, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import registrations as his_registrations
@@ -26,16 +27,21 @@ from hospital.runtime.errors import AppError, Conflict, NotFound, Unavailable
 from hospital.runtime.ids import new_id
 from hospital.schedules import rules as schedule_rules
 from hospital.schedules import store as schedule_store
-from hospital.schedules.model import Session
 from hospital.security import audit, limits
+from hospital.security.sessions import Caller
 
 LOOKS, TRIES = 4, 3  # how often free places are looked for, and how many are tried each time
+PATIENCE = 1  # seconds that one who books waits for another request of the same patient, twice at most
 
 
 class SlotGone(Conflict):
     """The place, or the last one, was taken."""
 
     code, message = "slot_gone", "该号源已被抢先预约，请选择其他时间或医生。"
+
+
+class SoldOut(SlotGone):
+    """No place of the session is free."""
 
 
 class HoldExpired(Conflict):
@@ -45,26 +51,24 @@ class HoldExpired(Conflict):
 
 
 # -- taking a place: our database alone -------------------------------------------------------------
-def book_slot(db: Database, order: NewBooking, *, account_id: str, key: str, now: datetime) -> str:
+def book_slot(db: Database, order: NewBooking, *, caller: Caller, key: str, now: datetime) -> str:
     """Take one place for one patient and hold it. Returns the answer as JSON, the same for a repeat.
 
     Raises SlotGone, NotFound (session, patient), ConsentRequired, Conflict (day not open, fee changed,
     already booked, limits), TooMany (tries, unpaid places), Invalid (key used for another request).
     """
     request = repeats.digest("book", json.dumps(asdict(order), sort_keys=True))
-    session = schedule_store.session(db, order.schedule_id)
-    if session is None:
-        raise NotFound("未找到该出诊安排，请返回重试。", code="schedule_not_found")
-    settings = policy.load(db)
-    limits.here("booking", account_id, settings, now)
+    settings = policy.load(db, caller.policy)
+    limits.here("booking", caller.account_id, settings, now)
     try:
-        _check_on_sale(session, order, settings, now)
-        return _take(db, order, session, settings, account_id=account_id, key=key, request=request, now=now)
+        return _take(db, order, settings, account_id=caller.account_id, key=key, request=request, now=now)
     except (Duplicate, AppError) as refusal:
         # A repeat finds its own place taken, its own registration there, or sales ended since.
-        answer = repeats.answered(db, owner=account_id, key=key, request=request)
+        answer = repeats.answered(db, owner=caller.account_id, key=key, request=request)
         if answer is not None:
             return answer
+        if isinstance(refusal, SoldOut):
+            sold_out.saw(db, order.schedule_id, now)
         if isinstance(refusal, AppError):
             raise
         if refusal.key in ("bookings_live", "bookings_session"):
@@ -72,71 +76,66 @@ def book_slot(db: Database, order: NewBooking, *, account_id: str, key: str, now
         raise
 
 
-def _take(db: Database, order: NewBooking, session: Session, settings: policy.Policy, *, account_id: str,
-          key: str, request: bytes, now: datetime) -> str:
+def _take(db: Database, order: NewBooking, settings: policy.Policy, *, account_id: str, key: str, request: bytes,
+          now: datetime) -> str:
     after = schedule_rules.earliest_start(now, settings)
     booking_id = new_id()
-    with db.transaction() as tx:
-        patient_store.lock_account(tx, account_id)  # one at a time, or the account's limits would be passed together
-        patients.act_for(tx, account_id, order.patient_id, "REGISTER", settings, now)
-        _check_limits(tx, account_id, order.patient_id, session.visit_date, settings, now)
-        slot = _pick(tx, order, booking_id, after, now)
+    with db.transaction(lock_wait=PATIENCE) as tx:
+        bound, offer = store.lock_and_look(tx, order, account_id, settings, after=after, since=now - rules.DAY,
+                                           now=now, tries=TRIES)
+        if offer is None:
+            raise NotFound("未找到该出诊安排，请返回重试。", code="schedule_not_found")
+        _check_on_sale(offer, order, settings, now)
+        patients.may_act(bound, offer.consents, "REGISTER", settings, now)
+        refusal = (rules.too_many(offer.counts.live, offer.counts.that_day, settings)
+                   or rules.too_many_unpaid(offer.counts, settings, now))
+        if refusal is not None:
+            raise refusal
+        place = _pick(tx, order, offer.places, booking_id, after, now)
         until = now + timedelta(minutes=settings.hold_minutes)
         booking = Booking(
-            booking_id, account_id, order.patient_id, session.id, slot["id"], session.doctor_id,
-            session.visit_date, session.period, slot["starts_at"], session.fee_fen, settings.payment, "HELD", "",
+            booking_id, account_id, order.patient_id, order.schedule_id, place.id, offer.doctor_id,
+            offer.visit_date, offer.period, place.starts_at, offer.fee_fen, settings.payment, "HELD", "",
             f"B{booking_id}", False, until, "", "", now, hold_until=rules.hold_until(until, settings),
-            cancel_until=rules.cancel_deadline(session.visit_date, slot["starts_at"], settings),
-            clinic_room=session.clinic_room)
+            cancel_until=rules.cancel_deadline(offer.visit_date, place.starts_at, settings),
+            clinic_room=offer.clinic_room)
         store.insert(tx, booking, now)
         audit.by_account(tx, account_id, "booking.hold", booking.id, now)
         answer = json.dumps(_held(booking), ensure_ascii=False)
         repeats.record(tx, owner=account_id, key=key, request=request, answer=answer, now=now)
         outbox.publish(tx, "booking.expire", booking.id, due=booking.expires_at, now=now)
-    log.event("booking.held", booking_id=booking.id, schedule_id=session.id)
+    log.event("booking.held", booking_id=booking.id, schedule_id=order.schedule_id)
     return answer
 
 
-def _check_on_sale(session: Session, order: NewBooking, settings: policy.Policy, now: datetime) -> None:
-    if session.state != "OPEN":
+def _check_on_sale(offer: Offer, order: NewBooking, settings: policy.Policy, now: datetime) -> None:
+    if offer.state != "OPEN":
         raise Conflict("该医生本次出诊已停诊，请选择其他医生或日期。", code="session_stopped")
-    if not schedule_rules.is_open_day(session.visit_date, now, settings):
+    if not schedule_rules.is_open_day(offer.visit_date, now, settings):
         raise Conflict(f"该日期尚未放号或已结束，放号时间为每日{settings.release_time:%H:%M}。", code="day_not_open")
-    if order.fee_fen != session.fee_fen:
+    if order.fee_fen != offer.fee_fen:
         raise Conflict("挂号费用已变更，请刷新后重新确认。", code="fee_changed")
 
 
 def too_many(tx: Transaction, account_id: str, patient_id: str, day: date, settings: policy.Policy, now: datetime
              ) -> Conflict | None:
     """The refusal of one more registration, when the patient (locked) has as many as the hospital allows."""
-    total, that_day = store.live_counts(tx, account_id, patient_id, day, hospital_day(now), settings)
-    return rules.too_many(total, that_day, settings)
+    return rules.too_many(*store.live_counts(tx, account_id, patient_id, day, hospital_day(now), settings), settings)
 
 
-def _check_limits(tx: Transaction, account_id: str, patient_id: str, day: date, settings: policy.Policy,
-                  now: datetime) -> None:
-    """What the account (locked) and the patient may have. Raises Conflict, TooMany."""
-    counts = store.counts(tx, account_id, patient_id, day, hospital_day(now), now - rules.DAY, settings)
-    refusal = rules.too_many(counts.live, counts.that_day, settings) or rules.too_many_unpaid(counts, settings, now)
-    if refusal is not None:
-        raise refusal
-
-
-def _pick(tx: Transaction, order: NewBooking, booking_id: str, after: datetime, now: datetime) -> dict[str, Any]:
-    if order.slot_id is not None:
-        slot = schedule_store.slot(tx, order.slot_id)
-        if slot is None or slot["schedule_id"] != order.schedule_id:
-            raise NotFound("未找到该号源，请返回重试。", code="slot_not_found")
-        if schedule_store.take_slot(tx, slot["id"], booking_id, after=after, now=now):
-            return slot
-        raise SlotGone
-    for _ in range(LOOKS):  # in a rush, those seen free may all be gone while one waited for the first
-        free = schedule_store.some_free(tx, order.schedule_id, after=after, now=now, limit=TRIES)
-        for slot in free:
-            if schedule_store.take_slot(tx, slot["id"], booking_id, after=after, now=now):
-                return slot
-        if not free:
-            break
+def _pick(tx: Transaction, order: NewBooking, places: list[Place], booking_id: str, after: datetime, now: datetime
+          ) -> Place:
+    if order.slot_id is not None and not places:
+        raise NotFound("未找到该号源，请返回重试。", code="slot_not_found")
+    for look in range(LOOKS if order.slot_id is None else 1):
+        if look:  # in a rush, those seen free may all be gone while one waited for the first
+            places = [Place(row["id"], row["starts_at"]) for row in schedule_store.some_free(
+                tx, order.schedule_id, after=after, now=now, limit=TRIES)]
+        if not places:
+            raise SoldOut
+        for place in places:
+            if schedule_store.take_slot(tx, place.id, booking_id, after=after, now=now):
+                return place
     raise SlotGone
 
 
@@ -268,6 +267,7 @@ def _give_up(tx: Transaction, booking: Booking, settings: policy.Policy, now: da
         schedule_store.give_back(tx, booking.id, sold_elsewhere=False, now=now,
                                  on_sale_at=schedule_rules.on_sale_again(now, settings, random.random()))
         outbox.publish(tx, "booking.unlock", booking.id, due=now, now=now)
+        tx.after_commit["on sale again"] = partial(sold_out.forget, booking.schedule_id)
         return "RELEASED"
     if booking.state == "AWAITING_PAYMENT":  # WeChat must be asked first: they may be paying now
         store.end_hold(tx, booking.id, now)

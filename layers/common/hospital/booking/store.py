@@ -6,23 +6,30 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
-from hospital.booking.model import LIVE, MOVES, Booking, Counts
+from hospital.booking.model import LIVE, MOVES, Booking, Counts, NewBooking, Offer, Place
 from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.database.policy import Policy
+from hospital.patients import store as patients
+from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import first_of, new_id
+from hospital.schedules import store as schedules
 
 Source = Database | Transaction
 
 
 def insert(tx: Transaction, booking: Booking, now: datetime) -> None:
-    """A new registration. Raises Duplicate ("bookings_live", "bookings_session") when the patient has one like it."""
-    tx.insert("bookings", id=booking.id, account_id=booking.account_id, patient_id=booking.patient_id,
-              schedule_id=booking.schedule_id, slot_id=booking.slot_id, doctor_id=booking.doctor_id,
-              visit_date=booking.visit_date, period=booking.period, starts_at=booking.starts_at,
-              fee_fen=booking.fee_fen, payment_policy=booking.payment_policy, state=booking.state,
-              trade_no=booking.trade_no, expires_at=booking.expires_at, created_at=now, changed_at=now,
-              hold_until=booking.hold_until, cancel_until=booking.cancel_until, clinic_room=booking.clinic_room)
+    """A new registration, written with the transaction's end.
+
+    That raises Duplicate ("bookings_live", "bookings_session") when the patient has one like it.
+    """
+    tx.insert_soon(
+        "bookings", id=booking.id, account_id=booking.account_id, patient_id=booking.patient_id,
+        schedule_id=booking.schedule_id, slot_id=booking.slot_id, doctor_id=booking.doctor_id,
+        visit_date=booking.visit_date, period=booking.period, starts_at=booking.starts_at,
+        fee_fen=booking.fee_fen, payment_policy=booking.payment_policy, state=booking.state,
+        trade_no=booking.trade_no, expires_at=booking.expires_at, created_at=now, changed_at=now,
+        hold_until=booking.hold_until, cancel_until=booking.cancel_until, clinic_room=booking.clinic_room)
 
 
 def booking(source: Source, booking_id: str, *, lock: bool = False) -> Booking | None:
@@ -70,8 +77,8 @@ def move(tx: Transaction, booking_: Booking, state: str, now: datetime, *, reaso
         columns["beside"] = ""
     names = ", ".join(f"{name} = %s" for name in columns)
     tx.run(f"UPDATE bookings SET {names} WHERE id = %s", (*columns.values(), booking_.id))
-    tx.insert("booking_history", id=new_id(), booking_id=booking_.id, from_state=booking_.state,
-              to_state=state, reason=reason, at=now)
+    tx.insert_soon("booking_history", id=new_id(), booking_id=booking_.id, from_state=booking_.state,
+                   to_state=state, reason=reason, at=now)
     if left:
         stand_alone(tx, booking_)
 
@@ -128,6 +135,48 @@ def end_hold(tx: Transaction, booking_id: str, now: datetime) -> None:
 _COUNTED = ("k.patient_id = %s AND k.live_flag = 1 AND k.visit_date >= %s AND (k.account_id = %s OR EXISTS (SELECT 1 "
             "FROM bindings b WHERE b.account_id = k.account_id AND b.patient_id = k.patient_id "
             "AND COALESCE(b.level, %s) = 'FULL'))")
+# What an account has not paid for: held now, and given up or not paid in time, from an id on.
+_UNPAID = (
+    "SELECT COALESCE(SUM(state IN ('HELD', 'AWAITING_PAYMENT')), 0) AS unpaid, "
+    "MIN(CASE WHEN state IN ('HELD', 'AWAITING_PAYMENT') THEN expires_at END) AS unpaid_until, "
+    "COALESCE(SUM(state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED')), 0) AS given_up, "
+    "MIN(CASE WHEN state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') THEN created_at END) AS given_up_since "
+    "FROM bookings WHERE account_id = %s AND id >= %s")
+_CHOSEN = "SELECT id, starts_at FROM slots WHERE id = %s AND schedule_id = %s"
+
+
+def lock_and_look(tx: Transaction, order: NewBooking, account_id: str, settings: Policy, *, after: datetime,
+                  since: datetime, now: datetime, tries: int) -> tuple[Row | None, Offer | None]:
+    """The account and one of its patients, locked, and with those in hand what the order is about.
+
+    One exchange for all that is read before a place is taken. None: not the account's patient; no such session.
+    ``since``: from when on places that were given up count.
+    """
+    patients.lock_account_soon(tx, account_id)  # one at a time, or its limits would be passed together
+    bound = tx.ask_soon(patients.LOCK_BOUND, (account_id, order.patient_id))
+    places, where = ((schedules.SOME_FREE, (order.schedule_id, now, after, schedules.NEAREST, tries))
+                     if order.slot_id is None else (_CHOSEN, (order.slot_id, order.schedule_id)))
+    counted = (order.patient_id, hospital_day(now), account_id, settings.bindings_before_proof)
+    rows = tx.all(  # a statement of its own, so that it sees what was committed while the locks were waited for
+        "SELECT s.doctor_id, s.visit_date, s.period, s.fee_fen, s.state, s.clinic_room, "
+        f"(SELECT GROUP_CONCAT(c.purpose) FROM {patients.IN_FORCE}) AS consents, "
+        f"(SELECT COUNT(*) FROM bookings k WHERE {_COUNTED}) AS live, "
+        f"(SELECT COUNT(*) FROM bookings k WHERE {_COUNTED} AND k.visit_date = s.visit_date) AS that_day, "
+        "u.unpaid, u.unpaid_until, u.given_up, u.given_up_since, f.id AS place, f.starts_at "
+        f"FROM schedules s JOIN ({_UNPAID}) u ON 1 = 1 "
+        f"LEFT JOIN ({places}) f ON 1 = 1 WHERE s.id = %s",
+        (account_id, order.patient_id, now, *counted, *counted, account_id, first_of(since), *where,
+         order.schedule_id))
+    patient = patients.opened(bound.one())
+    if not rows:
+        return patient, None
+    one = rows[0]
+    counts = Counts(one["live"], one["that_day"], int(one["unpaid"]), one["unpaid_until"], int(one["given_up"]),
+                    one["given_up_since"])
+    return patient, Offer(
+        order.schedule_id, one["doctor_id"], one["visit_date"], one["period"], one["fee_fen"], one["state"],
+        one["clinic_room"], set((one["consents"] or "").split(",")), counts,
+        [Place(row["place"], row["starts_at"]) for row in rows if row["place"] is not None])
 
 
 def live_counts(tx: Transaction, account_id: str, patient_id: str, day: date, today: date, settings: Policy
@@ -140,30 +189,19 @@ def live_counts(tx: Transaction, account_id: str, patient_id: str, day: date, to
     return int(row["total"]), int(row["that_day"])
 
 
-def counts(tx: Transaction, account_id: str, patient_id: str, day: date, today: date, since: datetime, settings: Policy
-           ) -> Counts:
-    """What the limits of one more registration look at, in one statement; ``since`` is a day ago."""
-    row = tx.one(
-        "SELECT p.live, p.that_day, a.unpaid, a.unpaid_until, a.given_up, a.given_up_since FROM "
-        "(SELECT COUNT(*) AS live, COALESCE(SUM(k.visit_date = %s), 0) AS that_day FROM bookings k "
-        f"WHERE {_COUNTED}) p, "
-        "(SELECT COALESCE(SUM(state IN ('HELD', 'AWAITING_PAYMENT')), 0) AS unpaid, "
-        "MIN(CASE WHEN state IN ('HELD', 'AWAITING_PAYMENT') THEN expires_at END) AS unpaid_until, "
-        "COALESCE(SUM(state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED')), 0) AS given_up, "
-        "MIN(CASE WHEN state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') THEN created_at END) AS given_up_since "
-        "FROM bookings WHERE account_id = %s AND id >= %s) a",
-        (day, patient_id, today, account_id, settings.bindings_before_proof, account_id, first_of(since)))
-    assert row is not None
-    return Counts(int(row["live"]), int(row["that_day"]), int(row["unpaid"]), row["unpaid_until"],
-                  int(row["given_up"]), row["given_up_since"])
-
-
 def live_of_session(source: Source, schedule_id: str) -> list[str]:
     """The live registrations in a session, or for a place that stands in it now, the earliest first."""
     return [row["id"] for row in source.all(
         "SELECT id FROM bookings WHERE schedule_id = %s AND live_flag = 1 UNION SELECT b.id FROM slots x "
         "JOIN bookings b ON b.id = x.booking_id WHERE x.schedule_id = %s AND b.live_flag = 1 ORDER BY id",
         (schedule_id, schedule_id))]
+
+
+def tokens_of_holders(source: Source, schedule_id: str) -> list[bytes]:
+    """The hashes of the tokens of every account that has a live registration in a session."""
+    return [row["token_hash"] for row in source.all(
+        "SELECT DISTINCT s.token_hash FROM bookings b JOIN sessions s ON s.account_id = b.account_id "
+        "WHERE b.schedule_id = %s AND b.live_flag = 1", (schedule_id,))]
 
 
 def live_on_schedule(source: Source, schedule_id: str) -> int:

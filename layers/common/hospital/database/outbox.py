@@ -54,8 +54,8 @@ Handler = Callable[[Database, Job, datetime], Again | None]
 def publish(tx: Transaction, topic: str, subject_id: str, *, due: datetime, now: datetime) -> None:
     """Write an arrow. What is due now also wakes its function once the transaction is committed."""
     function = function_of(topic)
-    tx.insert("outbox", id=new_id(), worker=function, topic=topic, subject_id=subject_id, state="PENDING",
-              due_at=due, attempts=0, created_at=now)
+    tx.insert_soon("outbox", id=new_id(), worker=function, topic=topic, subject_id=subject_id, state="PENDING",
+                   due_at=due, attempts=0, created_at=now)
     if due <= now:
         tx.after_commit[f"wake {function}"] = functools.partial(cloud.wake, function)
 

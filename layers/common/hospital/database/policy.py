@@ -74,6 +74,9 @@ class Policy(BaseModel):
     sms_code_template_abroad: str = ""  # the same for numbers outside the mainland
     sms_bound_template: str = ""  # {1} the day; empty: the phone on file is told nothing
     guardian_below_age: Annotated[int, Field(ge=0, le=18)] = 14  # years; PIPL says 14
+    # How many who book are admitted a second after a release, by lot (0: no waiting room), and how many are expected.
+    waiting_room_per_second: Annotated[int, Field(ge=0, le=100_000)] = 0
+    waiting_room_crowd: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     session_hours: Annotated[int, Field(ge=1, le=72)] = 12
     session_idle_minutes: Annotated[int, Field(ge=15, le=4320)] = 600  # unused for so long, a session ends
     sessions_per_account: Annotated[int, Field(ge=1, le=50)] = 5  # with one more, the one idle for longest ends
@@ -113,14 +116,42 @@ TASK = "setting.ignored"
 _said: set[tuple[str, str]] = set()  # by this process, of settings that it does not take
 
 
-def load(source: Database | Transaction) -> Policy:
-    """The policy in force. A stored setting that this code does not know or take is at its default."""
+# What tells one state of the table from another, read along with something else: count, contents, last change.
+VERSION = ("(SELECT CONCAT(COUNT(*), ' ', COALESCE(SUM(CRC32(CONCAT(name, '=', value))), 0), ' ', "
+           "COALESCE(MAX(changed_at), '')) FROM settings)")
+_in_force: tuple[str, Policy] | None = None  # a version, and the policy that was read when it was seen
+_read_before: tuple[dict[str, str], Policy, dict[str, str]] | None = None  # rows, and what was made of them
+
+
+def load(source: Database | Transaction, version: str = "") -> Policy:
+    """The policy in force. A stored setting that this code does not know or take is at its default.
+
+    With its ``VERSION`` as just read, the table is asked only when that has changed.
+    """
+    global _in_force  # noqa: PLW0603 - replaced as a whole: threads see the old one or the new one
+    known = _in_force
+    if version and known is not None and known[0] == version:
+        return known[1]
     policy, ignored = _read(source)
     for name, value in ignored.items():
         if (name, value) not in _said:
             _said.add((name, value))
             log.event(TASK, setting=name)
+    if version:
+        _in_force = (version, policy)
     return policy
+
+
+def last_known() -> Policy | None:
+    """The policy that this process has last seen by its version, however long ago."""
+    return _in_force[1] if _in_force is not None else None
+
+
+def load_version(db: Database) -> Policy:
+    """The policy in force, by its version."""
+    row = db.one(f"SELECT {VERSION} AS version")
+    assert row is not None
+    return load(db, row["version"])
 
 
 def watch(db: Database, now: datetime) -> int:
@@ -148,7 +179,14 @@ def stored(source: Database | Transaction) -> dict[str, str]:
 
 def _read(source: Database | Transaction) -> tuple[Policy, dict[str, str]]:
     """The policy in force, and the stored settings that are not in it: name and text."""
+    global _read_before  # noqa: PLW0603 - as above
     stored = {row["name"]: row["value"] for row in source.all("SELECT name, value FROM settings")}
+    if _read_before is None or _read_before[0] != stored:
+        _read_before = (stored, *_made_of(stored))
+    return _read_before[1:]
+
+
+def _made_of(stored: dict[str, str]) -> tuple[Policy, dict[str, str]]:
     try:
         return Policy.model_validate({name: json.loads(text) for name, text in stored.items()}), {}
     except ValueError:  # one of them: they are looked at one by one

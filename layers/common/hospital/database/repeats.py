@@ -29,9 +29,9 @@ def digest(command: str, body: str) -> bytes:
 def record(tx: Transaction, *, owner: str, key: str, request: bytes, answer: str, now: datetime) -> None:
     """Keep the answer of a command that is about to be committed.
 
-    Raises Duplicate when a twin of this request committed first; ``answered`` then has its answer.
+    The transaction's end raises Duplicate when a twin of this request committed first: ``answered`` has its answer.
     """
-    tx.insert("repeats", owner_id=owner, request_key=key, request=request, answer=answer, created_at=now)
+    tx.insert_soon("repeats", owner_id=owner, request_key=key, request=request, answer=answer, created_at=now)
 
 
 def answered(db: Database, *, owner: str, key: str, request: bytes) -> str | None:

@@ -40,11 +40,21 @@ def act_for(tx: Transaction, account_id: str, patient_id: str, act: Act, setting
 
     Raises NotBound, NotProven, ConsentRequired (not given, withdrawn, or an older text).
     """
-    row = store.lock_bound(tx, account_id, patient_id)
-    refusal = _refusal(tx, account_id, patient_id, row, act, settings, now)
-    if row is None or refusal is not None:
-        raise refusal or NotBound
-    return str(row["his_code"])
+    bound = tx.ask_soon(store.LOCK_BOUND, (account_id, patient_id))
+    given = store.purposes_in_force(tx, account_id, patient_id, now)
+    return may_act(store.opened(bound.one()), given, act, settings, now)
+
+
+def may_act(bound: Row | None, given: set[str], act: Act, settings: policy.Policy, now: datetime) -> str:
+    """As :func:`act_for`, of what ``LOCK_BOUND`` (opened) and ``IN_FORCE`` have found."""
+    if bound is None:
+        raise NotBound
+    if not rules.is_enough(act, bound["level"], settings):
+        raise NotProven
+    missing = [purpose for purpose in needed(bound["birth_date"], settings, hospital_day(now)) if purpose not in given]
+    if missing:
+        raise ConsentRequired(fields=missing)
+    return str(bound["his_code"])
 
 
 def check(source: store.Source, account_id: str, patient_id: str, act: Act, now: datetime) -> None:

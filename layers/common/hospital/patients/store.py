@@ -75,6 +75,11 @@ def lock_account(tx: Transaction, account_id: str) -> None:
     tx.one("SELECT id FROM accounts WHERE id = %s FOR UPDATE", (account_id,))
 
 
+def lock_account_soon(tx: Transaction, account_id: str) -> None:
+    """As :func:`lock_account`, from the next statement on."""
+    tx.ask_soon("SELECT id FROM accounts WHERE id = %s FOR UPDATE", (account_id,))
+
+
 # -- patients and bindings --------------------------------------------------------------------------
 def identity_key(identity: Identity, guardian: Guardian | None = None) -> bytes:
     """What a person is found by: their document, or for a child without one the guardian's and all that is known."""
@@ -264,12 +269,19 @@ def accounts_of_code(source: Source, code: str) -> list[tuple[str, str]]:
         patients)]
 
 
+# Their HIS code, level and birth date, as :func:`opened` reads them; binding and patient stay locked.
+LOCK_BOUND = (f"SELECT {_CODE}, p.id, p.birth_date, p.birth_date_enc, b.level FROM bindings b "
+              f"JOIN patients p ON p.id = b.patient_id {_RECORD} "
+              "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE")
+
+
 def lock_bound(tx: Transaction, account_id: str, patient_id: str) -> Row | None:
     """HIS code, level and birth date of one of the account's patients; binding and patient stay locked."""
-    row = tx.one(f"SELECT {_CODE}, p.id, p.birth_date, p.birth_date_enc, b.level FROM bindings b "
-                 f"JOIN patients p ON p.id = b.patient_id {_RECORD} "
-                 "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE",
-                 (account_id, patient_id))
+    return opened(tx.one(LOCK_BOUND, (account_id, patient_id)))
+
+
+def opened(row: Row | None) -> Row | None:
+    """HIS code and birth date of one of the account's patients, of what ``LOCK_BOUND`` has found."""
     return {**row, "his_code": _code(row), "birth_date": _birth_date(row)} if row else None
 
 
@@ -377,12 +389,15 @@ def consent_copies(source: Source, account_id: str) -> list[Row]:
                       "WHERE c.account_id = %s ORDER BY c.id DESC", (account_id,))
 
 
+# The consents of an account for a patient to the texts in force at a moment.
+IN_FORCE = ("consents c WHERE c.account_id = %s AND c.patient_id = %s AND c.live_flag = 1 "
+            "AND c.version = (SELECT MAX(t.version) FROM consent_texts t "
+            "WHERE t.purpose = c.purpose AND t.effective_at <= %s)")
+
+
 def purposes_in_force(source: Source, account_id: str, patient_id: str, now: datetime) -> set[str]:
     """The purposes whose text in force the account has consented to for a patient."""
-    return {row["purpose"] for row in source.all(
-        "SELECT c.purpose FROM consents c WHERE c.account_id = %s AND c.patient_id = %s AND c.live_flag = 1 "
-        "AND c.version = (SELECT MAX(t.version) FROM consent_texts t "
-        "WHERE t.purpose = c.purpose AND t.effective_at <= %s)", (account_id, patient_id, now))}
+    return {row["purpose"] for row in source.all(f"SELECT c.purpose FROM {IN_FORCE}", (account_id, patient_id, now))}
 
 
 def all_in_force(source: Source, account_id: str, now: datetime) -> list[tuple[str, str]]:

@@ -106,7 +106,7 @@ def _capture(tx: Transaction, order: Order, now: datetime) -> Payment | None:
     paid_at = order.success_at or now
     store.move(tx, payment, "PAID", transaction_id=order.transaction_id, paid_fen=order.total_fen, paid_at=paid_at)
     store.add_to_ledger(tx, payment_id=payment.id, movement="CAPTURE", key=order.transaction_id,
-                        amount_fen=order.total_fen, at=paid_at, now=now)
+                        amount_fen=order.total_fen, at=paid_at, now=now, soon=True)
     if order.total_fen != payment.amount_fen:
         _differs(tx, payment, f"asked {payment.amount_fen} fen, paid {order.total_fen} fen", now)
     if order.payer != payment.openid:

@@ -47,12 +47,12 @@ def page_of_account(source: Source, account_id: str, before: str, limit: int) ->
 
 
 def move(tx: Transaction, payment: Payment, state: str, **changes: Any) -> None:
-    """Move a locked order along the table. Raises IllegalMove."""
+    """Move a locked order along the table, along with what is said next. Raises IllegalMove."""
     if state not in PAYMENT_MOVES[payment.state]:
         raise IllegalMove(f"payment {payment.id}: {payment.state} to {state}")
     names = ", ".join(f"{name} = %s" for name in changes)
-    tx.run(f"UPDATE payments SET state = %s{', ' + names if names else ''} WHERE id = %s",
-           (state, *changes.values(), payment.id))
+    tx.run_soon(f"UPDATE payments SET state = %s{', ' + names if names else ''} WHERE id = %s",
+                (state, *changes.values(), payment.id))
 
 
 def reserve_refund(tx: Transaction, payment: Payment, amount_fen: int) -> bool:
@@ -151,10 +151,14 @@ def stuck_without_task(source: Source, limit: int) -> list[str]:
 
 
 def add_to_ledger(tx: Transaction, *, payment_id: str, movement: str, key: str, amount_fen: int,
-                  at: datetime, now: datetime) -> None:
-    """Book a movement. Raises Duplicate when it is booked already: then a state was not looked at before."""
-    tx.insert("ledger", id=new_id(), payment_id=payment_id, movement=movement, movement_key=key,
-              amount_fen=amount_fen, at=at, day=hospital_day(at), recorded_at=now)
+                  at: datetime, now: datetime, soon: bool = False) -> None:
+    """Book a movement. Raises Duplicate when it is booked already: then a state was not looked at before.
+
+    ``soon``: along with what is said next, which then raises it.
+    """
+    insert = tx.insert_soon if soon else tx.insert
+    insert("ledger", id=new_id(), payment_id=payment_id, movement=movement, movement_key=key,
+           amount_fen=amount_fen, at=at, day=hospital_day(at), recorded_at=now)
 
 
 def reversals(source: Source, payment_id: str, trade_no: str) -> int:

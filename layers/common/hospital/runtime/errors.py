@@ -81,7 +81,14 @@ class Unavailable(AppError):
 
 
 class RetryWhole(Exception):
-    """The database rolled everything back; running the whole use case again is safe and right."""
+    """The database rolled everything back; running the whole use case again is safe and right.
+
+    ``waited``: after waiting long for what another one holds, so that not even the next try may get it.
+    """
+
+    def __init__(self, reason: str, *, waited: bool = False) -> None:
+        super().__init__(reason)
+        self.waited = waited
 
 
 class IllegalMove(Exception):

@@ -28,7 +28,6 @@ from hospital.runtime.config import config
 from hospital.runtime.errors import (
     AppError,
     BadRequest,
-    Conflict,
     Forbidden,
     Invalid,
     NotFound,
@@ -39,6 +38,7 @@ from hospital.runtime.errors import (
 from hospital.runtime.event_form import translate
 from hospital.runtime.ids import new_id
 from hospital.runtime.network import network
+from hospital.runtime.shared import Answers
 
 MAX_BODY = 64 * 1024  # bytes; the largest honest body is a few KB
 _PLATFORM_ID = r"[0-9A-Za-z-]{8,64}"
@@ -98,6 +98,8 @@ class Route:
     gives: Any
     summary: str = ""
     personal: bool = True  # whether its answer to a caller tells of a person
+    early: Callable[[Call], None] | None = None
+    shared: bool = False
 
 
 class Watch(Protocol):
@@ -166,9 +168,13 @@ class Api:
         """Register a DELETE route."""
         return self.route("DELETE", path, **options)
 
-    def route(self, method: str, path: str, *, status: int = 200, public: bool = False, personal: bool = True
-              ) -> Callable[[Use], Use]:
-        """Register a route. ``status`` is the answer's when all goes well; a GET that is ``personal`` is kept."""
+    def route(self, method: str, path: str, *, status: int = 200, public: bool = False, personal: bool = True,
+              early: Callable[[Call], None] | None = None, shared: bool = False) -> Callable[[Use], Use]:
+        """Register a route. ``status`` is the answer's when all goes well; a GET that is ``personal`` is kept.
+
+        ``early`` looks at a request before its caller is asked for, and may refuse it for less than that costs.
+        ``shared``: the answer hangs on address and query alone, so that one will do for many (``shared.py``).
+        """
         def register(handler: Use) -> Use:
             hints = get_type_hints(handler)
             gives = hints.pop("return", None)
@@ -176,7 +182,10 @@ class Api:
             if public == ("caller" in takes):
                 raise TypeError(f"{method} {path}: declare it public, or take a caller; one of the two")
             summary = (handler.__doc__ or "").strip().split("\n")[0]
-            self.routes.append(Route(method, path, handler, status, public, takes, gives, summary, personal))
+            if shared and not public:
+                raise TypeError(f"{method} {path}: what is shared can have no caller")
+            self.routes.append(Route(method, path, handler, status, public, takes, gives, summary, personal, early,
+                                     shared))
             return handler
         return register
 
@@ -190,6 +199,7 @@ class _App:
                      strict_slashes=False, merge_slashes=False)
         self._routes = routes.bind("")
         self._prefix = f"/api/{api.name}"
+        self._answers = Answers()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         started = time.perf_counter()
@@ -208,7 +218,7 @@ class _App:
             log.failure("request.failed", error, route=route_name)
             response = _error(AppError(), request_id)
         _drain(environ)
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Request-Id"] = request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
         log.event("request", route=route_name, status=response.status_code, **_claimed_id(request),
@@ -229,6 +239,13 @@ class _App:
             raise NotFound(code="no_such_address", message="访问的地址不存在，请升级小程序后重试。") from None
 
     def _run(self, route: Route, arguments: dict[str, Any], call: Call) -> Response:
+        if route.shared:
+            return self._share(route, arguments, call)
+        if route.early is not None:
+            route.early(call)
+        return self._handle(route, arguments, call)
+
+    def _handle(self, route: Route, arguments: dict[str, Any], call: Call) -> Response:
         is_ours = all(value.isascii() for value in arguments.values())
         if "caller" in route.takes:  # before the body is read
             assert self._api.authenticate is not None
@@ -253,7 +270,18 @@ class _App:
                 raise
             except RetryWhole as again:
                 log.event("request.retried", attempt=attempt + 1, reason=str(again))
-        raise Conflict("当前操作人数较多，请稍后重试。", code="busy")
+                if again.waited and attempt:  # twice as long as one should have to wait: soon told is well told
+                    break
+        raise TooMany("当前操作人数较多，请稍后重试。", wait=1, code="busy")
+
+    def _share(self, route: Route, arguments: dict[str, Any], call: Call) -> Response:
+        environ = call.request.environ
+        content = self._answers.get(f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}",
+                                    lambda: self._handle(route, arguments, call).get_data())
+        headers = {"ETag": content.tag, "Cache-Control": "public, max-age=1"}
+        if content.tag in call.header("If-None-Match"):
+            return Response(status=304, headers=headers)
+        return Response(content.body, headers=headers, mimetype="application/json")
 
     def _keep_read(self, route: Route, arguments: dict[str, Any]) -> None:
         if self._api.watch is not None and route.method == "GET" and route.personal and "caller" in arguments:

@@ -168,14 +168,14 @@ class Doctors(Model):
 
 
 def register(api: Api) -> None:
-    """Add these routes to the booking function."""
-    api.get("/departments", public=True)(departments)
-    api.get("/days", public=True)(days)
-    api.get("/days/<day>/departments", public=True)(departments_on_day)
-    api.get("/sessions", public=True)(sessions)
-    api.get("/sessions/<schedule_id>/slots", public=True)(slots)
-    api.get("/doctors", public=True)(search_doctors)
-    api.get("/doctors/<doctor_id>", public=True)(doctor)
+    """Add these routes to the booking function: nothing in their answers is anybody's own."""
+    api.get("/departments", public=True, shared=True)(departments)
+    api.get("/days", public=True, shared=True)(days)
+    api.get("/days/<day>/departments", public=True, shared=True)(departments_on_day)
+    api.get("/sessions", public=True, shared=True)(sessions)
+    api.get("/sessions/<schedule_id>/slots", public=True, shared=True)(slots)
+    api.get("/doctors", public=True, shared=True)(search_doctors)
+    api.get("/doctors/<doctor_id>", public=True, shared=True)(doctor)
 
 
 def departments() -> Tree:

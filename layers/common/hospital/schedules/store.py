@@ -9,6 +9,11 @@ from hospital.schedules.model import Session
 
 Source = Database | Transaction
 NEAREST = 64  # of so many free places one is picked at random, when any will do
+# Some of the next free places, at random, so that a crowd does not queue for the same one. Read without locks, from
+# the index alone. The database draws: fetching all to draw here costs more than everything else in a booking.
+SOME_FREE = ("SELECT id, starts_at FROM (SELECT id, starts_at FROM slots WHERE schedule_id = %s AND booking_id IS NULL "
+             "AND state = 'OPEN' AND (on_sale_at IS NULL OR on_sale_at <= %s) AND starts_at > %s LIMIT %s) nearest "
+             "ORDER BY RAND() LIMIT %s")
 
 
 def session(source: Source, schedule_id: str) -> Session | None:
@@ -27,15 +32,8 @@ def free_slots(source: Source, schedule_id: str, *, after: datetime, now: dateti
 
 
 def some_free(source: Source, schedule_id: str, *, after: datetime, now: datetime, limit: int) -> list[Row]:
-    """Some of the next free places (id, starts_at), at random, so that a crowd does not queue for the same one.
-
-    Read without locks, from the index alone. The database draws: fetching all to draw here costs more than
-    everything else in a booking.
-    """
-    return source.all(
-        "SELECT id, starts_at FROM (SELECT id, starts_at FROM slots WHERE schedule_id = %s AND booking_id IS NULL "
-        "AND state = 'OPEN' AND (on_sale_at IS NULL OR on_sale_at <= %s) AND starts_at > %s LIMIT %s) nearest "
-        "ORDER BY RAND() LIMIT %s", (schedule_id, now, after, NEAREST, limit))
+    """Some of the next free places (id, starts_at). Taking one may still fail."""
+    return source.all(SOME_FREE, (schedule_id, now, after, NEAREST, limit))
 
 
 def slot(source: Source, slot_id: str) -> Row | None:

@@ -79,7 +79,7 @@ def _insert(tx: Transaction, *, actor: str, action: str, subject: str, result: s
     more = {"address": address or whence.address, "request_id": whence.request_id[:64], "claimed": claimed[:64],
             "detail": _json(detail) if detail else "", "once": once,
             "personal_enc": cipher.seal(_json(personal), f"audit.personal:{entry}") if personal else None}
-    tx.insert("audit", **values, **{name: value for name, value in more.items() if value})
+    tx.insert_soon("audit", **values, **{name: value for name, value in more.items() if value})
 
 
 def _json(told: Facts) -> str:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hospital.database.connection import Database, Row, Transaction, database
-from hospital.database.policy import Policy
+from hospital.database.policy import VERSION, Policy
 from hospital.runtime import log
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import RetryWhole, Unauthorized
@@ -32,10 +32,11 @@ BATCH = 1000
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is asking: an account, proven by token and secret."""
+    """Who is asking: an account, proven by token and secret. ``policy``: the version of the settings at that moment."""
 
     account_id: str
     token_hash: bytes
+    policy: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,20 +77,28 @@ def _make_room(tx: Transaction, account_id: str, keep: int, now: datetime) -> No
 
 
 # -- using ------------------------------------------------------------------------------------------
+def shown(call: Call) -> tuple[str, str]:
+    """The token and secret that a request shows, unproven; empty ones when they can't be any."""
+    scheme, _, token = call.header("Authorization").partition(" ")
+    client_secret = call.header("X-Client-Secret")
+    token = token.strip(" ")
+    if scheme.lower() != "bearer" or not 20 <= len(token) <= 100 or not client_secret:
+        return "", ""
+    return token, client_secret
+
+
 def authenticate(call: Call) -> Caller:
     """The caller of a request.
 
     Raises Unauthorized for a missing, forged, ended, idle or expired token, or a wrong secret, all alike.
     """
-    scheme, _, token = call.header("Authorization").partition(" ")
-    client_secret = call.header("X-Client-Secret")
-    token = token.strip(" ")
-    if scheme.lower() != "bearer" or not 20 <= len(token) <= 100 or not client_secret:
+    token, client_secret = shown(call)
+    if not token:
         raise Unauthorized
     cipher.ready()  # before any transaction: whatever a route does for a caller opens what is sealed
     token_hash, now = _hash(token), utc_now()
-    row = database().one("SELECT account_id, secret_hash, expires_at, last_used_at, idle_minutes FROM sessions "
-                         "WHERE token_hash = %s", (token_hash,))
+    row = database().one(f"SELECT account_id, secret_hash, expires_at, last_used_at, idle_minutes, {VERSION} AS policy "
+                         "FROM sessions WHERE token_hash = %s", (token_hash,))
     if row is None or _is_over(row, now):
         raise Unauthorized
     if not hmac.compare_digest(row["secret_hash"], _hash(client_secret)):
@@ -98,7 +107,7 @@ def authenticate(call: Call) -> Caller:
         raise Unauthorized
     if row["last_used_at"] is not None and row["last_used_at"] + COARSE <= now:
         _touch(token_hash, now)
-    return Caller(row["account_id"], token_hash)
+    return Caller(row["account_id"], token_hash, row["policy"])
 
 
 def _is_over(row: Row, now: datetime) -> bool:
