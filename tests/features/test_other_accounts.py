@@ -73,6 +73,8 @@ CASES: dict[str, tuple[Case, int]] = {
     "POST booking/bookings": (ask("POST", "booking/bookings", body=lambda _, owner: {
         "patient_id": owner["ids"]["patient"], "schedule_id": owner["session"]["id"],
         "fee_fen": owner["session"]["fee_fen"]}), 404),
+    "POST booking/tickets": (ask("POST", "booking/tickets", body=lambda _, owner: {
+        "schedule_id": owner["session"]["id"]}), 200),
     "POST booking/bookings/<booking_id>/payment": (ask("POST", "booking/bookings/{held}/payment"), 404),
     "POST booking/bookings/<booking_id>/cancellation": (ask("POST", "booking/bookings/{booking}/cancellation"), 404),
     "GET booking/bookings": (ask("GET", "booking/bookings"), 200),

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-MANY = 10  # times in a second that the same is asked for: from then on it is kept
+MANY = 100  # times in a second that the same is asked for: from then on it is kept
 KEPT = 0.9  # seconds from the moment it began to be made; it is never older than a second when it leaves
 MOST = 512  # different questions that are counted
 
