@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _secrets: dict[str, str] = {}
 _lock = threading.Lock()
-FREELY = 8  # calls to a function in a second that are made at once
-GATHERED = 0.1  # seconds between two of more than those: whoever asks meanwhile is served by the second
+FREELY = 5  # calls to a function in a second that are made at once
+GATHERED = 0.2  # seconds between two of more than those: whoever asks meanwhile is served by the second
 _wakings: dict[str, _Waking] = {}
 _lock_of_waking = threading.Lock()
 _monotonic, _sleep = time.monotonic, time.sleep
