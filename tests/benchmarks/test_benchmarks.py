@@ -29,4 +29,5 @@ def test_a_benchmark_works_and_tells_its_value_beside_its_floor(place: town.Plac
         assert report["value"] > 0
         assert report["floor"] > 0
         assert bench.line(name, report).startswith(name)
+        assert report.get("exchanges", 0) <= 7  # of one booking with the database
     assert (bench.RESULTS.read_text() if bench.RESULTS.exists() else None) == figures
