@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -11,7 +10,7 @@ import pymupdf
 import pytest
 from hospital.security import cipher
 
-from sandbox.people import person
+from sandbox.people import person, serial
 from sandbox.phone import Control, Phone, Refused
 from tests.features.conftest import refused
 
@@ -120,9 +119,9 @@ def test_a_name_that_was_stored_before_there_was_one_form_is_the_same_name(
 
 def test_who_was_taken_for_a_passport_by_an_old_residence_card_stays_one_patient(
         control: Control, guest: Phone, sql: Ask, keys: None) -> None:
-    number = "DEU1101900307" + "".join(random.choices("0123456789", k=2))
+    number = f"DEU1101900307{serial() % 100:02d}"
     someone = {"name": "SMITH, JOHN", "sex": "MALE", "birth_date": "1990-03-07"}
-    passport = "E" + "".join(random.choices("0123456789", k=8))
+    passport = f"E{serial():08d}"
     bound = guest.add_patient({**someone, "id_type": "PASSPORT", "id_number": passport})
     control("POST", "/his/patients", **someone, id_type="PASSPORT", id_number=number, phone="13800138000")
     sql("UPDATE patients SET id_number_enc = %s, id_number_hash = %s, his_code = %s, "
@@ -147,7 +146,7 @@ def test_a_phone_is_kept_whole_with_its_country(control: Control, add: Any, writ
 
 
 def test_a_foreign_number_that_looks_like_a_mainland_one_opens_no_record_of_it(control: Control) -> None:
-    digits = "151" + "".join(random.choices("0123456789", k=8))
+    digits = f"151{serial():08d}"
     owner, abroad = Phone(control, number=digits).sign_in(), Phone(control, number=digits, country="49").sign_in()
     someone = person()
     bound = owner.add_patient(someone)
@@ -162,20 +161,20 @@ def test_a_foreign_number_that_looks_like_a_mainland_one_opens_no_record_of_it(c
 @pytest.mark.parametrize("country_as", ["number", "text"])
 def test_a_phone_is_verified_whether_wechat_tells_its_country_as_a_number_or_a_text(
         control: Control, country_as: str) -> None:
-    digits = "138" + "".join(random.choices("0123456789", k=8))
+    digits = f"138{serial():08d}"
     there = Phone(control, number=digits, country_as=country_as).sign_in()
     assert there.call("POST", "account/phone", {"code": there.phone_code()})["phone"] == f"138****{digits[-4:]}"
 
 
 def test_a_foreign_number_that_wechat_tells_with_its_trunk_zero_opens_the_record(control: Control) -> None:
-    digits = "1511" + "".join(random.choices("0123456789", k=7))
+    digits = f"1511{serial():07d}"
     abroad = Phone(control, number=f"0{digits}", country="49", country_as="text").sign_in()
     bound = abroad.add_patient(person(), phone=f"+49 {digits}")
     assert full(abroad, bound)["phone"] == f"+49{digits}"
 
 
 def test_who_has_a_foreign_number_opens_their_record_with_it(control: Control) -> None:
-    digits = "6" + "".join(random.choices("0123456789", k=7))
+    digits = f"6123{serial() % 10_000:04d}"
     abroad = Phone(control, number=digits, country="852").sign_in()
     bound = abroad.add_patient(person(), phone=f"+852 {digits}")
     assert full(abroad, bound)["phone"] == f"+852{digits}"
@@ -217,7 +216,7 @@ def newborn(born: str, **more: Any) -> dict[str, Any]:
 
 
 def certificate() -> str:
-    return "Q1" + "".join(random.choices("0123456789", k=8))
+    return f"Q1{serial():08d}"
 
 
 @pytest.mark.parametrize(("born", "text", "years"), [
