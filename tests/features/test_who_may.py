@@ -38,6 +38,7 @@ ROUTES = {
     "DELETE account/patients/<patient_id>/holders/<binding_id>": RECORD,
     "GET booking/doctors/seen": MONEY, "GET booking/bookings": MONEY, "GET booking/bookings/<booking_id>": MONEY,
     "POST booking/bookings/<booking_id>/cancellation": MONEY, "POST booking/bookings": REGISTER,
+    "POST booking/tickets": ACCOUNT,
     "POST booking/bookings/<booking_id>/payment": REGISTER, "GET checkin/bookings": MONEY,
     "POST checkin/bookings/<booking_id>/checkin": REGISTER,
     "GET billing/bills": RECORD, "GET billing/bills/<bill_no>": RECORD, "POST billing/scans": RECORD,
@@ -144,6 +145,7 @@ class Case:
             "POST account/patients/<patient_id>/reveal": lambda: {"code": self.phone.phone_code()},
             "POST booking/bookings": lambda: {"patient_id": patient_id, "schedule_id": self.session["id"],
                                               "fee_fen": self.session["fee_fen"]},
+            "POST booking/tickets": lambda: {"schedule_id": self.session["id"]},
             "POST billing/scans": lambda: {"code": self.paper},
             "POST billing/orders": lambda: {"patient_id": patient_id, "bills": [
                 {"bill_no": self.ids["bill_no"], "version": 1, "total_fen": 100}]},
