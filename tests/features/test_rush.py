@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -143,6 +144,25 @@ def test_who_comes_without_a_ticket_or_before_their_turn_is_turned_away_without_
         buyer.forgotten(sql)
     assert told(buyers[0].order(newly, headers={"X-Ticket": ticket})) == (429, "not_your_turn")
     assert told(buyers[1].order(newly)) == (429, "ticket_required")
+
+
+def padded(json_text: bytes) -> Any:
+    return json_text + b" " * 2000
+
+
+def in_chunks(json_text: bytes) -> Any:
+    return iter([json_text[:10], json_text[10:]])
+
+
+@pytest.mark.parametrize("written", [padded, in_chunks])
+def test_nobody_passes_the_waiting_room_by_how_the_request_is_written(buyers: list[Buyer], newly: dict[str, Any],
+                                                                      control: Control, written: Any) -> None:
+    draw(buyers[0], newly)
+    control("PUT", "/clock", now="2026-11-23T07:00:01+08:00")
+    body = json.dumps({"patient_id": buyers[1].patient_id, "schedule_id": newly["id"], "fee_fen": newly["fee_fen"]})
+    answer = buyers[1].phone.raw("POST", "booking/bookings", key=secrets.token_hex(16), data=written(body.encode()),
+                                 headers={"Content-Type": "application/json"})
+    assert told(answer) == (429, "ticket_required")
 
 
 def test_another_s_ticket_is_of_no_use(control: Control, buyers: list[Buyer], newly: dict[str, Any]) -> None:

@@ -55,6 +55,13 @@ def test_a_body_larger_than_the_platform_passes_on_is_refused_at_its_head() -> N
     assert Arrival(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (LARGEST + 1)).refused == 413
 
 
+@pytest.mark.parametrize("told", [
+    b"0" * 23 + b"37", b"1" * 19, b"+5", b"-5", b"5, 5", b"5 5", b"0x5", b"5a", b"", "５".encode(), b"1_0"])
+def test_behind_a_length_that_is_none_there_is_no_other_request(told: bytes) -> None:
+    arrival = Arrival(b"GET /a HTTP/1.1\r\nContent-Length: " + told + b"\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n")
+    assert (arrival.refused, arrival.whole) == (400, False)
+
+
 def test_chunks_without_end_are_refused() -> None:
     arrival = Arrival(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
     for _ in range(CHUNKED // 10_000):

@@ -101,14 +101,59 @@ def test_of_many_at_once_one_makes_the_answer_and_the_others_wait_for_it(answers
     assert len(made) == 1
 
 
-def test_a_refusal_is_nobody_else_s(answers: Answers) -> None:
+def test_who_waited_takes_what_was_made_meanwhile_however_long_it_took(answers: Answers, clock: Clock) -> None:
+    for _ in range(shared.MANY):
+        answers.get("a", lambda: b"before")
+    begun, go, made = threading.Event(), threading.Event(), []
+
+    def make() -> bytes:
+        made.append(1)
+        begun.set()
+        assert go.wait(30)
+        clock.now += 10 * shared.KEPT  # the database is slow
+        return b"after"
+
+    with ThreadPoolExecutor(8) as pool:
+        asking = [pool.submit(answers.get, "a", make) for _ in range(8)]
+        assert begun.wait(30)
+        while answers._questions["a"].times < shared.MANY + 8:
+            assert not any(one.done() for one in asking)
+        go.set()
+        assert {one.result(30).body for one in asking} == {b"after"}
+    assert len(made) == 1
+
+
+def test_a_refusal_is_made_as_seldom_as_an_answer_and_is_over_as_soon(answers: Answers, clock: Clock) -> None:
+    refused = []
+
     def refuse() -> bytes:
+        refused.append(1)
         raise NotFound
 
     for _ in range(3 * shared.MANY):
         with pytest.raises(NotFound):
             answers.get("a", refuse)
+    assert len(refused) == shared.MANY + 1
+    clock.now += shared.KEPT + 0.01
     assert answers.get("a", lambda: b"there").body == b"there"
+
+
+def test_what_fails_otherwise_is_tried_again_by_the_next(answers: Answers) -> None:
+    def fail() -> bytes:
+        raise OSError
+
+    for _ in range(3 * shared.MANY):
+        with pytest.raises(OSError):
+            answers.get("a", fail)
+    assert answers.get("a", lambda: b"there").body == b"there"
+
+
+def test_many_other_questions_do_not_make_a_frequent_one_forgotten(answers: Answers) -> None:
+    source = Source()
+    for number in range(2000):
+        answers.get("hot", source)
+        answers.get(f"other-{number}", lambda: b"")
+    assert source.asked <= shared.MANY + 2
 
 
 def test_a_thousand_different_questions_take_no_more_room_than_the_most(answers: Answers) -> None:

@@ -68,6 +68,14 @@ def test_near_the_end_one_goes_and_looks_while_the_others_are_still_refused(look
     assert looks == ["S", "S"]
 
 
+def test_when_who_went_to_look_does_not_come_back_another_one_goes() -> None:
+    saw()
+    later = NOW + sold_out.LOOK_AGAIN
+    assert not sold_out.refuses("S", OTHER, later)  # a token that opens nothing: it is turned away before it looks
+    assert sold_out.refuses("S", OTHER, later + A_MOMENT)
+    assert [sold_out.refuses("S", OTHER, later + sold_out.ANOTHER) for _ in range(3)] == [False, True, True]
+
+
 def test_many_who_see_it_at_once_ask_for_its_holders_once(looks: list[str]) -> None:
     for milliseconds in range(50):
         saw(NOW + timedelta(milliseconds=milliseconds))

@@ -170,8 +170,10 @@ def book(call: Call, caller: Caller, body: BookingIn) -> Held:
 
     In the rush after a release it may also need a ticket, in the header X-Ticket.
     """
-    key = repeats.check_key(call.header("Idempotency-Key"))
-    waiting_room.check_owner(call.header(waiting_room.HEADER), caller.account_id)
+    key, ticket = repeats.check_key(call.header("Idempotency-Key")), call.header(waiting_room.HEADER)
+    if waiting_room.is_on(database()):  # also for whom nobody has turned away early
+        waiting_room.check(database(), ticket, body.schedule_id, utc_now())
+    waiting_room.check_owner(ticket, caller.account_id)
     answer = service.book_slot(
         database(), NewBooking(body.patient_id, body.schedule_id, body.slot_id, body.fee_fen),
         caller=caller, key=key, now=utc_now())

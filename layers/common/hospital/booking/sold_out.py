@@ -16,13 +16,14 @@ from hospital.database.connection import Database
 
 REFUSED = timedelta(seconds=1)
 LOOK_AGAIN = timedelta(milliseconds=800)  # one goes and looks before everybody would
+ANOTHER = timedelta(milliseconds=50)  # and one more, should that one have been no honest request
 
 
 @dataclass
 class _Seen:
     at: datetime
     holders: frozenset[bytes]  # hashes of their sessions' tokens
-    again: bool = False  # somebody has gone to look
+    next_look: datetime  # from then on the next one goes and looks
 
 
 _seen: dict[str, _Seen] = {}
@@ -47,8 +48,10 @@ def refuses(schedule_id: str, token: str, now: datetime) -> bool:
         return False
     if age >= LOOK_AGAIN:
         with _lock:
-            first, seen.again = not seen.again, True
-        return not first
+            if seen.next_look > now:
+                return True
+            seen.next_look = now + ANOTHER
+        return False
     return True
 
 
@@ -56,9 +59,9 @@ def saw(db: Database, schedule_id: str, now: datetime) -> None:
     """No place of a session was free ``now``. All of them were taken by what is committed."""
     with _lock:
         seen = _seen.get(schedule_id)
-        if seen is not None and not seen.again and timedelta(0) <= now - seen.at < LOOK_AGAIN:
+        if seen is not None and timedelta(0) <= now - seen.at < LOOK_AGAIN:
             return  # another one has just seen it
-    _seen[schedule_id] = _Seen(now, frozenset(store.tokens_of_holders(db, schedule_id)))
+    _seen[schedule_id] = _Seen(now, frozenset(store.tokens_of_holders(db, schedule_id)), now + LOOK_AGAIN)
 
 
 def forget(schedule_id: str) -> None:

@@ -12,9 +12,10 @@ import re
 LINE, HEAD = 8 * 1024, 32 * 1024  # bytes; the largest honest head is 2 KB
 BODY = 64 * 1024 + 1  # so many bytes of a body are kept: one more than a door takes
 LARGEST = 6 * 1024 * 1024  # the platform passes on no larger body
-CHUNKED = 512 * 1024  # of a body in chunks, with the chunks' own lines
+CHUNKED = 128 * 1024  # of a body in chunks, with the chunks' own lines
 
-_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*(\d{1,18})[ \t]*(?=\r\n)", re.I)
+_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([^\r\n]*)", re.I)
+_NUMBER = re.compile(rb"[0-9]{1,18}")
 _CODING = re.compile(rb"\r\ntransfer-encoding[ \t]*:[ \t]*([^\r\n]*)", re.I)
 _EXPECTS = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue[ \t]*\r\n", re.I)
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[ \t]*[!#-:<-~][^\r\n]*)?\r\n")
@@ -78,9 +79,12 @@ class Arrival:
                 self.whole = self.astray = True
         else:
             length = _LENGTH.search(head)
-            body = int(length[1]) if length else 0
-            self._end = self._head + body
-            if body > LARGEST:
+            told = length[1].strip(b" \t") if length else b"0"
+            if _NUMBER.fullmatch(told) is None:  # whatever the parser takes it for, nothing behind it is a request
+                self.refused = 400
+                return True
+            self._end = self._head + int(told)
+            if int(told) > LARGEST:
                 self.refused = 413
         self.expects = _EXPECTS.search(head) is not None
         return True

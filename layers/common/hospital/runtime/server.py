@@ -213,9 +213,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             log.failure("server.failed", exc)
         log.event("request.refused", status=status, error=type(exc).__name__)
         try:
+            client.settimeout(READ_IN)
             client.sendall(told)
         except OSError:
-            return  # the client has gone
+            return  # the client has gone, or reads nothing
 
     def finish_request(self, conn: TConn, fs: Any) -> None:
         """The next request on the connection, or its end, without waiting for the client in the loop."""

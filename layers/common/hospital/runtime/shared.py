@@ -12,9 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from hospital.runtime.errors import AppError
+
 MANY = 100  # times in a second that the same is asked for: from then on it is kept
 KEPT = 0.9  # seconds from the moment it began to be made; it is never older than a second when it leaves
 MOST = 512  # different questions that are counted
+OFTEN = 10  # times in a second: such questions stay when there are too many
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,10 @@ class _Question:
     second: int = 0
     times: int = 0  # in that second
     before: int = 0  # in the second before it
-    made_at: float = float("-inf")
+    made_at: float = float("-inf")  # when it began to be made
+    done_at: float = float("-inf")
     content: Content | None = None
+    refusal: AppError | None = None
     making: threading.Lock = field(default_factory=threading.Lock)
 
     def is_asked_by_many(self, now: float) -> bool:
@@ -58,21 +63,40 @@ class Answers:
         self._questions: dict[str, _Question] = {}
 
     def get(self, question: str, make: Callable[[], bytes]) -> Content:
-        """What ``make`` says, or raises. Of many who ask at once one makes it, and the others wait for that."""
+        """What ``make`` says, or the refusal that it raises. Of many who ask at once one makes it for all who wait.
+
+        Who waited takes what was finished after they came, however long it took.
+        """
         asked = self._question(question)
         if not asked.is_asked_by_many(self._clock()):
             return Content.of(make())
+        came = self._clock()
         with asked.making:
-            began = self._clock()
-            if asked.content is None or began - asked.made_at >= KEPT:
-                asked.content = Content.of(make())
-                asked.made_at = began
+            if asked.done_at < came and self._clock() - asked.made_at >= KEPT:
+                self._make(asked, make)
+            if asked.refusal is not None:
+                raise asked.refusal.with_traceback(None)
+            assert asked.content is not None
             return asked.content
+
+    def _make(self, asked: _Question, make: Callable[[], bytes]) -> None:
+        began = self._clock()
+        try:
+            asked.content, asked.refusal = Content.of(make()), None
+        except AppError as refusal:
+            asked.content, asked.refusal = None, refusal
+        asked.made_at, asked.done_at = began, self._clock()
+
+    def _asked_often(self) -> dict[str, _Question]:
+        """What goes on being counted when somebody asks for a thousand different things."""
+        second = int(self._clock())
+        return {name: one for name, one in list(self._questions.items())
+                if second - one.second <= 1 and max(one.times, one.before) >= OFTEN}
 
     def _question(self, name: str) -> _Question:
         found = self._questions.get(name)
         if found is None:
             if len(self._questions) >= MOST:
-                self._questions = {}  # whoever asks for a thousand different things keeps nothing
+                self._questions = self._asked_often()
             found = self._questions[name] = _Question()
         return found
