@@ -12,7 +12,6 @@ import importlib.abc
 import importlib.machinery
 import re
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +20,6 @@ from typing import Any
 # Rows of these are worked on one at a time.
 LOCKED = {"bookings", "payments", "bindings", "accounts", "patients", "charge_orders", "charges", "checkins",
           "settlements", "invoices", "statements", "outbox"}
-MEETING = 0.005  # seconds
 _LOCK = re.compile(r" FOR UPDATE(?: SKIP LOCKED)?$")
 _TABLE = re.compile(r"\bFROM (\w+)")
 
@@ -39,26 +37,8 @@ def unlocked(sql: str) -> str:
     return sql.replace(" AND booking_id IS NULL", "") if sql.startswith("UPDATE slots SET booking_id = %s") else sql
 
 
-_stripped: set[str] = set()
-
-
-def _noted(sql: str, without: str) -> str:
-    if without != sql:
-        _stripped.add(without)
-    return without
-
-
-def _lingering(answer: Any, statements: Any) -> Any:
-    """Where a lock was, those who read the same meet: what a busy machine does by itself."""
-    if any(one.sql in _stripped for one in statements):
-        time.sleep(MEETING)
-    return answer
-
-
 def _connection(module: Any) -> None:
-    swap(module, "_Statement", lambda kind: lambda sql, *more: kind(_noted(sql, unlocked(sql)), *more))
-    swap(module.Queries, "_exchange", lambda send: lambda self, kind, statements: _lingering(
-        send(self, kind, statements), statements))
+    swap(module, "_Statement", lambda kind: lambda sql, *more: kind(unlocked(sql), *more))
     # a repeated request is given its first answer
     swap(module.Transaction, "insert_soon", lambda insert: lambda self, table, **values: (
         None if table == "repeats" else insert(self, table, **values)))
