@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.phone import Phone, Refused
-from tests.races.ground import ANSWERS, Ground, Member, broken_answers, clients, together, won
+from tests.races.ground import ANSWERS, Ground, Member, broken_answers, clients, later, together, won
 
 
 def _held(ground: Ground, members: list[Member]) -> list[str]:
@@ -79,13 +79,14 @@ def paying_and_giving_up_do_not_mix(ground: Ground) -> list[str]:
 
 
 def money_at_the_end_of_the_hold_is_kept_or_goes_back(ground: Ground) -> list[str]:
-    """Paying, the notice, and the end of the hold in several workers, at the same moment."""
+    """Paying, the notice, and the end of the hold in several workers, at the same moment or a little later."""
     members = [ground.newcomer() for _ in range(6)]
     bookings = _held(ground, members)
     opened, broken = _opened(members, bookings)
     ground.control.advance(16 * 60)
-    together([lambda m=member, p=payment: m.phone.thumb(p, force=True, copies=2)  # type: ignore[misc]
-              for member, _, payment in opened]
+    together([lambda m=member, p=payment, n=number: later(  # type: ignore[misc]
+                  m.phone, 3 * n, lambda: m.phone.thumb(p, force=True, copies=2))
+              for number, (member, _, payment) in enumerate(opened)]
              + [lambda: ground.control("POST", "/scf/timers/worker/every-minute/fire") for _ in range(3)])
     ground.finish()
     return broken + ground.differences(bookings)
