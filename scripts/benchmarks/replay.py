@@ -60,16 +60,22 @@ COUNTED = ("k.patient_id = %s AND k.live_flag = 1 AND k.visit_date >= %s AND (k.
            "FROM bindings b WHERE b.account_id = k.account_id AND b.patient_id = k.patient_id "
            "AND COALESCE(b.level, %s) = 'FULL'))")
 UNPAID = (
-    "SELECT COALESCE(SUM(state IN ('HELD', 'AWAITING_PAYMENT')), 0) AS unpaid, "
-    "MIN(CASE WHEN state IN ('HELD', 'AWAITING_PAYMENT') THEN expires_at END) AS unpaid_until, "
-    "COALESCE(SUM(state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED')), 0) AS given_up, "
-    "MIN(CASE WHEN state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') THEN created_at END) AS given_up_since "
-    "FROM bookings WHERE account_id = %s AND id >= %s")
+    "SELECT COALESCE(SUM(x.held), 0) AS unpaid, MIN(CASE WHEN x.held THEN x.expires_at END) AS unpaid_until, "
+    "COALESCE(SUM(x.gone), 0) AS given_up, MIN(CASE WHEN x.gone THEN x.created_at END) AS given_up_since, "
+    "COALESCE(SUM(x.trusted), 0) AS on_trust, MIN(CASE WHEN x.trusted THEN x.visit_date END) AS on_trust_until "
+    "FROM (SELECT expires_at, created_at, visit_date, "
+    "id >= %s AND state IN ('HELD', 'AWAITING_PAYMENT') AS held, "
+    "id >= %s AND (state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') OR state = 'CANCELLED' AND reason = '' "
+    "AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0)) AS gone, "
+    "visit_date >= %s AND state IN ('HELD', 'CONFIRMING', 'CONFIRMED', 'CANCELLING') "
+    "AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0) AS trusted "
+    "FROM bookings WHERE account_id = %s AND id >= %s) x")
 LOOK = ("SELECT s.doctor_id, s.visit_date, s.period, s.fee_fen, s.state, s.clinic_room, "
         f"(SELECT GROUP_CONCAT(c.purpose) FROM {IN_FORCE}) AS consents, "
         f"(SELECT COUNT(*) FROM bookings k WHERE {COUNTED}) AS live, "
         f"(SELECT COUNT(*) FROM bookings k WHERE {COUNTED} AND k.visit_date = s.visit_date) AS that_day, "
-        "u.unpaid, u.unpaid_until, u.given_up, u.given_up_since, f.id AS place, f.starts_at "
+        "u.unpaid, u.unpaid_until, u.given_up, u.given_up_since, u.on_trust, u.on_trust_until, f.id AS place, "
+        "f.starts_at "
         f"FROM schedules s JOIN ({UNPAID}) u ON 1 = 1 "
         f"LEFT JOIN ({SOME_FREE}) f ON 1 = 1 WHERE s.id = %s")
 LOCK_ACCOUNT = "SELECT id FROM accounts WHERE id = %s FOR UPDATE"
@@ -113,16 +119,17 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
         return "unauthorized", ""
     account_id = session[0]
     booking_id, after, expires = _id(now), now + timedelta(minutes=10), now + timedelta(minutes=15)
-    counted = (patient_id, now.date(), account_id, "LIMITED")
+    counted, since = (patient_id, now.date(), account_id, "LIMITED"), _id(now - timedelta(days=1))
     _, _, [bound], found = exchange(
         cursor, ("BEGIN", ()), (LOCK_ACCOUNT, (account_id,)), (BOUND, (account_id, patient_id)),
-        (LOOK, (account_id, patient_id, now, *counted, *counted, account_id, _id(now - timedelta(days=1)), schedule_id,
-                now, after, NEAREST, TRIES, schedule_id)))
+        (LOOK, (account_id, patient_id, now, *counted, *counted, since, since, now.date(), account_id,
+                _id(now - timedelta(days=92)), schedule_id, now, after, NEAREST, TRIES, schedule_id)))
     doctor_id, day, period, fee_fen, state, room, consents, _live, that_day, unpaid, _until, given_up = found[0][:12]
-    if not bound or not consents or state != "OPEN" or that_day >= 3 or unpaid >= 6 or given_up >= 15:
+    refused = unpaid >= 6 or given_up >= 15 or found[0][13] >= 12
+    if not bound or not consents or state != "OPEN" or that_day >= 3 or refused:
         cursor.execute("ROLLBACK")
         return "refused", ""
-    slot = _pick(cursor, schedule_id, booking_id, now, after, [row[13:] for row in found if row[13] is not None])
+    slot = _pick(cursor, schedule_id, booking_id, now, after, [row[15:] for row in found if row[15] is not None])
     if slot is None:
         cursor.execute("ROLLBACK")
         return "slot_gone", ""

@@ -10,7 +10,7 @@ from hospital.booking import rules
 from hospital.booking.model import Counts
 from hospital.database.policy import Policy, Rate
 from hospital.runtime import once
-from hospital.runtime.clock import later_text
+from hospital.runtime.clock import hospital_day, later_text
 from hospital.runtime.errors import TooMany
 from hospital.runtime.ids import first_of, new_id
 from hospital.runtime.network import network
@@ -121,3 +121,12 @@ def test_as_many_places_as_allowed_may_be_given_up_in_a_day_and_no_more() -> Non
     assert refusal is not None
     assert (refusal.code, refusal.wait) == ("too_many_given_up", 4 * 3600)
     assert rules.too_many_unpaid(NONE, Policy(), NOW) is None
+
+
+def test_as_many_places_as_allowed_may_be_had_on_trust_and_no_more() -> None:
+    policy = Policy(places_on_trust_per_account=3)
+    day = hospital_day(NOW) + timedelta(days=1)
+    assert rules.too_many_unpaid(Counts(0, 0, 0, None, 0, None, 2, day), policy, NOW) is None
+    refusal = rules.too_many_unpaid(Counts(0, 0, 0, None, 0, None, 3, day), policy, NOW)
+    assert refusal is not None
+    assert (refusal.code, refusal.wait) == ("too_many_on_trust", 38 * 3600)

@@ -11,6 +11,7 @@ from hospital.runtime.clock import at_hospital, hospital_day, later_text
 from hospital.runtime.errors import Conflict, TooMany
 
 DAY = timedelta(days=1)
+LONGEST_AHEAD = timedelta(days=92)  # so long before a visit is nothing sold: 60 days, and what is put off
 
 
 def too_many(live: int, that_day: int, policy: Policy) -> Conflict | None:
@@ -25,7 +26,7 @@ def too_many(live: int, that_day: int, policy: Policy) -> Conflict | None:
 
 
 def too_many_unpaid(counts: Counts, policy: Policy, now: datetime) -> TooMany | None:
-    """The refusal of one more place for an account that holds too many unpaid, or has let too many go."""
+    """The refusal of one more place for an account that holds too many unpaid or on trust, or has let too many go."""
     if counts.unpaid >= policy.unpaid_places_per_account:
         wait = max(0.0, ((counts.unpaid_until or now) - now).total_seconds())
         return TooMany(f"您有{counts.unpaid}个号源尚未支付，请先支付或取消，或于{later_text(wait, now)}再试。",
@@ -34,6 +35,11 @@ def too_many_unpaid(counts: Counts, policy: Policy, now: datetime) -> TooMany | 
         wait = max(0.0, ((counts.given_up_since or now) + DAY - now).total_seconds())
         return TooMany(f"您一天内未支付的挂号已达{counts.given_up}次，请于{later_text(wait, now)}再试。",
                        wait=wait, code="too_many_given_up")
+    if counts.on_trust >= policy.places_on_trust_per_account:
+        until = at_hospital((counts.on_trust_until or hospital_day(now)) + DAY, time(0))
+        wait = max(0.0, (until - now).total_seconds())
+        return TooMany(f"您有{counts.on_trust}个无需预先支付的预约尚未就诊，请先就诊或取消，"
+                       f"或于{later_text(wait, now)}再试。", wait=wait, code="too_many_on_trust")
     return None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
+from hospital.booking import rules
 from hospital.booking.model import LIVE, MOVES, Booking, Counts, NewBooking, Offer, Place
 from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.database.policy import Policy
@@ -135,13 +136,19 @@ def end_hold(tx: Transaction, booking_id: str, now: datetime) -> None:
 _COUNTED = ("k.patient_id = %s AND k.live_flag = 1 AND k.visit_date >= %s AND (k.account_id = %s OR EXISTS (SELECT 1 "
             "FROM bindings b WHERE b.account_id = k.account_id AND b.patient_id = k.patient_id "
             "AND COALESCE(b.level, %s) = 'FULL'))")
-# What an account has not paid for: held now, and given up or not paid in time, from an id on.
+# What an account has not paid for: held now; given up, or not paid in time, from an id on; and places that it has on
+# trust (to be paid for on arrival, or free) from a day on, held ones too, or they would become firm past the limit.
 _UNPAID = (
-    "SELECT COALESCE(SUM(state IN ('HELD', 'AWAITING_PAYMENT')), 0) AS unpaid, "
-    "MIN(CASE WHEN state IN ('HELD', 'AWAITING_PAYMENT') THEN expires_at END) AS unpaid_until, "
-    "COALESCE(SUM(state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED')), 0) AS given_up, "
-    "MIN(CASE WHEN state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') THEN created_at END) AS given_up_since "
-    "FROM bookings WHERE account_id = %s AND id >= %s")
+    "SELECT COALESCE(SUM(x.held), 0) AS unpaid, MIN(CASE WHEN x.held THEN x.expires_at END) AS unpaid_until, "
+    "COALESCE(SUM(x.gone), 0) AS given_up, MIN(CASE WHEN x.gone THEN x.created_at END) AS given_up_since, "
+    "COALESCE(SUM(x.trusted), 0) AS on_trust, MIN(CASE WHEN x.trusted THEN x.visit_date END) AS on_trust_until "
+    "FROM (SELECT expires_at, created_at, visit_date, "
+    "id >= %s AND state IN ('HELD', 'AWAITING_PAYMENT') AS held, "
+    "id >= %s AND (state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') OR state = 'CANCELLED' AND reason = '' "
+    "AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0)) AS gone, "
+    "visit_date >= %s AND state IN ('HELD', 'CONFIRMING', 'CONFIRMED', 'CANCELLING') "
+    "AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0) AS trusted "
+    "FROM bookings WHERE account_id = %s AND id >= %s) x")
 _CHOSEN = "SELECT id, starts_at FROM slots WHERE id = %s AND schedule_id = %s"
 
 
@@ -157,22 +164,23 @@ def lock_and_look(tx: Transaction, order: NewBooking, account_id: str, settings:
     places, where = ((schedules.SOME_FREE, (order.schedule_id, now, after, schedules.NEAREST, tries))
                      if order.slot_id is None else (_CHOSEN, (order.slot_id, order.schedule_id)))
     counted = (order.patient_id, hospital_day(now), account_id, settings.bindings_before_proof)
+    unpaid = (first_of(since), first_of(since), hospital_day(now), account_id, first_of(now - rules.LONGEST_AHEAD))
     rows = tx.all(  # a statement of its own, so that it sees what was committed while the locks were waited for
         "SELECT s.doctor_id, s.visit_date, s.period, s.fee_fen, s.state, s.clinic_room, "
         f"(SELECT GROUP_CONCAT(c.purpose) FROM {patients.IN_FORCE}) AS consents, "
         f"(SELECT COUNT(*) FROM bookings k WHERE {_COUNTED}) AS live, "
         f"(SELECT COUNT(*) FROM bookings k WHERE {_COUNTED} AND k.visit_date = s.visit_date) AS that_day, "
-        "u.unpaid, u.unpaid_until, u.given_up, u.given_up_since, f.id AS place, f.starts_at "
+        "u.unpaid, u.unpaid_until, u.given_up, u.given_up_since, u.on_trust, u.on_trust_until, f.id AS place, "
+        "f.starts_at "
         f"FROM schedules s JOIN ({_UNPAID}) u ON 1 = 1 "
         f"LEFT JOIN ({places}) f ON 1 = 1 WHERE s.id = %s",
-        (account_id, order.patient_id, now, *counted, *counted, account_id, first_of(since), *where,
-         order.schedule_id))
+        (account_id, order.patient_id, now, *counted, *counted, *unpaid, *where, order.schedule_id))
     patient = patients.opened(bound.one())
     if not rows:
         return patient, None
     one = rows[0]
     counts = Counts(one["live"], one["that_day"], int(one["unpaid"]), one["unpaid_until"], int(one["given_up"]),
-                    one["given_up_since"])
+                    one["given_up_since"], int(one["on_trust"]), one["on_trust_until"])
     return patient, Offer(
         order.schedule_id, one["doctor_id"], one["visit_date"], one["period"], one["fee_fen"], one["state"],
         one["clinic_room"], set((one["consents"] or "").split(",")), counts,

@@ -84,7 +84,8 @@ class Policy(BaseModel):
     plain_columns: bool = False  # what is sealed now is written open too, while code from before runs (personal.seal)
     # How many at most, so that nobody takes what is for all: docs/decisions/0016-limits.md says whom each counts for.
     unpaid_places_per_account: Annotated[int, Field(ge=1, le=100)] = 6  # held at once, for whomever
-    given_up_places_per_account_and_day: Annotated[int, Field(ge=1, le=1000)] = 15  # held and not paid for
+    given_up_places_per_account_and_day: Annotated[int, Field(ge=1, le=1000)] = 15  # not paid for, or cancelled
+    places_on_trust_per_account: Annotated[int, Field(ge=1, le=100)] = 12  # paid for on arrival, or free; to come
     limit_sign_in_per_address: Rate = Rate(burst=600, seconds=0.2)
     limit_sign_in_per_account: Rate = Rate(burst=30, seconds=60)
     limit_matching_per_account: Rate = Rate(burst=20, seconds=1200)
