@@ -67,6 +67,7 @@ class Policy(BaseModel):
     proof_tries: Annotated[int, Field(ge=1, le=20)] = 5  # wrong ones: for each code, and of visits a day
     proof_code_minutes: Annotated[int, Field(ge=1, le=30)] = 5
     proof_codes_per_day: Annotated[int, Field(ge=1, le=20)] = 5  # for an account and patient
+    proof_codes_per_phone_and_day: Annotated[int, Field(ge=1, le=1000)] = 20  # by all who have not proven it yet
     bound_notices_per_day: Annotated[int, Field(ge=0, le=20)] = 3  # by SMS, to the phone on a patient's file
     sms_app_id: str = ""  # SmsSdkAppId; empty: the hospital sends no SMS
     sms_sign: str = ""

@@ -95,6 +95,13 @@ def codes_since(source: Source, account_id: str, patient_id: str, since: datetim
         "ORDER BY sent_at DESC", (account_id, patient_id, since))]
 
 
+def codes_to(source: Source, phone: str, since: datetime) -> int:
+    """How many codes went to a number since then, for whichever account and patient."""
+    row = source.one("SELECT COUNT(*) AS sent FROM proof_codes WHERE phone_hash = %s AND sent_at >= %s",
+                     (phone_hash(phone), since))
+    return int(row["sent"]) if row else 0
+
+
 def live_code(tx: Transaction, account_id: str, patient_id: str, tries: int, now: datetime) -> SentCode | None:
     """The latest code while it is good, locked."""
     row = tx.one("SELECT id, phone_hash, code_hash, tries FROM proof_codes WHERE account_id = %s AND patient_id = %s "

@@ -187,11 +187,17 @@ def send_code(db: Database, account_id: str, patient_id: str, now: datetime) -> 
     cipher.ready()
     with db.transaction() as tx:
         store.lock_account(tx, account_id)
+        bound = store.lock_bound(tx, account_id, patient_id)  # one at a time of all who are bound to this record
+        if bound is None:
+            raise access.NotBound
         before = proof_store.codes_since(tx, account_id, patient_id, now - DAY)
         if len(before) >= settings.proof_codes_per_day:
             raise TooOften
         if before and now - before[0] < APART:
             raise TooOften("验证码刚刚发出，请稍候再获取。")
+        proven = rules.level_of(bound["level"], settings) == "FULL"  # strangers' codes keep no holder from theirs
+        if not proven and proof_store.codes_to(tx, phone, now - DAY) >= settings.proof_codes_per_phone_and_day:
+            raise TooOften("该手机号今日收到的验证码过多，请明天再试，或使用其他核验方式。")
         proof_store.insert_code(tx, account_id=account_id, patient_id=patient_id, phone=phone, code=code,
                                 expires_at=expires_at, now=now)
         audit.record(tx, actor=f"account:{account_id}", action="patient.code", subject=patient_id, result="sent",
@@ -239,5 +245,9 @@ def check_code(db: Database, account_id: str, patient_id: str, code: str, now: d
             proof_store.use_code(tx, sent.id, now)
         elif sent is not None:
             proof_store.count_try(tx, sent.id)
-    if sent is None or not right or phone is None or proof_store.phone_hash(phone) != sent.phone_hash:
+        good = right and sent is not None and phone is not None and proof_store.phone_hash(phone) == sent.phone_hash
+        if not good:
+            audit.record(tx, actor=f"account:{account_id}", action="patient.code", subject=patient_id, result="wrong",
+                         now=now)
+    if not good:
         raise WrongCode

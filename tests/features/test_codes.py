@@ -1,0 +1,42 @@
+"""Codes to the phone on file: how many from all together, what a wrong one leaves, and when a right one is used up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.phone import Control, Phone
+from tests.features.conftest import refused
+from tests.features.whose import Record, prove, steal
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+def test_many_strangers_together_send_a_phone_so_many_codes_a_day_and_its_proven_owner_gets_theirs(
+        control: Control, owner: Phone, record: Record, policy: Callable[..., None]) -> None:
+    policy(proof_codes_per_phone_and_day=2)
+    number, own = record.someone["id_number"], owner.add_patient(record.someone)
+    assert own["level"] == "FULL"
+    strangers = [Phone(control).sign_in() for _ in range(3)]
+    theirs = [steal(one, record) for one in strangers]
+    for one, patient in zip(strangers[:2], theirs[:2], strict=True):
+        assert one.sms_code(patient["id"], number)
+    assert refused(lambda: strangers[2].sms_code(theirs[2]["id"], number)) == (409, "proof_too_often")
+    assert len(control("GET", f"/sms/phones/{owner.number}")) == 2
+    assert owner.sms_code(own["id"], number)
+    another = Record(control, phone=Phone(control).number)  # another phone is another's
+    assert strangers[2].sms_code(steal(strangers[2], another)["id"], another.someone["id_number"])
+    control.advance(86400)
+    strangers[2].sign_in()
+    assert strangers[2].sms_code(theirs[2]["id"], number)
+
+
+def test_each_wrong_code_is_in_the_audit_trail(owner: Phone, record: Record, sql: Ask) -> None:
+    mine = owner.add_patient(record.someone)
+    code = owner.sms_code(mine["id"], record.someone["id_number"])
+    wrong = {"sms_code": f"{(int(code) + 1) % 10 ** 6:06d}"}
+    assert refused(lambda: prove(owner, mine, **wrong)) == (400, "code_wrong")
+    assert refused(lambda: owner.call("POST", f"account/patients/{mine['id']}/reveal", wrong)) == (400, "code_wrong")
+    assert prove(owner, mine, sms_code=code)["level"] == "FULL"
+    found = sql("SELECT result FROM audit WHERE action = 'patient.code' AND subject = %s ORDER BY id", (mine["id"],))
+    assert found == [("sent",), ("wrong",), ("wrong",)]
