@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -103,8 +104,9 @@ def by_code(db: Database, account_id: str, patient_id: str, code: str, now: date
     Raises NotBound, ConsentRequired, WrongCode, RecordChanged, Unavailable, Conflict (too many hold it).
     """
     access.check(db, account_id, patient_id, "OWN", now)
-    check_code(db, account_id, patient_id, code, now)
-    return _decide(db, account_id, patient_id, "SMS", now)
+    phone = on_file(db, patient_id, now).phone
+    return _decide(db, account_id, patient_id, "SMS", now, by=lambda tx: take_code(
+        tx, account_id, patient_id, code, phone, now))
 
 
 def by_visit(db: Database, account_id: str, patient_id: str, *, card_number: str, number: str, now: datetime
@@ -135,20 +137,28 @@ def by_visit(db: Database, account_id: str, patient_id: str, *, card_number: str
     return _decide(db, account_id, patient_id, "VISIT" if recent else None, now)
 
 
-def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None, now: datetime) -> BoundPatient:
-    """Write what came of it, audited both ways."""
+def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None, now: datetime, *,
+            by: Callable[[Transaction], bool] = lambda _: True) -> BoundPatient:
+    """Write what came of it, audited both ways. ``by``: what is used up by it, and is taken back where it fails.
+
+    Raises WrongCode when that is not good.
+    """
+    cipher.ready()
     with db.transaction() as tx:
         store.lock_account(tx, account_id)
         if store.lock_bound(tx, account_id, patient_id) is None:
             raise access.NotBound
         bound = store.bound_patient(tx, account_id, patient_id)
         assert bound is not None
+        good = by(tx)
         audit.record(tx, actor=f"account:{account_id}", action="patient.prove", subject=patient_id,
-                     result=proof or "refused", now=now)
-        if proof is not None:
+                     result=proof if good and proof else "refused", now=now)
+        if good and proof is not None:
             check_room(tx, account_id, patient_id)
             proof_store.set_level(tx, bound.binding_id, "FULL", proof, now)
             proof_store.forget_tries(tx, account_id, patient_id)
+    if not good:
+        raise WrongCode
     if proof is None:
         raise NotTheirs
     bound = store.bound_patient(db, account_id, patient_id)
@@ -231,23 +241,18 @@ def tell_staff(db: Database, refusal: Rejected, now: datetime) -> None:
                          "task.close")
 
 
-def check_code(db: Database, account_id: str, patient_id: str, code: str, now: datetime) -> None:
-    """Use up the code that was sent, if this is it and the file still has the phone that it went to.
+def take_code(tx: Transaction, account_id: str, patient_id: str, code: str, phone: str | None, now: datetime) -> bool:
+    """Whether a code is the one that was sent, to the phone that is on file: used up together with what it proves.
 
-    Raises WrongCode (counted), RecordChanged, Unavailable.
+    A wrong one is counted and audited: the caller lets the transaction commit, and raises WrongCode after it.
     """
-    phone = on_file(db, patient_id, now).phone
-    cipher.ready()
-    with db.transaction() as tx:
-        sent = proof_store.live_code(tx, account_id, patient_id, policy.load(tx).proof_tries, now)
-        right = sent is not None and hmac.compare_digest(sent.code_hash, proof_store.code_hash(sent.id, code))
-        if sent is not None and right:
-            proof_store.use_code(tx, sent.id, now)
-        elif sent is not None:
-            proof_store.count_try(tx, sent.id)
-        good = right and sent is not None and phone is not None and proof_store.phone_hash(phone) == sent.phone_hash
-        if not good:
-            audit.record(tx, actor=f"account:{account_id}", action="patient.code", subject=patient_id, result="wrong",
-                         now=now)
-    if not good:
-        raise WrongCode
+    sent = proof_store.live_code(tx, account_id, patient_id, policy.load(tx).proof_tries, now)
+    right = sent is not None and hmac.compare_digest(sent.code_hash, proof_store.code_hash(sent.id, code))
+    if sent is not None and right:
+        proof_store.use_code(tx, sent.id, now)
+        if phone is not None and proof_store.phone_hash(phone) == sent.phone_hash:
+            return True
+    elif sent is not None:
+        proof_store.count_try(tx, sent.id)
+    audit.record(tx, actor=f"account:{account_id}", action="patient.code", subject=patient_id, result="wrong", now=now)
+    return False

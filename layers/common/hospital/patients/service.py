@@ -210,15 +210,17 @@ def reveal(db: Database, account_id: str, patient_id: str, *, phone_code: str, s
     """
     access.check(db, account_id, patient_id, "RECORD", now)
     limits.take("reveal", f"{account_id}:{patient_id}", policy.load(db), now)
-    if sms_code:
-        proving.check_code(db, account_id, patient_id, sms_code, now)
-        matches = True
-    else:
-        number = _ask_wechat(lambda: wechat.phone_number(phone_code, store.openid_of(db, account_id)))
-        matches = number == proving.on_file(db, patient_id, now).phone
+    number = None if sms_code else _ask_wechat(
+        lambda: wechat.phone_number(phone_code, store.openid_of(db, account_id)))
+    on_file = proving.on_file(db, patient_id, now).phone
+    cipher.ready()
     with db.transaction() as tx:
+        matches = (number == on_file if number is not None
+                   else proving.take_code(tx, account_id, patient_id, sms_code, on_file, now))
         audit.record(tx, actor=f"account:{account_id}", action="patient.reveal", subject=patient_id,
                      result="done" if matches else "refused", now=now)
+    if not matches and sms_code:
+        raise proving.WrongCode
     if not matches:
         raise Forbidden("验证的手机号与就诊人在医院预留的手机号不一致。", code="phone_mismatch")
     return _mine(db, account_id, patient_id)
