@@ -59,7 +59,8 @@ def tell_phone(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | N
         return None
     if not (settings.sms_app_id and settings.sms_bound_template):
         return None
-    if proof_store.bound_since(db, binding.patient_id, now - timedelta(days=1)) > settings.bound_notices_per_day:
+    # Those that came after it do not count: else who binds often enough would keep the phone from being told at all.
+    if proof_store.bound_since(db, binding, binding.bound_at - timedelta(days=1)) > settings.bound_notices_per_day:
         return None
     try:
         phone = records.with_code(db, binding.patient_id, his.patient_file, now).phone

@@ -46,10 +46,11 @@ def ended_by(source: Source, binding_id: str) -> str | None:
     return str(row["ended_by"]) if row and row["ended_by"] else None
 
 
-def bound_since(source: Source, patient_id: str, since: datetime) -> int:
-    """How many bindings of a patient were made since then, ended ones too."""
-    row = source.one("SELECT COUNT(*) AS made FROM bindings WHERE patient_id = %s AND bound_at >= %s",
-                     (patient_id, since))
+def bound_since(source: Source, last: Holder, since: datetime) -> int:
+    """How many bindings of its patient were made since then up to this one, ended ones too."""
+    row = source.one("SELECT COUNT(*) AS made FROM bindings WHERE patient_id = %s AND bound_at >= %s "
+                     "AND (bound_at < %s OR (bound_at = %s AND id <= %s))",
+                     (last.patient_id, since, last.bound_at, last.bound_at, last.binding_id))
     return int(row["made"]) if row else 0
 
 
