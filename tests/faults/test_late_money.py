@@ -68,6 +68,14 @@ def test_late_money_for_a_place_that_is_gone_goes_back(released: Visit,
     other.cancel()
 
 
+def test_late_money_of_who_may_not_register_the_patient_any_more_goes_back(released: Visit) -> None:
+    patient = released.shown()["patient_id"]
+    released.phone.call("POST", "account/consents/withdrawal", {"patient_id": patient, "purpose": "HEALTH_DATA"})
+    pay_after_all(released)
+    released.check("REJECTED")
+    assert released.order()["refunded_fen"] == 2500
+
+
 def test_late_money_for_a_place_sold_at_the_window_goes_back(released: Visit) -> None:
     code = released.sql("SELECT his_code FROM slots WHERE id = %s", (slot_of(released),))[0][0]
     released.control("POST", f"/his/slots/{code}/take")

@@ -19,7 +19,8 @@ def let_go(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     Bills that were kept for when the HIS is silent go, once nobody here may see them.
     """
     binding = proof_store.binding(db, job.subject_id)
-    if binding is None or access.may(db, binding.account_id, binding.patient_id, "PAY", now):
+    if binding is None or (proof_store.ended_as_strangers(db, binding.binding_id, now) is None
+                           and access.may(db, binding.account_id, binding.patient_id, "PAY", now)):
         return None
     for order_id in store.unfinished(db, binding.account_id, binding.patient_id):
         try:

@@ -22,6 +22,7 @@ from hospital.gateways.his import registrations as his_registrations
 from hospital.gateways.his import trades as his_trades
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
+from hospital.patients import access
 from hospital.patients import store as patients
 from hospital.payment import expiry, fate, refunds, settlement_store, settlements
 from hospital.payment import store as payment_store
@@ -135,7 +136,10 @@ def _kill_released(db: Database, booking: Booking, now: datetime) -> fate.NotOur
 
 
 def _retake(tx: Transaction, booking: Booking, now: datetime) -> bool:
+    """Take the place again for money that came late; not for who may not register the patient any more."""
     patients.lock_patient(tx, booking.patient_id)
+    if not access.may(tx, booking.account_id, booking.patient_id, "REGISTER", now):
+        return False
     if too_many(tx, booking.account_id, booking.patient_id, booking.visit_date, policy.load(tx), now):
         return False
     if not schedule_store.take_slot(tx, booking.slot_id, booking.id, after=now, now=now):

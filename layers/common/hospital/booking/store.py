@@ -229,8 +229,8 @@ def doctors_seen(source: Source, account_id: str, patient_ids: Collection[str], 
         "GROUP BY doctor_id ORDER BY latest DESC LIMIT %s", (account_id, *patient_ids, limit))]
 
 
-def unfinished(source: Source, account_id: str, patient_id: str) -> list[tuple[str, str]]:
-    """The live registrations that an account has made for a patient: id, state."""
+def unfinished(source: Source, account_id: str, patient_id: str, *, until: datetime) -> list[tuple[str, str]]:
+    """The live registrations that an account has made for a patient until then: id, state."""
     return [(row["id"], row["state"]) for row in source.all(
-        "SELECT id, state FROM bookings WHERE account_id = %s AND patient_id = %s AND live_flag = 1 ORDER BY id",
-        (account_id, patient_id))]
+        "SELECT id, state FROM bookings WHERE account_id = %s AND patient_id = %s AND live_flag = 1 "
+        "AND created_at <= %s ORDER BY id", (account_id, patient_id, until))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hospital.database import outbox, policy
@@ -104,6 +105,10 @@ def end_other(db: Database, account_id: str, patient_id: str, binding_id: str, n
         if not rules.may_end(mine.proof, rules.level_of(other.level, settings), other.proof):
             raise Forbidden("对方已通过医院预留手机号核验，请您也完成手机号核验，或到人工窗口办理。",
                             code="proven_better")
+        if other.proof == "NEW" and mine.proof not in (None, "NEW"):
+            # It made the record, and its owner is somebody else: what it took is a stranger's.
+            proof_store.set_level(tx, binding_id, "LIMITED", None, now)
+            other = replace(other, level="LIMITED", proof=None)
         end(tx, other, by="HOLDER", actor=f"account:{account_id}", now=now)
 
 

@@ -40,10 +40,16 @@ def binding(source: Source, binding_id: str) -> Holder | None:
     return _holder(row) if row else None
 
 
-def ended_by(source: Source, binding_id: str) -> str | None:
-    """Who ended a binding; None while it stands."""
-    row = source.one("SELECT ended_by FROM bindings WHERE id = %s", (binding_id,))
-    return str(row["ended_by"]) if row and row["ended_by"] else None
+def ended_as_strangers(source: Source, binding_id: str, now: datetime) -> datetime | None:
+    """Of a binding that a holder or staff ended, unproven: until when what its account took was a stranger's.
+
+    That is until the account has bound the patient anew. None: it was proven, or ended otherwise, or it stands.
+    """
+    row = source.one("SELECT (SELECT MIN(n.bound_at) FROM bindings n WHERE n.account_id = b.account_id "
+                     "AND n.patient_id = b.patient_id AND n.bound_at > b.bound_at) AS anew FROM bindings b "
+                     "WHERE b.id = %s AND b.ended_by IN ('HOLDER', 'STAFF') AND (b.level IS NULL OR b.level <> 'FULL')",
+                     (binding_id,))
+    return (row["anew"] or now) if row else None
 
 
 def bound_since(source: Source, last: Holder, since: datetime) -> int:
