@@ -275,6 +275,23 @@ def test_a_message_that_waits_is_not_sent_after_the_withdrawal(
     assert phone.inbox("挂号成功通知") == []
 
 
+def test_who_has_withdrawn_is_told_of_bindings_without_a_word_of_whose(control: Control, guest: Phone) -> None:
+    someone, another = person(), Phone(control).sign_in()
+    guest.allow_every_message()
+    mine = guest.add_patient(someone)
+    control.settle()
+    assert [one["lines"][0] for one in guest.inbox("绑定通知")] == [f"就诊人: {someone['name']}"]
+    guest.call("POST", "account/consents/withdrawal", {"patient_id": mine["id"], "purpose": "HEALTH_DATA"})
+    another.add_patient(someone, proven=False)
+    guest.call("DELETE", f"account/patients/{mine['id']}")
+    control.settle()
+    [_, bound], [ended] = guest.inbox("绑定通知"), guest.inbox("解除绑定通知")
+    assert (bound["lines"][0], bound["lines"][-1]) == ("就诊人: 就诊人", "备注: 另一微信账号绑定了该就诊人")
+    assert (ended["lines"][0], ended["lines"][-1]) == ("就诊人: 就诊人", "备注: 就诊人已解除绑定")
+    assert bound["lines"][1].endswith(": -")
+    assert ended["lines"][1].endswith(": -")
+
+
 def test_an_invoice_link_is_closed_when_consent_is_withdrawn_and_open_again_with_it(world: Control, ask: Ask) -> None:
     case = Case(world, ask, "withdrawn")
     assert refused(lambda: case.phone.invoice_file(case.ids["invoice_id"])) == (403, "consent_required")

@@ -39,7 +39,7 @@ def test_a_holder_ends_who_is_proven_no_better(mine: Any, level: Any, theirs: An
 def test_every_message_says_what_must_be_allowed_for_it() -> None:
     assert set(messages.TELLS) == set(messages.VALUES)
     assert set(messages.TELLS) >= messages.OF_MONEY
-    assert [kind for kind, act in messages.TELLS.items() if act is None] == ["patient_bound", "patient_unbound"]
+    assert [kind for kind, act in messages.TELLS.items() if act is None] == ["patient_unbound"]
 
 
 @pytest.mark.parametrize("kind", sorted(messages.VALUES))
@@ -52,6 +52,9 @@ def test_who_may_not_read_of_a_patient_is_told_of_money_alone(monkeypatch: pytes
         assert told == data
         return
     assert asked == [messages.TELLS[kind]]
+    if kind == messages.PATIENT_BOUND:  # that somebody did, and when
+        assert told == {"patient": "就诊人", "card": "-", "time": DATA["time"], "note": DATA["note"]}
+        return
     if kind not in messages.OF_MONEY:
         assert told is None
         return

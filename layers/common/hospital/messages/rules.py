@@ -53,6 +53,11 @@ def withheld(data: Mapping[str, str]) -> dict[str, str]:
     return {name: _WITHHELD.get(name, text) for name, text in data.items()}
 
 
+def nameless(data: Mapping[str, str]) -> dict[str, str]:
+    """A message of a binding without a word of whose: what happened (the note) and when stay."""
+    return {**withheld(data), "note": data["note"]}
+
+
 def type_of(keyword: str) -> str:
     """``thing12`` → ``thing``; empty for what is no keyword."""
     found = re.fullmatch(r"([a-z_]+)[1-9][0-9]?", keyword)

@@ -58,11 +58,12 @@ VALUES: dict[str, set[str]] = {
     PATIENT_BOUND: _PATIENT, PATIENT_UNBOUND: _PATIENT}
 
 
-# What an account must be allowed to do for the patient to be told of it. Of a binding, whoever it is about is told.
+# What an account must be allowed to do for the patient to be told of it. Of an end whoever it is about is told, as it
+# was allowed until then.
 TELLS: dict[str, Act | None] = {
     BOOKING_CONFIRMED: "OWN", BOOKING_FAILED: "OWN", BOOKING_CANCELLED: "OWN", BOOKING_CHANGED: "OWN",
     CHECKED_IN: "OWN", BILL_CREATED: "RECORD", CHARGES_PAID: "RECORD", CHARGES_FAILED: "RECORD", REFUNDED: "OWN",
-    PATIENT_BOUND: None, PATIENT_UNBOUND: None}
+    PATIENT_BOUND: "OWN", PATIENT_UNBOUND: None}
 # Of what was paid who paid is told in any case, without a word of the patient.
 OF_MONEY = {BOOKING_FAILED, BOOKING_CANCELLED, CHARGES_PAID, CHARGES_FAILED, REFUNDED}
 
@@ -84,7 +85,8 @@ def queue(tx: Transaction, *, account_id: str, patient_id: str, kind: str, key: 
           ) -> None:
     """Announce something of a patient, once per ``key``. ``data`` leads from our names of values to texts.
 
-    An account that may not read of the patient (any more) is told of its money alone, and of nothing else.
+    An account that may not read of the patient (any more) is told of its money, and that somebody binds the patient, without a
+    word of whom; and of nothing else.
     """
     told = _as_allowed(tx, account_id, patient_id, kind, data, now)
     if told is None:
@@ -103,6 +105,8 @@ def _as_allowed(source: Database | Transaction, account_id: str, patient_id: str
     act = TELLS[kind]
     if act is None or access.may(source, account_id, patient_id, act, now):
         return data
+    if kind == PATIENT_BOUND:
+        return rules.nameless(data)
     return rules.withheld(data) if kind in OF_MONEY else None
 
 

@@ -11,7 +11,7 @@ from hospital.gateways import sms
 from hospital.gateways.his import persons as his
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
-from hospital.messages.rules import time_text
+from hospital.messages.rules import nameless, time_text
 from hospital.patients import access, proof_store, proving, records, rules, store
 from hospital.patients.model import BoundPatient, EndedBy, Holder
 from hospital.runtime import log
@@ -115,6 +115,7 @@ def end_other(db: Database, account_id: str, patient_id: str, binding_id: str, n
 def end(tx: Transaction, binding: Holder, *, by: EndedBy, actor: str, now: datetime) -> bool:
     """End a binding: its consents go with it, what it had begun is let go, its account is told. False: it had ended."""
     bound = store.bound_patient(tx, binding.account_id, binding.patient_id)
+    consented = access.may(tx, binding.account_id, binding.patient_id, "OWN", now)
     if bound is None or bound.binding_id != binding.binding_id or not store.unbind(tx, binding.binding_id, by, now):
         return False
     store.withdraw(tx, account_id=binding.account_id, patient_id=binding.patient_id, purpose=None, now=now)
@@ -122,10 +123,10 @@ def end(tx: Transaction, binding: Holder, *, by: EndedBy, actor: str, now: datet
     if bound.is_default and rest:
         store.set_default(tx, binding.account_id, rest[0].id)
     audit.record(tx, actor=actor, action="patient.unbind", subject=binding.patient_id, result="done", now=now)
+    told = {"patient": bound.identity.name, "card": card_text(tx, bound, binding), "time": time_text(now),
+            "note": "就诊人已解除绑定"}
     messages.queue(tx, account_id=binding.account_id, patient_id=binding.patient_id, kind=messages.PATIENT_UNBOUND,
-                   key=f"unbound.{binding.binding_id}",
-                   data={"patient": bound.identity.name, "card": card_text(tx, bound, binding),
-                         "time": time_text(now), "note": "就诊人已解除绑定"}, now=now)
+                   key=f"unbound.{binding.binding_id}", data=told if consented else nameless(told), now=now)
     let_go(tx, binding.binding_id, now)
     return True
 
