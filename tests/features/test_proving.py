@@ -165,6 +165,18 @@ def test_a_visit_of_long_ago_proves_nothing(control: Control, thief: Phone, reco
     assert refused(lambda: prove(thief, mine, visit=visit)) == (403, "proof_refused")
 
 
+@pytest.mark.parametrize(("day", "answer"), [("2026-11-23", None), ("2026-11-24", (403, "proof_refused"))])
+def test_a_visit_that_is_still_to_come_proves_nothing(control: Control, thief: Phone, record: Record, day: str,
+                                                      answer: Any) -> None:
+    mine = steal(thief, record)
+    control.fault("his", "check_visit", "override", set={"known": True, "date": day})
+    visit = {"card_number": record.file["card_number"], "number": "M001"}
+    if answer is None:
+        assert prove(thief, mine, visit=visit)["level"] == "FULL"
+    else:
+        assert refused(lambda: prove(thief, mine, visit=visit)) == answer
+
+
 # -- the second check -------------------------------------------------------------------------------
 def test_the_full_record_opens_by_the_phone_on_file_and_not_by_one_that_was_typed_in(
         control: Control, owner: Phone, record: Record) -> None:

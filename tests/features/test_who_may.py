@@ -219,6 +219,19 @@ def test_a_new_bill_is_neither_read_nor_kept_nor_told(world: Control, ask: Ask, 
         assert ask(kept, codes) == before
 
 
+def test_a_bill_that_is_being_read_while_consent_is_withdrawn_is_neither_kept_nor_told(
+        control: Control, guest: Phone, ill: dict[str, Any], sql: Ask) -> None:
+    guest.allow_every_message()
+    control.fault("his", "get_bill", "delay", seconds=3)
+    made = control("POST", "/his/bills", patient_code=code_of(control, sql, ill["id"]), kind="EXAMINATION")
+    assert any(control("GET", "/faults")["faults"][0]["hits"] for _ in range(2000))  # the HIS is being asked
+    guest.call("POST", "account/consents/withdrawal", {"patient_id": ill["id"], "purpose": "HEALTH_DATA"})
+    control.settle()
+    control.work()
+    assert sql("SELECT bill_no FROM known_bills WHERE bill_no = %s", (made["bill_no"],)) == []
+    assert guest.inbox("待缴费提醒") == []
+
+
 @pytest.mark.parametrize("situation", ["withdrawn", "unbound", "ended"])
 def test_what_is_not_paid_is_let_go_and_what_is_paid_ends_well(world: Control, ask: Ask, situation: str) -> None:
     case = Case(world, ask, situation)

@@ -85,6 +85,18 @@ def test_strangers_who_came_first_do_not_keep_the_owner_out(control: Control, ow
     assert refused(lambda: prove(another, mine, sms_code=code)) == (409, "too_many_accounts")
 
 
+def test_what_a_stranger_types_for_the_sex_changes_nothing(control: Control, owner: Phone, thief: Phone) -> None:
+    someone = {"name": "SMITH, ANN", "id_type": "PASSPORT", "id_number": f"E{secrets.randbelow(10 ** 8):08d}",
+               "sex": "FEMALE", "birth_date": "1990-03-07"}
+    control("POST", "/his/patients", **someone, phone=owner.number)
+    first = thief.add_patient({**someone, "sex": "MALE"}, proven=False)  # before its owner
+    control.settle()
+    assert thief.call("GET", f"account/patients/{first['id']}")["sex"] == "FEMALE"
+    mine = owner.add_patient(someone)
+    Phone(control).sign_in().add_patient({**someone, "sex": "MALE"}, proven=False)  # and after
+    assert owner.call("GET", f"account/patients/{mine['id']}")["sex"] == "FEMALE"
+
+
 # -- the phone on file ------------------------------------------------------------------------------
 def test_the_verified_phone_that_is_on_file_proves_at_once_and_one_that_is_typed_in_does_not(
         control: Control, owner: Phone, record: Record) -> None:

@@ -94,7 +94,8 @@ def read_bill(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | No
     theirs = bill is not None and any(records.is_theirs(db, patient_id, bill.patient_code, now)
                                       for patient_id in {patient_id for _, patient_id in owners})
     with db.transaction() as tx:
-        if bill is None or not theirs:
+        owners = [one for one in owners if access.may(tx, *one, "RECORD", now)]  # withdrawn or ended meanwhile?
+        if bill is None or not theirs or not owners:
             bill_store.forget(tx, event["bill_no"])
             return None
         bill_store.keep(tx, bill, now)

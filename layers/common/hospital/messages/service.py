@@ -85,8 +85,8 @@ def queue(tx: Transaction, *, account_id: str, patient_id: str, kind: str, key: 
           ) -> None:
     """Announce something of a patient, once per ``key``. ``data`` leads from our names of values to texts.
 
-    An account that may not read of the patient (any more) is told of its money, and that somebody binds the patient, without a
-    word of whom; and of nothing else.
+    An account that may not read of the patient (any more) is told of its money, and that somebody was bound, without
+    a word of whom; and of nothing else.
     """
     told = _as_allowed(tx, account_id, patient_id, kind, data, now)
     if told is None:

@@ -122,7 +122,8 @@ def by_visit(db: Database, account_id: str, patient_id: str, *, card_number: str
         if proof_store.tries_since(tx, account_id, patient_id, now - DAY) >= settings.proof_tries:
             raise TooOften
         proof_store.insert_try(tx, account_id, patient_id, now)
-    oldest = hospital_day(now) - timedelta(days=settings.proof_visit_days)
+    today = hospital_day(now)
+    oldest = today - timedelta(days=settings.proof_visit_days)
     try:
         told = records.with_code(db, patient_id, lambda patient_code: his.check_visit(
             patient_code, card_number=card_number, number=number), now)
@@ -133,7 +134,7 @@ def by_visit(db: Database, account_id: str, patient_id: str, *, card_number: str
         told = his.VisitChecked(known=False)
     except Unanswered as silence:
         raise _his_unavailable("check_visit", silence) from None
-    recent = told.known and told.on is not None and settings.proof_visit_days > 0 and told.on >= oldest
+    recent = told.known and told.on is not None and settings.proof_visit_days > 0 and oldest <= told.on <= today
     return _decide(db, account_id, patient_id, "VISIT" if recent else None, now)
 
 

@@ -25,6 +25,8 @@ _PROVINCES = {11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42
               54, 61, 62, 63, 64, 65, 71, 81, 82, 83}  # 81 to 83: residence permits of Hong Kong, Macau, Taiwan
 _LASTING: dict[str, int] = {"NONE": 0, "BIRTH_CERTIFICATE": 1, "PERMANENT_RESIDENT": 3, "ID_CARD": 4}  # others: 2
 FOR_CHILDREN = {"BIRTH_CERTIFICATE", "NONE"}  # only a guardian uses them
+# Where the number does not say the sex, for certain: so it is as somebody typed it, until the file is read.
+SEX_IS_TYPED = {"PASSPORT", "HK_MACAU_PERMIT", "TAIWAN_PERMIT", "PERMANENT_RESIDENT", "BIRTH_CERTIFICATE"}
 
 
 def read_document(id_type: IdType, number: str, today: date) -> tuple[date, Sex] | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from hospital.database import policy, tasks
+from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import wechat
 from hospital.gateways.his import persons as his
@@ -128,7 +128,8 @@ def add_patient(db: Database, account_id: str, new: NewPatient, address: str, no
     try:
         known = store.with_identity(db, store.identity_key(new.identity, new.guardian))
         if known is not None:  # the HIS may have merged or corrected the record that we knew; kept whatever follows
-            records.take_over(db, known, record.patient_code, record.card_number, new.identity, now)
+            told = replace(new.identity, sex=store.record(db, known).identity.sex)  # the HIS does not compare it
+            records.take_over(db, known, record.patient_code, record.card_number, told, now)
         return _bind(db, account_id, new, record, proof, now)
     except Duplicate as refusal:
         if refusal.key not in ("patients_his", "patients_his_hash"):
@@ -177,6 +178,8 @@ def _bind(db: Database, account_id: str, new: NewPatient, record: MatchedPatient
         bound = store.bound_patient(tx, account_id, patient_id)
         assert bound is not None
         holders.announce(tx, bound, account_id, now)
+        if not record.created and new.identity.id_type in rules.SEX_IS_TYPED:
+            outbox.publish(tx, "patient.refresh", patient_id, due=now, now=now)  # the sex is the file's to say
     return bound
 
 
@@ -328,6 +331,7 @@ def withdraw(db: Database, account_id: str, *, patient_id: str, purpose: str, no
     Raises NotFound.
     """
     with db.transaction() as tx:
+        store.lock_bound(tx, account_id, patient_id)  # what is being ordered with it is there before, or fails
         bound = _mine(tx, account_id, patient_id)
         if not store.withdraw(tx, account_id=account_id, patient_id=patient_id, purpose=purpose, now=now):
             raise NotFound("未找到该授权记录。", code="consent_not_found")
