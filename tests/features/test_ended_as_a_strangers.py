@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.people import person
 from sandbox.phone import Control, Phone
+from tests.features.conftest import refused
 from tests.features.whose import Record, steal
 from tests.opened import code_of
 
@@ -83,3 +84,37 @@ def test_what_a_proven_holder_had_made_firm_stays_when_another_ends_their_hold(
     end_other(owner, mine)
     later(control)
     assert spouse.booking(paid)["state"] == "CONFIRMED"
+
+
+# -- in the owner's way -----------------------------------------------------------------------------
+def test_a_strangers_unpaid_registration_makes_way_for_the_owners(
+        owner: Phone, thief: Phone, record: Record, ward: dict[str, Any]) -> None:
+    stolen, mine = steal(thief, record), owner.add_patient(record.someone)
+    held = thief.book(stolen["id"], ward)["id"]
+    assert refused(lambda: owner.book(mine["id"], ward)) == (409, "booked_by_another")
+    assert thief.booking(held)["state"] == "RELEASED"
+    assert owner.book(mine["id"], ward)["state"] == "HELD"
+    assert refused(lambda: owner.book(mine["id"], ward)) == (409, "already_booked")
+    assert refused(lambda: thief.book(stolen["id"], ward)) == (409, "already_booked")
+
+
+def test_a_strangers_firm_registration_makes_way_once_they_are_gone_or_ended(
+        control: Control, owner: Phone, thief: Phone, record: Record, ward: dict[str, Any], visit: Any) -> None:
+    stolen, mine = steal(thief, record), owner.add_patient(record.someone)
+    paid = visit(thief, stolen, ward)
+    assert refused(lambda: owner.book(mine["id"], ward)) == (409, "booked_by_another")
+    assert thief.booking(paid)["state"] == "CONFIRMED"  # it may be a daughter's: whether it goes is the owner's word
+    thief.call("DELETE", f"account/patients/{stolen['id']}")  # and is nobody's to end any more
+    control.settle()
+    assert refused(lambda: owner.book(mine["id"], ward)) == (409, "booked_by_another")
+    later(control)
+    assert thief.booking(paid)["state"] == "CANCELLED"
+    assert owner.book(mine["id"], ward)["state"] == "HELD"
+
+
+def test_what_another_proven_holder_has_registered_stays(
+        control: Control, owner: Phone, record: Record, ward: dict[str, Any]) -> None:
+    mine, spouse = owner.add_patient(record.someone), Phone(control).sign_in()
+    held = spouse.book(spouse.add_patient(record.someone)["id"], ward)["id"]
+    assert refused(lambda: owner.book(mine["id"], ward)) == (409, "already_booked")
+    assert spouse.booking(held)["state"] == "HELD"

@@ -16,7 +16,9 @@ from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import registrations as his_registrations
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.patients import access as patients
+from hospital.patients import proof_store
 from hospital.patients import records as patient_records
+from hospital.patients import rules as patient_rules
 from hospital.patients import store as patient_store
 from hospital.payment import service as payments
 from hospital.payment import store as payment_store
@@ -72,8 +74,31 @@ def book_slot(db: Database, order: NewBooking, *, caller: Caller, key: str, now:
         if isinstance(refusal, AppError):
             raise
         if refusal.key in ("bookings_live", "bookings_session"):
-            raise Conflict("该就诊人已预约该医生同一时段，请勿重复挂号。", code="already_booked") from None
+            raise _booked_already(db, order, caller.account_id, settings, now) from None
         raise
+
+
+def _booked_already(db: Database, order: NewBooking, account_id: str, settings: policy.Policy, now: datetime
+                    ) -> Conflict:
+    """The refusal of a second registration. A stranger's does not bar who has proven that the patient is theirs.
+
+    What the stranger has not paid, or left behind with their binding, is let go; else their hold is the owner's to end.
+    """
+    usual = Conflict("该就诊人已预约该医生同一时段，请勿重复挂号。", code="already_booked")
+    other = store.in_the_way(db, order.patient_id, order.schedule_id)
+    if other is None or other.account_id == account_id or not patients.may(
+            db, account_id, order.patient_id, "RECORD", now):
+        return usual
+    hold = proof_store.latest_hold(db, other.account_id, order.patient_id)
+    if hold is None or patient_rules.level_of(hold[0], settings) == "FULL":
+        return usual
+    if other.state in ("HELD", "AWAITING_PAYMENT") or not hold[1]:
+        try:
+            cancel_booking(db, other.id, account_id=other.account_id, now=now)
+        except Conflict as refusal:  # it moved on meanwhile
+            log.event("booking.kept", booking_id=other.id, code=refusal.code)
+    return Conflict("另一微信账号已为该就诊人预约该医生同一时段。请稍后重试；"
+                    "如仍不成功，请在就诊人详情中查看并解除对方的绑定。", code="booked_by_another")
 
 
 def _take(db: Database, order: NewBooking, settings: policy.Policy, *, account_id: str, key: str, request: bytes,

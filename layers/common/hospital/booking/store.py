@@ -61,6 +61,15 @@ def of_account(source: Source, account_id: str, booking_id: str) -> Booking | No
     return Booking.of(row) if row else None
 
 
+def in_the_way(source: Source, patient_id: str, schedule_id: str) -> Booking | None:
+    """A live registration of the patient in this session, or with its doctor in the same period."""
+    row = source.one("SELECT b.* FROM bookings b JOIN schedules s ON s.id = %s WHERE b.patient_id = %s "
+                     "AND b.live_flag = 1 AND (b.schedule_id = s.id OR (b.doctor_id = s.doctor_id "
+                     "AND b.visit_date = s.visit_date AND b.period = s.period)) ORDER BY b.id LIMIT 1",
+                     (schedule_id, patient_id))
+    return Booking.of(row) if row else None
+
+
 def page_of_account(source: Source, account_id: str, before: str, limit: int) -> list[Booking]:
     """The account's registrations, newest first, older than the id ``before`` (empty: from the newest)."""
     return [Booking.of(row) for row in source.all(

@@ -40,6 +40,13 @@ def binding(source: Source, binding_id: str) -> Holder | None:
     return _holder(row) if row else None
 
 
+def latest_hold(source: Source, account_id: str, patient_id: str) -> tuple[Level | None, bool] | None:
+    """The level of an account's latest binding of a patient, and whether it stands; None: there never was one."""
+    row = source.one("SELECT level, bound_flag FROM bindings WHERE account_id = %s AND patient_id = %s "
+                     "ORDER BY bound_at DESC, id DESC LIMIT 1", (account_id, patient_id))
+    return (row["level"], row["bound_flag"] is not None) if row else None
+
+
 def ended_as_strangers(source: Source, binding_id: str, now: datetime) -> datetime | None:
     """Of a binding that a holder or staff ended, unproven: until when what its account took was a stranger's.
 
