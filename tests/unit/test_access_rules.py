@@ -31,7 +31,9 @@ def test_a_binding_from_before_is_what_the_hospital_says() -> None:
 @pytest.mark.parametrize(("mine", "level", "theirs", "may"), [
     ("PHONE", "LIMITED", None, True), ("VISIT", "LIMITED", None, True), ("VISIT", "FULL", "PHONE", False),
     ("NEW", "FULL", "DESK", False), ("GUARDIAN", "FULL", "SMS", False), ("SMS", "FULL", "PHONE", True),
-    ("PHONE", "FULL", "NEW", True), ("VISIT", "FULL", "NEW", True), (None, "FULL", "SMS", False)])
+    ("PHONE", "FULL", "NEW", True), ("VISIT", "FULL", "NEW", True), ("NEW", "FULL", "VISIT", False),
+    ("NEW", "FULL", "GUARDIAN", False), ("NEW", "FULL", "NEW", True), ("VISIT", "FULL", "GUARDIAN", True),
+    (None, "FULL", "VISIT", False), (None, "FULL", None, True), (None, "FULL", "SMS", False)])
 def test_a_holder_ends_who_is_proven_no_better(mine: Any, level: Any, theirs: Any, may: bool) -> None:
     assert rules.may_end(mine, level, theirs) == may
 

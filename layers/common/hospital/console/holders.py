@@ -96,8 +96,8 @@ def correct(db: Database, command: OnPatient, now: datetime) -> dict[str, Any]:
 
 
 def release(db: Database, command: OnPatient, now: datetime) -> dict[str, Any]:
-    """End a squat: every hold on a record that was never proven, or that rests on having made the record, and on a
-    phone that is not the one on file (any more). Raises Unavailable.
+    """End a squat: every hold on a record that was never proven, or by a phone alone, by an account whose phone is
+    not the one on file (any more). Raises Unavailable.
     """
     cipher.ready()
     ended, found = 0, _known(db, command.patient_code)
@@ -107,7 +107,8 @@ def release(db: Database, command: OnPatient, now: datetime) -> dict[str, Any]:
             settings = policy.load(tx)
             for one in proof_store.holders(tx, patient_id):
                 unproven = rules.level_of(one.level, settings) == "LIMITED"
-                if (unproven or one.proof == "NEW") and (phone is None or one.phone != phone):
+                weak = unproven or one.proof == "NEW" or one.proof in rules.OF_A_PHONE
+                if weak and (phone is None or one.phone != phone):
                     proof_store.set_level(tx, one.binding_id, "LIMITED", None, now)  # what it took was a stranger's
                     ended += holders.end(tx, one, by="STAFF", actor=entries.operator(), now=now)
     with db.transaction() as tx:

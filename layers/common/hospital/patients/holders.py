@@ -103,7 +103,7 @@ def end_other(db: Database, account_id: str, patient_id: str, binding_id: str, n
         if mine is None or other is None or other.patient_id != patient_id or other.account_id == account_id:
             raise HolderUnknown
         if not rules.may_end(mine.proof, rules.level_of(other.level, settings), other.proof):
-            raise Forbidden("对方已通过医院预留手机号核验，请您也完成手机号核验，或到人工窗口办理。",
+            raise Forbidden("对方的核验方式更可靠，请您先完成手机号核验，或到人工窗口办理。",
                             code="proven_better")
         if other.proof == "NEW" and mine.proof not in (None, "NEW"):
             # It made the record, and its owner is somebody else: what it took is a stranger's.

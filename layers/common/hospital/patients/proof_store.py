@@ -80,6 +80,40 @@ def _holder(row: Row) -> Holder:
                   row["bound_at"])
 
 
+# -- what we gave for a file ------------------------------------------------------------------------
+def give(tx: Transaction, key: bytes, phone: str, guardian: tuple[str, str] | None, patient_id: str | None,
+         now: datetime) -> str:
+    """What the HIS is about to be given for a person's record, should it make one. Its id."""
+    given_id = new_id()
+    tx.insert("given_files", id=given_id, identity_key=key, phone_hash=phone_hash(phone),
+              guardian_hash=_guardian_hash(guardian) if guardian else None, patient_id=patient_id, given_at=now)
+    return given_id
+
+
+def take_back(tx: Transaction, given_id: str) -> None:
+    """The HIS had the record already: its file has nothing of what we gave."""
+    tx.run("DELETE FROM given_files WHERE id = %s", (given_id,))
+
+
+def given_for(tx: Transaction, key: bytes, patient_id: str) -> None:
+    """The person has a row now; their document may become another."""
+    tx.run("UPDATE given_files SET patient_id = %s WHERE identity_key = %s AND patient_id IS NULL", (patient_id, key))
+
+
+def is_given(source: Source, patient_id: str, *, phone: str = "", guardian: tuple[str, str] | None = None) -> bool:
+    """Whether a phone, or a guardian, is what we gave for a patient's record (locked reading: as it is now)."""
+    column, value = (("guardian_hash", _guardian_hash(guardian)) if guardian else ("phone_hash", phone_hash(phone)))
+    same = "(SELECT COALESCE(record_of, id) FROM patients WHERE id = %s)"
+    people = source.all(f"SELECT id, id_number_hash FROM patients WHERE id = {same} OR record_of = {same}",
+                        (patient_id, patient_id))
+    return any(source.one(f"SELECT id FROM given_files WHERE {column} = %s AND (patient_id = %s OR identity_key = %s) "
+                          "LIMIT 1 LOCK IN SHARE MODE", (value, one["id"], one["id_number_hash"])) for one in people)
+
+
+def _guardian_hash(guardian: tuple[str, str]) -> bytes:
+    return cipher.lookup("given.guardian", ":".join(guardian))
+
+
 # -- codes ------------------------------------------------------------------------------------------
 def phone_hash(phone: str) -> bytes:
     """What a number is compared by."""

@@ -19,7 +19,7 @@ from hospital.gateways import sms
 from hospital.gateways.his import persons as his
 from hospital.gateways.his.persons import PatientFile
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.patients import access, proof_store, records, rules, store
+from hospital.patients import access, evidence, proof_store, records, rules, store
 from hospital.patients.model import BoundPatient, Proof
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
@@ -58,19 +58,6 @@ class Sent:
 
 
 # -- what the file shows ----------------------------------------------------------------------------
-def by_file(source: store.Source, account_id: str, file: PatientFile) -> Proof | None:
-    """What the HIS's own file proves of an account without a question; None: nothing yet."""
-    verified = store.phone_of(source, account_id)
-    if verified is not None and verified == file.phone:
-        return "PHONE"
-    if file.guardian is not None and any(
-            one.proof in rules.OF_A_PERSON and (one.identity.id_type, one.identity.id_number) == (
-                file.guardian.id_type, file.guardian.id_number)
-            for one in store.bound_patients(source, account_id)):
-        return "GUARDIAN"
-    return None
-
-
 def on_file(db: Database, patient_id: str, now: datetime) -> PatientFile:
     """The HIS's file of a patient as it is now. Raises RecordChanged, Unavailable."""
     try:
@@ -94,8 +81,8 @@ def by_what_is_on_file(db: Database, account_id: str, patient_id: str, now: date
     Raises NotBound, ConsentRequired, NotTheirs, RecordChanged, Unavailable, Conflict (too many hold it).
     """
     access.check(db, account_id, patient_id, "OWN", now)
-    proof = by_file(db, account_id, on_file(db, patient_id, now))
-    return _decide(db, account_id, patient_id, proof, now)
+    file = on_file(db, patient_id, now)
+    return _decide(db, account_id, patient_id, evidence.by_file(db, account_id, file, hospital_day(now)), now, file)
 
 
 def by_code(db: Database, account_id: str, patient_id: str, code: str, now: datetime) -> BoundPatient:
@@ -104,9 +91,9 @@ def by_code(db: Database, account_id: str, patient_id: str, code: str, now: date
     Raises NotBound, ConsentRequired, WrongCode, RecordChanged, Unavailable, Conflict (too many hold it).
     """
     access.check(db, account_id, patient_id, "OWN", now)
-    phone = on_file(db, patient_id, now).phone
-    return _decide(db, account_id, patient_id, "SMS", now, by=lambda tx: take_code(
-        tx, account_id, patient_id, code, phone, now))
+    file = on_file(db, patient_id, now)
+    return _decide(db, account_id, patient_id, "SMS", now, file, by=lambda tx: take_code(
+        tx, account_id, patient_id, code, file.phone, now))
 
 
 def by_visit(db: Database, account_id: str, patient_id: str, *, card_number: str, number: str, now: datetime
@@ -138,10 +125,11 @@ def by_visit(db: Database, account_id: str, patient_id: str, *, card_number: str
     return _decide(db, account_id, patient_id, "VISIT" if recent else None, now)
 
 
-def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None, now: datetime, *,
-            by: Callable[[Transaction], bool] = lambda _: True) -> BoundPatient:
-    """Write what came of it, audited both ways. ``by``: what is used up by it, and is taken back where it fails.
+def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None, now: datetime,
+            file: PatientFile | None = None, *, by: Callable[[Transaction], bool] = lambda _: True) -> BoundPatient:
+    """Write what came of it, audited both ways; what rests on a file is worth what the file's word is.
 
+    ``by``: what is used up by it, and is taken back where it fails.
     Raises WrongCode when that is not good.
     """
     cipher.ready()
@@ -152,6 +140,8 @@ def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None,
         bound = store.bound_patient(tx, account_id, patient_id)
         assert bound is not None
         good = by(tx)
+        if proof is not None and file is not None:
+            proof = evidence.worth(tx, patient_id, file, proof)
         audit.record(tx, actor=f"account:{account_id}", action="patient.prove", subject=patient_id,
                      result=proof if good and proof else "refused", now=now)
         if good and proof is not None:

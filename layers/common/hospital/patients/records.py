@@ -15,7 +15,7 @@ from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import persons as his
 from hospital.gateways.outcome import Rejected
-from hospital.patients import proof_store, rules, store
+from hospital.patients import evidence, proof_store, rules, store
 from hospital.patients.model import Guardian, Identity, IdType, Record
 from hospital.runtime import log
 from hospital.runtime.canonical import same_name
@@ -36,11 +36,35 @@ class RecordChanged(Conflict):
 
 
 # -- asking -----------------------------------------------------------------------------------------
-def match(identity: Identity, phone: str, guardian: Guardian | None) -> his.MatchedPatient:
-    """The HIS's record of a person, made when there is none.
+def match(db: Database, identity: Identity, phone: str, guardian: Guardian | None, now: datetime, *,
+          patient_id: str | None = None) -> his.MatchedPatient:
+    """The HIS's record of a person, made when there is none; what we gave for it is known before it can be on a file.
 
-    A name that its file writes with another dot, or with a private character, is the same name. Raises Rejected,
-    Unanswered.
+    Raises Rejected, Unanswered (it may have been made: what we gave stays known).
+    """
+    cipher.ready()
+    with db.transaction() as tx:
+        given = proof_store.give(tx, store.identity_key(identity, guardian), phone,
+                                 (guardian.id_type, guardian.id_number) if guardian else None, patient_id, now)
+    try:
+        found = _ask_match(identity, phone, guardian)
+    except Rejected:
+        _take_back(db, given)
+        raise
+    if not found.created:
+        _take_back(db, given)
+    return found
+
+
+def _take_back(db: Database, given_id: str) -> None:
+    with db.transaction() as tx:
+        proof_store.take_back(tx, given_id)
+
+
+def _ask_match(identity: Identity, phone: str, guardian: Guardian | None) -> his.MatchedPatient:
+    """A name that its file writes with another dot, or with a private character, is the same name.
+
+    Raises Rejected, Unanswered.
     """
     def ask(name: str) -> his.MatchedPatient:
         return his.match_patient(id_type=identity.id_type, id_number=identity.id_number, name=name, sex=identity.sex,
@@ -94,7 +118,7 @@ def find_again(db: Database, patient_id: str, now: datetime) -> str:
     """
     known = store.record(db, patient_id)
     try:
-        found = match(known.identity, known.phone, known.guardian)
+        found = match(db, known.identity, known.phone, known.guardian, now, patient_id=patient_id)
     except Rejected as refusal:
         _leave_to_staff(db, patient_id, f"the HIS refuses to match: {refusal.code}", now)
         raise Rejected(UNKNOWN) from None
@@ -117,18 +141,19 @@ def refresh(db: Database, patient_id: str, now: datetime) -> None:
         _leave_to_staff(db, patient_id, "the HIS file shows another person's document, birth date or sex", now)
         return
     take_over(db, patient_id, file.patient_code, file.card_number, told, now)
-    _doubt_new(db, patient_id, file.phone, now)
+    _doubt(db, patient_id, file, now)
 
 
-def _doubt_new(db: Database, patient_id: str, phone: str | None, now: datetime) -> None:
-    """Who made a record is proven by its phone alone: not any more, once the hospital has written down another."""
-    if phone is None or not any(one.proof == "NEW" for one in proof_store.holders(db, patient_id)):
+def _doubt(db: Database, patient_id: str, file: his.PatientFile, now: datetime) -> None:
+    """Who was proven by what the hospital's file does not show any more is proven no more."""
+    today = hospital_day(now)
+    if not any(evidence.is_over(db, one, file, today) for one in proof_store.holders(db, patient_id)):
         return
     with db.transaction() as tx:
         for one in proof_store.holders(tx, patient_id):
-            if one.proof == "NEW" and one.phone != phone:
+            if evidence.is_over(tx, one, file, today):
                 proof_store.set_level(tx, one.binding_id, "LIMITED", None, now)
-                _note(tx, "patient.proof-ended", patient_id, now, {"proof": "NEW"}, {"proof": ""})
+                _note(tx, "patient.proof-ended", patient_id, now, {"proof": one.proof}, {"proof": ""})
 
 
 def match_by_staff(db: Database, patient_id: str, patient_code: str, now: datetime) -> None:

@@ -194,7 +194,11 @@ def mask_phone(number: str) -> str:
 # -- what a binding is worth ------------------------------------------------------------------------
 # What shows the person themselves. A record can be made by whoever knows a name and a number.
 OF_A_PERSON: set[Proof] = {"PHONE", "SMS", "VISIT", "DESK"}
-_STRONG: set[Proof] = {"PHONE", "SMS", "DESK"}  # the phone that the hospital itself wrote down, or its own eyes
+OF_A_PHONE: set[Proof] = {"PHONE", "SMS"}
+# By the phone that the hospital itself wrote down, or its own eyes; by paper or a parent; by having been the first.
+_RANKS: dict[Proof, int] = {"PHONE": 3, "SMS": 3, "DESK": 3, "VISIT": 2, "GUARDIAN": 2, "NEW": 1}
+STRONG = 3
+OF_AGE = 18  # years: who has no guardian any more
 
 
 def level_of(level: Level | None, settings: Policy) -> Level:
@@ -209,7 +213,12 @@ def is_enough(act: Act, level: Level | None, settings: Policy) -> bool:
 
 def may_end(mine: Proof | None, their_level: Level, theirs: Proof | None) -> bool:
     """Whether a proven holder may end another's binding: any that is unproven, and one proven no better."""
-    return their_level == "LIMITED" or mine in _STRONG or theirs not in _STRONG
+    return their_level == "LIMITED" or rank(mine) >= rank(theirs)
+
+
+def rank(proof: Proof | None) -> int:
+    """How good a proof is; 0: bound before there was any."""
+    return _RANKS[proof] if proof else 0
 
 
 def mask_tail(number: str) -> str:

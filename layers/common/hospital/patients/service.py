@@ -10,9 +10,9 @@ from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways import wechat
 from hospital.gateways.his import persons as his
-from hospital.gateways.his.persons import MatchedPatient
+from hospital.gateways.his.persons import MatchedPatient, PatientFile
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.patients import access, holders, proof_store, proving, records, rules, store
+from hospital.patients import access, evidence, holders, proof_store, proving, records, rules, store
 from hospital.patients.model import BoundPatient, Guardian, Identity, Proof
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
@@ -113,24 +113,26 @@ def add_patient(db: Database, account_id: str, new: NewPatient, address: str, no
     settings = policy.load(db)
     _check_guardian(new, settings, hospital_day(now))
     _check_consents(db, new, now)
+    if rules.age(new.identity.birth_date, hospital_day(now)) >= settings.guardian_below_age:
+        new = replace(new, guardian=None)  # nobody else's word is written into the file of who speaks for themselves
     if len(store.bound_patients(db, account_id)) >= settings.patients_per_account:
         raise _too_many_patients(settings)  # before the HIS makes a record; checked again under the lock
     _count_matching(account_id, new, address, settings, now)
     new = replace(new, identity=records.known_as(db, new.identity))
     try:
-        record = _match(new)
+        record = _match(db, new, now)
     except Conflict as refusal:
         if refusal.code == "patient_mismatch":
             _tell_of_guesses(db, account_id, new, settings, now)
         raise
-    proof = _proof(db, account_id, new, record)
+    proof, file = _proof(db, account_id, new, record, hospital_day(now))
     cipher.ready()
     try:
         known = store.with_identity(db, store.identity_key(new.identity, new.guardian))
         if known is not None:  # the HIS may have merged or corrected the record that we knew; kept whatever follows
             told = replace(new.identity, sex=store.record(db, known).identity.sex)  # the HIS does not compare it
             records.take_over(db, known, record.patient_code, record.card_number, told, now)
-        return _bind(db, account_id, new, record, proof, now)
+        return _bind(db, account_id, new, record, proof, file, now)
     except Duplicate as refusal:
         if refusal.key not in ("patients_his", "patients_his_hash"):
             raise
@@ -142,25 +144,30 @@ def add_patient(db: Database, account_id: str, new: NewPatient, address: str, no
     raise Conflict("建档失败，请到人工窗口办理。", code="patient_refused")
 
 
-def _proof(db: Database, account_id: str, new: NewPatient, record: MatchedPatient) -> Proof | None:
-    """What proves a record that the HIS has given: that it is new, or what is on its file.
+def _proof(db: Database, account_id: str, new: NewPatient, record: MatchedPatient, today: date
+           ) -> tuple[Proof | None, PatientFile | None]:
+    """What proves a record that the HIS has given: that it is new, or what is on its file, and that.
 
     A silent HIS proves nothing now; it can be asked again once the patient is bound.
     """
     if record.created:
-        return "NEW" if store.phone_of(db, account_id) == new.phone else None
+        return "NEW" if store.phone_of(db, account_id) == new.phone else None, None
     try:
-        return proving.by_file(db, account_id, his.patient_file(record.patient_code))
+        file = his.patient_file(record.patient_code)
+        return evidence.by_file(db, account_id, file, today), file
     except (Rejected, Unanswered) as problem:
         log.event("his.unanswered", operation="patient_file", reason=problem.reason)
-        return None
+        return None, None
 
 
-def _bind(db: Database, account_id: str, new: NewPatient, record: MatchedPatient, proof: Proof | None, now: datetime
-          ) -> BoundPatient:
+def _bind(db: Database, account_id: str, new: NewPatient, record: MatchedPatient, proof: Proof | None,
+          file: PatientFile | None, now: datetime) -> BoundPatient:
     with db.transaction() as tx:
         store.lock_account(tx, account_id)
         patient_id = records.row_for(tx, new.identity, new.guardian, record, now)
+        proof_store.given_for(tx, store.identity_key(new.identity, new.guardian), patient_id)
+        if proof is not None and file is not None:
+            proof = evidence.worth(tx, patient_id, file, proof)
         _check_limits(tx, account_id, patient_id, new.relation)
         if proof is not None:
             proving.check_room(tx, account_id, patient_id)
@@ -299,9 +306,9 @@ def _tell_of_guesses(db: Database, account_id: str, new: NewPatient, settings: p
                              "task.close")
 
 
-def _match(new: NewPatient) -> MatchedPatient:
+def _match(db: Database, new: NewPatient, now: datetime) -> MatchedPatient:
     try:
-        return records.match(new.identity, new.phone, new.guardian)
+        return records.match(db, new.identity, new.phone, new.guardian, now)
     except Rejected as refusal:
         log.event("his.refused", operation="match_patient", code=refusal.code)
         if refusal.code == "PATIENT_MISMATCH":
