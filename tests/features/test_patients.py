@@ -201,9 +201,15 @@ def test_a_patient_has_at_most_the_configured_number_of_accounts(control: Contro
     policy(accounts_per_patient=1)
     someone, other = person(), Phone(control, guest.number).sign_in()
     bound = other.add_patient(someone)
-    assert refused(guest, someone).code == "too_many_accounts"
+    guest.verify_phone()
+    mine = guest.add_patient(someone, proven=False)
+    assert mine["level"] == "LIMITED"
+    at = f"account/patients/{mine['id']}/proof"
+    with pytest.raises(Refused) as refusal:
+        guest.call("POST", at, {})
+    assert refusal.value.code == "too_many_accounts"
     other.call("DELETE", f"account/patients/{bound['id']}")
-    assert guest.add_patient(someone)["level"] == "FULL"
+    assert guest.call("POST", at, {})["level"] == "FULL"
 
 
 def test_a_person_is_bound_once_and_only_one_is_myself(guest: Phone) -> None:

@@ -97,6 +97,19 @@ def test_what_a_stranger_types_for_the_sex_changes_nothing(control: Control, own
     assert owner.call("GET", f"account/patients/{mine['id']}")["sex"] == "FEMALE"
 
 
+def test_who_is_proven_by_paper_does_not_keep_the_phone_on_file_out(
+        control: Control, owner: Phone, thief: Phone, record: Record, policy: Callable[..., None]) -> None:
+    policy(accounts_per_patient=1)
+    visit = {"card_number": record.file["card_number"], "number": record.receipt_number()}
+    assert prove(thief, steal(thief, record), visit=visit)["level"] == "FULL"
+    another = Phone(control).sign_in()
+    theirs = steal(another, record)
+    assert refused(lambda: prove(another, theirs, visit=visit)) == (409, "too_many_accounts")
+    assert another.call("GET", f"account/patients/{theirs['id']}")["level"] == "LIMITED"
+    mine = owner.add_patient(record.someone)
+    assert (mine["level"], mine["proof"]) == ("FULL", "PHONE")
+
+
 # -- the phone on file ------------------------------------------------------------------------------
 def test_the_verified_phone_that_is_on_file_proves_at_once_and_one_that_is_typed_in_does_not(
         control: Control, owner: Phone, record: Record) -> None:

@@ -38,6 +38,13 @@ def test_a_holder_ends_who_is_proven_no_better(mine: Any, level: Any, theirs: An
     assert rules.may_end(mine, level, theirs) == may
 
 
+@pytest.mark.parametrize(("proof", "others", "has"), [
+    ("VISIT", ["NEW", "VISIT"], False), ("VISIT", ["NEW"], True), ("PHONE", ["NEW", "VISIT", "GUARDIAN"], True),
+    ("PHONE", ["SMS", "NEW"], True), ("DESK", ["SMS", "PHONE"], False), ("NEW", ["PHONE", "SMS"], False)])
+def test_who_is_proven_less_well_takes_nobodys_place(proof: Any, others: Any, has: bool) -> None:
+    assert rules.has_room(proof, others, 2) == has
+
+
 def test_every_message_says_what_must_be_allowed_for_it() -> None:
     assert set(messages.TELLS) == set(messages.VALUES)
     assert set(messages.TELLS) >= messages.OF_MONEY

@@ -76,7 +76,7 @@ def vouch(db: Database, command: OnBinding, now: datetime) -> dict[str, Any]:
         binding = _binding(tx, command)
         if patients.lock_bound(tx, binding.account_id, binding.patient_id) is None:
             raise holders.HolderUnknown
-        proving.check_room(tx, binding.account_id, binding.patient_id)
+        proving.check_room(tx, binding.account_id, binding.patient_id, "DESK")
         proof_store.set_level(tx, binding.binding_id, "FULL", "DESK", now)
         _note(tx, command, command.binding_id, "done", now)
     return {"proven": command.binding_id}

@@ -145,7 +145,7 @@ def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None,
         audit.record(tx, actor=f"account:{account_id}", action="patient.prove", subject=patient_id,
                      result=proof if good and proof else "refused", now=now)
         if good and proof is not None:
-            check_room(tx, account_id, patient_id)
+            check_room(tx, account_id, patient_id, proof)
             proof_store.set_level(tx, bound.binding_id, "FULL", proof, now)
             proof_store.forget_tries(tx, account_id, patient_id)
     if not good:
@@ -158,10 +158,15 @@ def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None,
     return bound
 
 
-def check_room(tx: Transaction, account_id: str, patient_id: str) -> None:
+def check_room(tx: Transaction, account_id: str, patient_id: str, proof: Proof) -> None:
     """Raise Conflict when as many other accounts have proven to hold a patient (locked) as the hospital allows."""
-    if store.counts(tx, account_id, patient_id)[1] >= policy.load(tx).accounts_per_patient:
+    if not has_room(tx, account_id, patient_id, proof):
         raise Conflict("该就诊人已被多个账号绑定，请先在原账号解除绑定。", code="too_many_accounts")
+
+
+def has_room(tx: Transaction, account_id: str, patient_id: str, proof: Proof) -> bool:
+    """Whether one more account may be proven by this; whoever is proven less well takes nobody's place."""
+    return rules.has_room(proof, store.counts(tx, account_id, patient_id)[1], policy.load(tx).accounts_per_patient)
 
 
 # -- codes ------------------------------------------------------------------------------------------

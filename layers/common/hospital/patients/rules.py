@@ -197,7 +197,6 @@ OF_A_PERSON: set[Proof] = {"PHONE", "SMS", "VISIT", "DESK"}
 OF_A_PHONE: set[Proof] = {"PHONE", "SMS"}
 # By the phone that the hospital itself wrote down, or its own eyes; by paper or a parent; by having been the first.
 _RANKS: dict[Proof, int] = {"PHONE": 3, "SMS": 3, "DESK": 3, "VISIT": 2, "GUARDIAN": 2, "NEW": 1}
-STRONG = 3
 OF_AGE = 18  # years: who has no guardian any more
 
 
@@ -219,6 +218,12 @@ def may_end(mine: Proof | None, their_level: Level, theirs: Proof | None) -> boo
 def rank(proof: Proof | None) -> int:
     """How good a proof is; 0: bound before there was any."""
     return _RANKS[proof] if proof else 0
+
+
+def has_room(proof: Proof, others: list[Proof | None], most: int) -> bool:
+    """Whether one more account may be proven, when so many are: of the best proofs only the best are counted."""
+    best = rank(proof) == max(_RANKS.values())
+    return sum(1 for one in others if not best or rank(one) == rank(proof)) < most
 
 
 def mask_tail(number: str) -> str:

@@ -169,8 +169,8 @@ def _bind(db: Database, account_id: str, new: NewPatient, record: MatchedPatient
         if proof is not None and file is not None:
             proof = evidence.worth(tx, patient_id, file, proof)
         _check_limits(tx, account_id, patient_id, new.relation)
-        if proof is not None:
-            proving.check_room(tx, account_id, patient_id)
+        if proof is not None and not proving.has_room(tx, account_id, patient_id, proof):
+            proof = None  # bound all the same; to prove it says why not
         mine = store.bound_patients(tx, account_id)
         try:
             store.bind(tx, account_id=account_id, patient_id=patient_id, relation=new.relation, phone=new.phone,

@@ -186,13 +186,12 @@ def record(source: Source, patient_id: str, *, lock: bool = False) -> Record:
                   cipher.unseal(latest["phone_enc"], f"bindings.phone:{latest['id']}"), guardian)
 
 
-def counts(tx: Transaction, account_id: str, patient_id: str) -> tuple[int, int]:
-    """How many patients the account has bound, and how many other accounts have proven to hold the patient."""
-    row = tx.one("SELECT (SELECT COUNT(*) FROM bindings WHERE account_id = %s AND bound_flag = 1) AS patients, "
-                 "(SELECT COUNT(*) FROM bindings WHERE patient_id = %s AND bound_flag = 1 AND account_id <> %s "
-                 "AND level = 'FULL') AS accounts", (account_id, patient_id, account_id))
-    assert row is not None
-    return int(row["patients"]), int(row["accounts"])
+def counts(tx: Transaction, account_id: str, patient_id: str) -> tuple[int, list[Proof | None]]:
+    """How many patients the account has bound, and by what each other account has proven to hold the patient."""
+    row = tx.one("SELECT COUNT(*) AS patients FROM bindings WHERE account_id = %s AND bound_flag = 1", (account_id,))
+    others = tx.all("SELECT proof FROM bindings WHERE patient_id = %s AND bound_flag = 1 AND account_id <> %s "
+                    "AND level = 'FULL'", (patient_id, account_id))
+    return int(row["patients"]) if row else 0, [one["proof"] for one in others]
 
 
 def bind(tx: Transaction, *, account_id: str, patient_id: str, relation: str, phone: str,
