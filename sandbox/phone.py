@@ -52,9 +52,11 @@ class Control:
         """Several calls in one, in order: method, path, body. Raises Refused at the first that is refused."""
         self("POST", "/together", calls=calls)
 
-    def fault(self, system: str, operation: str, kind: str, *, times: int = 1, after: int = 0, **params: Any) -> None:
-        """Order a fault."""
-        self("POST", "/faults", system=system, operation=operation, kind=kind, times=times, after=after, params=params)
+    def fault(self, system: str, operation: str, kind: str, *, times: int = 1, after: int = 0, about: str = "",
+              **params: Any) -> None:
+        """Order a fault; ``about``: only of calls that have this text in them."""
+        self("POST", "/faults", system=system, operation=operation, kind=kind, times=times, after=after, about=about,
+             params=params)
 
     def advance(self, seconds: float) -> None:
         """Let time pass at once, after whatever is under way."""

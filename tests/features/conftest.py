@@ -318,10 +318,7 @@ def _see_a_doctor(control: Control, phone: Phone, patient: dict[str, Any], visit
 @pytest.fixture
 def owner(control: Control) -> Phone:
     """Whose record it is: their number is verified by WeChat."""
-    one = Phone(control).sign_in()
-    one.allow_every_message()
-    one.verify_phone()
-    return one
+    return _verified(control)
 
 
 @pytest.fixture
@@ -333,6 +330,10 @@ def record(control: Control, owner: Phone) -> Record:
 @pytest.fixture
 def thief(control: Control) -> Phone:
     """Somebody who knows name and number."""
+    return _verified(control)
+
+
+def _verified(control: Control) -> Phone:
     one = Phone(control).sign_in()
     one.allow_every_message()
     one.verify_phone()

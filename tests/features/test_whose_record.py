@@ -207,6 +207,19 @@ def test_the_phone_on_file_is_told_so_often_a_day(control: Control, owner: Phone
     assert len(control("GET", f"/sms/phones/{owner.number}")) == 2  # of the first two: many do not silence each other
 
 
+def test_a_text_in_the_last_half_minute_does_not_silence_what_the_phone_on_file_is_told(
+        control: Control, owner: Phone, thief: Phone, record: Record) -> None:
+    steal(thief, record)
+    control.fault("sms", "send_sms", "refuse", code="LimitExceeded.PhoneNumberThirtySecondLimit", status=200,
+                  about=owner.number)  # others may be told at that moment too
+    control.advance(601)
+    control.work()
+    assert control("GET", f"/sms/phones/{owner.number}") == []
+    control.advance(601)
+    control.work()
+    assert len(control("GET", f"/sms/phones/{owner.number}")) == 1
+
+
 def test_a_proven_holder_sees_the_others_and_ends_a_strangers_hold_with_all_that_it_took(
         control: Control, owner: Phone, thief: Phone, record: Record, ward: dict[str, Any], session: dict[str, Any],
         visit: Any) -> None:

@@ -82,7 +82,9 @@ def test_the_tag_changes_with_the_content_and_with_nothing_else(answers: Answers
     assert tags[0] == Answers().get("b", lambda: b"0").tag != Answers().get("b", lambda: b"1").tag
 
 
-def test_of_many_at_once_one_makes_the_answer_and_the_others_wait_for_it(answers: Answers) -> None:
+@pytest.mark.parametrize("seconds", [0, 10 * shared.KEPT])
+def test_of_many_at_once_one_makes_the_answer_for_all_who_wait_however_long_it_takes(answers: Answers, clock: Clock,
+                                                                                    seconds: float) -> None:
     for _ in range(shared.MANY):
         answers.get("a", lambda: b"before")
     begun, go, made = threading.Event(), threading.Event(), []
@@ -91,33 +93,12 @@ def test_of_many_at_once_one_makes_the_answer_and_the_others_wait_for_it(answers
         made.append(1)
         begun.set()
         assert go.wait(30)
+        clock.now += seconds
         return b"after"
 
     with ThreadPoolExecutor(8) as pool:
         asking = [pool.submit(answers.get, "a", make) for _ in range(8)]
         assert begun.wait(30)
-        go.set()
-        assert {one.result(30).body for one in asking} == {b"after"}
-    assert len(made) == 1
-
-
-def test_who_waited_takes_what_was_made_meanwhile_however_long_it_took(answers: Answers, clock: Clock) -> None:
-    for _ in range(shared.MANY):
-        answers.get("a", lambda: b"before")
-    begun, go, made = threading.Event(), threading.Event(), []
-
-    def make() -> bytes:
-        made.append(1)
-        begun.set()
-        assert go.wait(30)
-        clock.now += 10 * shared.KEPT  # the database is slow
-        return b"after"
-
-    with ThreadPoolExecutor(8) as pool:
-        asking = [pool.submit(answers.get, "a", make) for _ in range(8)]
-        assert begun.wait(30)
-        while answers._questions["a"].times < shared.MANY + 8:
-            assert not any(one.done() for one in asking)
         go.set()
         assert {one.result(30).body for one in asking} == {b"after"}
     assert len(made) == 1

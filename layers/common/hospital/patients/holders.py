@@ -20,6 +20,7 @@ from hospital.runtime.errors import Forbidden, NotFound
 from hospital.security import audit, cipher
 
 TELL = "binding.tell"
+DAY = timedelta(days=1)
 LATER = timedelta(minutes=10)  # else the platform, which sends no two within 30 s, would refuse the code that is next
 # What an account had begun for a patient and may not go on with is ended by who knows how; the subject is the binding.
 LET_GO = ("booking.let-go", "billing.let-go")
@@ -53,7 +54,8 @@ def card_text(tx: Transaction, bound: BoundPatient, holder: Holder) -> str:
 def tell_phone(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     """Tell the phone on file by SMS of a new binding that is not its own account's. Raises Unanswered (the HIS).
 
-    At most once, and so often a day: who binds again and again must not make the phone ring.
+    At most once, and so often a day: who binds again and again must not make the phone ring. What SMS refuses because
+    the phone has had too many texts is told later that day: else a code in time would silence it.
     """
     binding, settings = proof_store.binding(db, job.subject_id), policy.load(db)
     if binding is None or binding.proof in ("PHONE", "SMS"):  # whoever has that phone knows
@@ -61,7 +63,7 @@ def tell_phone(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | N
     if not (settings.sms_app_id and settings.sms_bound_template):
         return None
     # Those that came after it do not count: else who binds often enough would keep the phone from being told at all.
-    if proof_store.bound_since(db, binding, binding.bound_at - timedelta(days=1)) > settings.bound_notices_per_day:
+    if proof_store.bound_since(db, binding, binding.bound_at - DAY) > settings.bound_notices_per_day:
         return None
     try:
         phone = records.with_code(db, binding.patient_id, his.patient_file, now).phone
@@ -77,6 +79,8 @@ def tell_phone(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | N
         log.event("sms.unanswered", reason=silence.reason)
     except Rejected as refusal:
         log.event("sms.refused", code=refusal.code)
+        if refusal.code in sms.TOO_OFTEN and now < binding.bound_at + DAY:
+            return outbox.Again(LATER)
         if refusal.code not in sms.TOO_OFTEN | sms.UNREACHABLE:
             proving.tell_staff(db, refusal, now)
     return None
