@@ -61,12 +61,12 @@ COUNTED = ("k.patient_id = %s AND k.live_flag = 1 AND k.visit_date >= %s AND (k.
            "AND COALESCE(b.level, %s) = 'FULL'))")
 UNPAID = (
     "SELECT COALESCE(SUM(x.held), 0) AS unpaid, MIN(CASE WHEN x.held THEN x.expires_at END) AS unpaid_until, "
-    "COALESCE(SUM(x.gone), 0) AS given_up, MIN(CASE WHEN x.gone THEN x.created_at END) AS given_up_since, "
+    "COALESCE(SUM(x.gone), 0) AS given_up, MIN(CASE WHEN x.gone THEN x.changed_at END) AS given_up_since, "
     "COALESCE(SUM(x.trusted), 0) AS on_trust, MIN(CASE WHEN x.trusted THEN x.visit_date END) AS on_trust_until "
-    "FROM (SELECT expires_at, created_at, visit_date, "
+    "FROM (SELECT expires_at, changed_at, visit_date, "
     "id >= %s AND state IN ('HELD', 'AWAITING_PAYMENT') AS held, "
-    "id >= %s AND (state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') OR state = 'CANCELLED' AND reason = '' "
-    "AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0)) AS gone, "
+    "changed_at >= %s AND (state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') "
+    "OR state = 'CANCELLED' AND reason = '' AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0)) AS gone, "
     "visit_date >= %s AND state IN ('HELD', 'CONFIRMING', 'CONFIRMED', 'CANCELLING') "
     "AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0) AS trusted "
     "FROM bookings WHERE account_id = %s AND id >= %s) x")
@@ -119,10 +119,10 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
         return "unauthorized", ""
     account_id = session[0]
     booking_id, after, expires = _id(now), now + timedelta(minutes=10), now + timedelta(minutes=15)
-    counted, since = (patient_id, now.date(), account_id, "LIMITED"), _id(now - timedelta(days=1))
+    counted, since = (patient_id, now.date(), account_id, "LIMITED"), now - timedelta(days=1)
     _, _, [bound], found = exchange(
         cursor, ("BEGIN", ()), (LOCK_ACCOUNT, (account_id,)), (BOUND, (account_id, patient_id)),
-        (LOOK, (account_id, patient_id, now, *counted, *counted, since, since, now.date(), account_id,
+        (LOOK, (account_id, patient_id, now, *counted, *counted, _id(since), since, now.date(), account_id,
                 _id(now - timedelta(days=92)), schedule_id, now, after, NEAREST, TRIES, schedule_id)))
     doctor_id, day, period, fee_fen, state, room, consents, _live, that_day, unpaid, _until, given_up = found[0][:12]
     refused = unpaid >= 6 or given_up >= 15 or found[0][13] >= 12

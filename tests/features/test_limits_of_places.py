@@ -79,6 +79,23 @@ def test_places_on_trust_that_are_cancelled_are_given_up(
     refused(book(guest, ill["id"], on_trust), "too_many_given_up")
 
 
+def test_places_count_as_given_up_from_when_they_were_however_long_ago_they_were_taken(
+        control: Control, guest: Phone, ill: dict[str, Any], new_session: Open, policy: Change) -> None:
+    policy(given_up_places_per_account_and_day=2)
+    sessions = [new_session(fee_fen=0, date="2026-11-26") for _ in range(3)]
+    made = [firm(control, guest, ill, one) for one in sessions[:2]]
+    control.advance(25 * 3600)
+    guest.sign_in()
+    for one in made:
+        guest.call("POST", f"booking/bookings/{one}/cancellation")
+    control.settle()
+    wait = refused(book(guest, ill["id"], sessions[2]), "too_many_given_up")
+    assert 86400 - 600 < wait <= 86400
+    control.advance(wait)
+    guest.sign_in()
+    assert book(guest, ill["id"], sessions[2]).status_code == 201
+
+
 def test_what_the_hospital_cancels_nobody_has_given_up(
         control: Control, guest: Phone, ill: dict[str, Any], on_trust: dict[str, Any], policy: Change,
         trade: Callable[[str], dict[str, Any]]) -> None:

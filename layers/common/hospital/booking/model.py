@@ -45,7 +45,7 @@ class Counts:
     unpaid: int  # held by the account now, for whomever, bound or not
     unpaid_until: datetime | None  # when the first of them ends
     given_up: int  # by the account since a day: given up, or not paid in time; on trust and cancelled
-    given_up_since: datetime | None  # when the first of them was taken
+    given_up_since: datetime | None  # when the first of them was
     on_trust: int = 0  # the account's, from today on, that nothing is paid for before the visit
     on_trust_until: date | None = None  # the day of the first of them
 

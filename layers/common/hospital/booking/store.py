@@ -145,16 +145,16 @@ def end_hold(tx: Transaction, booking_id: str, now: datetime) -> None:
 _COUNTED = ("k.patient_id = %s AND k.live_flag = 1 AND k.visit_date >= %s AND (k.account_id = %s OR EXISTS (SELECT 1 "
             "FROM bindings b WHERE b.account_id = k.account_id AND b.patient_id = k.patient_id "
             "AND COALESCE(b.level, %s) = 'FULL'))")
-# What an account has not paid for: held now; given up, or not paid in time, from an id on; and places that it has on
+# What an account has not paid for: held now; given up, or not paid in time, since a moment; and places that it has on
 # trust (to be paid for on arrival, or free) from a day on, held ones too, or they would become firm past the limit.
 _UNPAID = (
     "SELECT COALESCE(SUM(x.held), 0) AS unpaid, MIN(CASE WHEN x.held THEN x.expires_at END) AS unpaid_until, "
-    "COALESCE(SUM(x.gone), 0) AS given_up, MIN(CASE WHEN x.gone THEN x.created_at END) AS given_up_since, "
+    "COALESCE(SUM(x.gone), 0) AS given_up, MIN(CASE WHEN x.gone THEN x.changed_at END) AS given_up_since, "
     "COALESCE(SUM(x.trusted), 0) AS on_trust, MIN(CASE WHEN x.trusted THEN x.visit_date END) AS on_trust_until "
-    "FROM (SELECT expires_at, created_at, visit_date, "
+    "FROM (SELECT expires_at, changed_at, visit_date, "
     "id >= %s AND state IN ('HELD', 'AWAITING_PAYMENT') AS held, "
-    "id >= %s AND (state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') OR state = 'CANCELLED' AND reason = '' "
-    "AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0)) AS gone, "
+    "changed_at >= %s AND (state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') "
+    "OR state = 'CANCELLED' AND reason = '' AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0)) AS gone, "
     "visit_date >= %s AND state IN ('HELD', 'CONFIRMING', 'CONFIRMED', 'CANCELLING') "
     "AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0) AS trusted "
     "FROM bookings WHERE account_id = %s AND id >= %s) x")
@@ -173,7 +173,7 @@ def lock_and_look(tx: Transaction, order: NewBooking, account_id: str, settings:
     places, where = ((schedules.SOME_FREE, (order.schedule_id, now, after, schedules.NEAREST, tries))
                      if order.slot_id is None else (_CHOSEN, (order.slot_id, order.schedule_id)))
     counted = (order.patient_id, hospital_day(now), account_id, settings.bindings_before_proof)
-    unpaid = (first_of(since), first_of(since), hospital_day(now), account_id, first_of(now - rules.LONGEST_AHEAD))
+    unpaid = (first_of(since), since, hospital_day(now), account_id, first_of(now - rules.LONGEST_AHEAD))
     rows = tx.all(  # a statement of its own, so that it sees what was committed while the locks were waited for
         "SELECT s.doctor_id, s.visit_date, s.period, s.fee_fen, s.state, s.clinic_room, "
         f"(SELECT GROUP_CONCAT(c.purpose) FROM {patients.IN_FORCE}) AS consents, "
