@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+import time
+from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,7 +28,7 @@ def room(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that has a key, knows the policy, and the session's day; it has no database to ask."""
     monkeypatch.setattr(cipher, "_lookup_key", lambda: b"k" * 32)
     monkeypatch.setattr(waiting_room, "_settings", lambda db: ON)
-    monkeypatch.setattr(waiting_room, "_days", {SESSION: DAY})
+    monkeypatch.setattr(waiting_room, "_days", {SESSION: (DAY, time.monotonic())})
 
 
 def account(number: int) -> str:
@@ -43,7 +45,7 @@ def check(ticket: str, now: datetime) -> None:
 
 
 def test_a_day_is_released_so_many_days_before_at_the_hospital_s_hour() -> None:
-    assert rules.release_of(DAY, ON) == RELEASE == at_hospital(date(2026, 11, 23), time(7))
+    assert rules.release_of(DAY, ON) == RELEASE == at_hospital(date(2026, 11, 23), datetime(2026, 11, 23, 7).time())
     assert rules.rush_ends(RELEASE, ON) == END
 
 
@@ -112,3 +114,18 @@ def test_a_ticket_is_for_the_account_that_drew_it() -> None:
 def test_where_there_is_no_waiting_room_or_the_rush_is_over_no_ticket_is_needed() -> None:
     assert draw(1, settings=Policy()) == waiting_room.Ticket("", RELEASE)
     assert draw(1, END) == waiting_room.Ticket("", END)
+
+
+def test_a_session_that_was_moved_to_another_day_is_looked_at_again_within_seconds(monkeypatch: pytest.MonkeyPatch
+                                                                                  ) -> None:
+    moved = DAY + timedelta(days=1)
+    monkeypatch.setattr(waiting_room.schedules, "session", lambda db, id_: SimpleNamespace(visit_date=moved))
+    with pytest.raises(TicketRequired):  # as it was known a moment ago
+        check("", RELEASE)
+    monkeypatch.setattr(waiting_room, "_days", {SESSION: (DAY, time.monotonic() - waiting_room.FRESH)})
+    check("", RELEASE)
+    later = RELEASE + timedelta(days=1)
+    ticket = waiting_room.draw(account(1), SESSION, moved, ON, later)
+    check(ticket.text, ticket.admitted_at)
+    with pytest.raises(TicketRequired):
+        check(draw(1).text, later)

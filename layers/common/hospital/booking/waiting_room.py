@@ -23,6 +23,7 @@ from hospital.security import cipher
 
 HEADER = "X-Ticket"
 KNOWN = 1000  # sessions whose day a process remembers
+FRESH = 5.0  # seconds for which it does: the hospital may move a session to another day
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class NotYet(TooMany):
     code, message = "not_your_turn", "尚未轮到您，请按提示的时间再提交挂号。"
 
 
-_days: dict[str, date] = {}  # by session
+_days: dict[str, tuple[date, float]] = {}  # by session, and when it was looked at
 _looked_at = float("-inf")  # when the policy was last asked for
 
 
@@ -113,11 +114,12 @@ def _settings(db: Database) -> policy.Policy:
 
 def _day(db: Database, schedule_id: str) -> date | None:
     found = _days.get(schedule_id)
-    if found is None:
-        session = schedules.session(db, schedule_id)
-        if session is None:
-            return None
-        if len(_days) >= KNOWN:
-            _days.clear()
-        found = _days[schedule_id] = session.visit_date
-    return found
+    if found is not None and time.monotonic() - found[1] < FRESH:
+        return found[0]
+    session = schedules.session(db, schedule_id)
+    if session is None:
+        return None
+    if len(_days) >= KNOWN:
+        _days.clear()
+    _days[schedule_id] = session.visit_date, time.monotonic()
+    return session.visit_date
