@@ -12,7 +12,6 @@ from hospital.runtime.errors import IllegalMove
 Source = Database | Transaction
 
 
-
 def insert(tx: Transaction, checkin: CheckIn) -> None:
     """A new attempt. Raises Duplicate when the registration has a live one."""
     tx.insert("checkins", id=checkin.id, booking_id=checkin.booking_id, account_id=checkin.account_id,
@@ -38,6 +37,19 @@ def move(tx: Transaction, checkin: CheckIn, state: str, now: datetime, *, reason
         raise IllegalMove(f"check-in {checkin.id}: {checkin.state} to {state}")
     tx.run("UPDATE checkins SET state = %s, reason = %s, changed_at = %s WHERE id = %s",
            (state, reason[:48], now, checkin.id))
+
+
+def unpaid(source: Source, account_id: str, patient_id: str, *, until: datetime) -> list[str]:
+    """The attempts that wait for a payment of an account for a patient, made until then."""
+    return [row["id"] for row in source.all(
+        "SELECT c.id FROM bookings b JOIN checkins c ON c.booking_id = b.id WHERE b.account_id = %s "
+        "AND b.patient_id = %s AND b.live_flag = 1 AND c.state = 'AWAITING_PAYMENT' AND c.created_at <= %s "
+        "ORDER BY c.id", (account_id, patient_id, until))]
+
+
+def end_now(tx: Transaction, checkin_id: str, now: datetime) -> None:
+    """The time to pay is over."""
+    tx.run("UPDATE checkins SET expires_at = %s WHERE id = %s", (now, checkin_id))
 
 
 def of_day(source: Source, account_id: str, day: date) -> list[Booking]:
