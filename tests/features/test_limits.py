@@ -141,6 +141,33 @@ def test_many_accounts_at_one_address_share_a_limit_of_matching(control: Control
     assert guess(crowd[2], person()).status_code == 201
 
 
+def test_strangers_who_use_up_an_address_cost_nobody_else_tries_of_their_own(control: Control, policy: Change) -> None:
+    policy(limit_matching_per_address={"burst": 1, "seconds": 60},
+           limit_matching_per_document={"burst": 1, "seconds": 3600},
+           limit_matching_per_account={"burst": 1, "seconds": 3600})
+    address, someone = somewhere(), person()
+    stranger, honest = (Phone(control, address=address).sign_in() for _ in range(2))
+    assert guess(stranger, person()).status_code == 201
+    for _ in range(3):
+        wait = refused(guess(honest, someone))
+        assert wait <= 60
+        control("POST", "/scf/instances/stop", function="account")  # each instance asks for itself
+    control.advance(wait)
+    assert guess(honest, someone).status_code == 201
+
+
+def test_who_has_used_up_their_own_tries_uses_up_none_of_their_address(control: Control, policy: Change) -> None:
+    policy(limit_matching_per_address={"burst": 2, "seconds": 600},
+           limit_matching_per_account={"burst": 1, "seconds": 3600})
+    address = somewhere()
+    guesser, honest = (Phone(control, address=address).sign_in() for _ in range(2))
+    assert guess(guesser, person()).status_code == 201
+    for _ in range(3):
+        refused(guess(guesser, person()))
+        control("POST", "/scf/instances/stop", function="account")
+    assert guess(honest, person()).status_code == 201
+
+
 # -- second checks ----------------------------------------------------------------------------------
 def test_a_record_can_be_opened_so_often_and_by_others_who_hold_it_all_the_same(
         control: Control, policy: Change) -> None:
@@ -296,6 +323,7 @@ def test_while_the_database_does_not_tell_sign_in_goes_on_and_guesses_wait(
             cursor.execute("SELECT * FROM buckets FOR UPDATE")
             cursor.fetchall()
             assert phone.raw("POST", "account/phone", {"code": "guess"}).status_code == 503
+            assert guess(phone, person()).status_code == 503
             assert sign_in(phone).status_code == 201
     finally:
         other.close()
@@ -318,7 +346,7 @@ def ask_code(phone: Phone, patient: dict[str, Any]) -> requests.Response:
 @pytest.mark.parametrize(("limit", "shared"), [("limit_codes_per_account", False), ("limit_codes", True)])
 def test_text_messages_with_codes_have_a_limit_for_who_asks_for_them_and_nobody_else_s(
         control: Control, policy: Change, limit: str, shared: bool) -> None:
-    policy(**{limit: {"burst": 2, "seconds": 300}})
+    policy(**{limit: {"burst": 2, "seconds": 300}}, proof_codes_per_phone_and_hour=5)
     number = Phone(control).number
     records = [Record(control, phone=number if shared else Phone(control).number) for _ in range(3)]
     mine, another = Phone(control).sign_in(), Phone(control).sign_in()

@@ -124,9 +124,7 @@ class Queries:
 
     def said(self, sql: str, args: Args = ()) -> int:
         """Change something by a statement that says a number by ``LAST_INSERT_ID(…)``; 0 when it said none."""
-        with self._connection.cursor(Cursor) as cursor, _refusals():
-            cursor.execute(self._text(cursor, _Statement(sql, args)))
-            return int(cursor.lastrowid or 0)
+        return self._ask(Cursor, sql, args).said
 
     def insert(self, table: str, **values: Any) -> None:
         """Insert one row. Raises Duplicate when a UNIQUE key refuses."""
@@ -151,7 +149,7 @@ class Queries:
                 if one.answer is not None:
                     one.answer.rows = cursor.fetchall()
                 cursor.nextset()
-            return Answer(cursor.rowcount, cursor.fetchall())
+            return Answer(cursor.rowcount, cursor.fetchall(), int(cursor.lastrowid or 0))
 
     @staticmethod
     def _text(cursor: Cursor, statement: _Statement) -> str:
@@ -166,10 +164,11 @@ class Queries:
 
 @dataclass
 class Answer:
-    """What the server has answered to a statement: rows affected or found, and the rows."""
+    """What the server has answered to a statement: rows affected or found, the rows, the number it said."""
 
     affected: int = 0
     rows: Sequence[Any] = ()
+    said: int = 0
 
     def one(self) -> Any:
         """The first row, or None."""

@@ -67,7 +67,9 @@ class Policy(BaseModel):
     proof_tries: Annotated[int, Field(ge=1, le=20)] = 5  # wrong ones: for each code, and of visits a day
     proof_code_minutes: Annotated[int, Field(ge=1, le=30)] = 5
     proof_codes_per_day: Annotated[int, Field(ge=1, le=20)] = 5  # for an account and patient
-    proof_codes_per_phone_and_day: Annotated[int, Field(ge=1, le=1000)] = 20  # by all who have not proven it yet
+    # By all who have not proven it yet. SMS itself sends five an hour and ten a day: what is left is its owner's.
+    proof_codes_per_phone_and_hour: Annotated[int, Field(ge=1, le=1000)] = 3
+    proof_codes_per_phone_and_day: Annotated[int, Field(ge=1, le=1000)] = 5
     bound_notices_per_day: Annotated[int, Field(ge=0, le=20)] = 3  # by SMS, to the phone on a patient's file
     sms_app_id: str = ""  # SmsSdkAppId; empty: the hospital sends no SMS
     sms_sign: str = ""
@@ -97,6 +99,7 @@ class Policy(BaseModel):
     limit_reveal: Rate = Rate(burst=10, seconds=600)  # of one patient by one account
     limit_codes: Rate = Rate(burst=5, seconds=600)  # to one phone by one account; each is a text message
     limit_codes_per_account: Rate = Rate(burst=10, seconds=600)
+    limit_notices: Rate = Rate(burst=1, seconds=3600)  # of new bindings, to one phone
     limit_orders: Rate = Rate(burst=40, seconds=60)  # by one account
     limit_booking: Rate = Rate(burst=60, seconds=0.5)  # tries by one account, in each instance
     message_templates: dict[str, Template] = {}

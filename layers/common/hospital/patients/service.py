@@ -286,9 +286,8 @@ def _too_many_patients(settings: policy.Policy) -> Conflict:
 def _count_matching(account_id: str, new: NewPatient, address: str, settings: policy.Policy, now: datetime) -> None:
     """Each question to the HIS may be a guess at the name that goes with somebody's number. Raises TooMany."""
     known = new.guardian if new.identity.id_type == "NONE" and new.guardian is not None else new.identity
-    limits.take("matching_per_document", f"{account_id}:{known.id_type}:{known.id_number}", settings, now)
-    limits.take("matching_per_account", account_id, settings, now)
-    limits.take("matching_per_address", address, settings, now)
+    limits.take_all({"matching_per_document": f"{account_id}:{known.id_type}:{known.id_number}",
+                     "matching_per_account": account_id, "matching_per_address": address}, settings, now)
 
 
 def _tell_of_guesses(db: Database, account_id: str, new: NewPatient, settings: policy.Policy, now: datetime) -> None:
