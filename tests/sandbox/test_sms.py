@@ -139,13 +139,32 @@ def test_who_has_not_signed_is_refused(platform: Sms, headers: dict[str, str], c
 
 @pytest.mark.parametrize(("kind", "params"), [
     ("cut_before", {}), ("cut_after", {}), ("garbage", {}), ("error", {"status": 502}),
-    ("refuse", {"code": "InternalError.Timeout", "status": 200}),
-    ("refuse", {"code": "RequestLimitExceeded", "status": 200})])
+    ("refuse", {"code": "InternalError.Timeout", "status": 200})])
 def test_what_is_no_clear_answer_is_unknown(platform: Sms, kind: str, params: dict[str, Any]) -> None:
     platform.world.faults.add(Fault(system="sms", operation="send_sms", kind=kind, params=params))
     with pytest.raises(Unanswered):
         send()
     send("13812340000")
+
+
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "RequestLimitExceeded.UinLimitExceeded"])
+def test_what_is_refused_for_too_many_calls_was_not_sent(platform: Sms, code: str) -> None:
+    platform.world.faults.add(Fault(system="sms", operation="send_sms", kind="refuse",
+                                    params={"code": code, "status": 200}))
+    assert refusal() == code
+    assert sms.is_busy(code)
+    assert on_phone(platform) == []
+
+
+@pytest.mark.parametrize(("code", "until"), [
+    ("LimitExceeded.PhoneNumberThirtySecondLimit", "2026-11-23T23:00:30"),
+    ("LimitExceeded.PhoneNumberOneHourLimit", "2026-11-24T00:00:00"),
+    ("LimitExceeded.DeliveryFrequencyLimit", "2026-11-24T00:00:00"),
+    ("LimitExceeded.PhoneNumberDailyLimit", "2026-11-24T00:00:00"),
+    ("LimitExceeded.PhoneNumberSameContentDailyLimit", "2026-11-24T00:00:00")])
+def test_a_phone_that_has_had_enough_may_be_sent_more_after_the_limit_s_time(code: str, until: str) -> None:
+    now = datetime(2026, 11, 23, 23, 0, tzinfo=timezone(timedelta(hours=8)))
+    assert sms.may_again_at(code, now).isoformat() == f"{until}+08:00"
 
 
 def test_a_platform_that_is_not_there_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

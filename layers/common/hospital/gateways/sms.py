@@ -7,10 +7,12 @@ late or never, so nothing here waits for its arrival.
 from __future__ import annotations
 
 import re
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.runtime import cloud
+from hospital.runtime.clock import at_hospital, hospital_day
 from hospital.runtime.config import config
 
 # The phone has had enough for now: by the platform's own limits (30 s, an hour, a day), or the carrier's.
@@ -21,13 +23,27 @@ TOO_OFTEN = {"LimitExceeded.PhoneNumberThirtySecondLimit", "LimitExceeded.PhoneN
 UNREACHABLE = {"InvalidParameterValue.IncorrectPhoneNumber", "FailedOperation.PhoneNumberInBlacklist",
                "UnsupportedOperation.ContainDomesticAndInternationalPhoneNumber",
                "UnsupportedOperation.UnsupportedRegion"}
-_UNKNOWN = re.compile(r"(Client|Server)NetworkError|InternalError.*|[A-Za-z]+Error|RequestLimitExceeded.*")
+_UNKNOWN = re.compile(r"(Client|Server)NetworkError|InternalError.*|[A-Za-z]+Error")
+
+
+def is_busy(code: str) -> bool:
+    """Whether a refusal is about the number of all calls at this moment: surely not sent, and may be said again."""
+    return code.partition(".")[0] == "RequestLimitExceeded"
+
+
+def may_again_at(code: str, now: datetime) -> datetime:
+    """When a phone that has had enough (``TOO_OFTEN``) may be sent more, at the latest."""
+    if code == "LimitExceeded.PhoneNumberThirtySecondLimit":
+        return now + timedelta(seconds=30)
+    if "Daily" in code:  # a day of the calendar
+        return at_hospital(hospital_day(now) + timedelta(days=1), time(0))
+    return now + timedelta(hours=1)
 
 
 def send(phone: str, template: str, values: list[str], *, app_id: str, sign: str) -> None:
     """Send a template's text to a phone in its canonical form.
 
-    Raises Rejected (``TOO_OFTEN``, ``UNREACHABLE``, or a setting that SMS does not take), Unanswered.
+    Raises Rejected (``TOO_OFTEN``, busy, ``UNREACHABLE``, or a setting that SMS does not take), Unanswered.
     """
     number = phone if phone.startswith("+") else f"+86{phone}"
     try:
