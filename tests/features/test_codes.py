@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import requests
+
 from sandbox.phone import Control, Phone
 from scripts import local_db
 from tests.features.conftest import refused
@@ -22,7 +24,7 @@ def test_many_strangers_together_send_a_phone_so_many_codes_a_day_and_its_proven
     theirs = [steal(one, record) for one in strangers]
     for one, patient in zip(strangers[:2], theirs[:2], strict=True):
         assert one.sms_code(patient["id"], number)
-    assert refused(lambda: strangers[2].sms_code(theirs[2]["id"], number)) == (409, "proof_too_often")
+    assert refused(lambda: strangers[2].sms_code(theirs[2]["id"], number)) == (429, "proof_too_often")
     assert len(control("GET", f"/sms/phones/{owner.number}")) == 2
     assert owner.sms_code(own["id"], number)
     another = Record(control, phone=Phone(control).number)  # another phone is another's
@@ -30,6 +32,61 @@ def test_many_strangers_together_send_a_phone_so_many_codes_a_day_and_its_proven
     control.advance(86400)
     strangers[2].sign_in()
     assert strangers[2].sms_code(theirs[2]["id"], number)
+
+
+def ask(phone: Phone, patient: dict[str, Any]) -> requests.Response:
+    return phone.raw("POST", f"account/patients/{patient['id']}/proof-codes")
+
+
+def test_strangers_leave_a_proven_owner_a_code_of_those_that_sms_itself_sends_in_an_hour(
+        control: Control, owner: Phone, record: Record) -> None:
+    own, answers = owner.add_patient(record.someone), []
+    for stranger in [Phone(control).sign_in() for _ in range(5)]:
+        answers.append(ask(stranger, steal(stranger, record)).status_code)
+        control.advance(31)
+    assert answers == [202] * 3 + [429] * 2
+    for _ in range(4):  # of all of them the phone is told as well
+        control.advance(601)
+        control.work()
+    assert ask(owner, own).status_code == 202
+
+
+def test_who_asks_for_too_many_codes_is_told_when_there_is_another(
+        control: Control, owner: Phone, thief: Phone, record: Record, policy: Callable[..., None]) -> None:
+    policy(proof_codes_per_phone_and_hour=1, proof_codes_per_phone_and_day=2)
+    mine, another = steal(thief, record), Phone(control).sign_in()
+    theirs = steal(another, record)
+    assert ask(thief, mine).status_code == 202
+    control.advance(1000)
+    assert 2500 < told(ask(another, theirs)) <= 2600
+    control.advance(2600)
+    assert ask(another, theirs).status_code == 202
+    assert told(ask(another, theirs)) <= 60
+    control.advance(3600)
+    wait = told(ask(another, theirs))  # until the first is a day ago
+    assert 79100 < wait <= 79200
+    control.advance(wait)
+    another.sign_in()
+    assert ask(another, theirs).status_code == 202
+
+
+def told(answer: requests.Response) -> int:
+    """The seconds after which who was refused may come again; the sentence says so too."""
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (429, "proof_too_often"), error
+    assert "后再试" in error["message"]
+    return int(answer.headers["Retry-After"])
+
+
+def test_a_code_that_sms_refused_counts_for_nobody_and_may_be_asked_for_again_at_once(
+        control: Control, owner: Phone, thief: Phone, record: Record, policy: Callable[..., None]) -> None:
+    policy(proof_codes_per_phone_and_day=1)
+    mine = steal(thief, record)
+    control.fault("sms", "send_sms", "refuse", code="RequestLimitExceeded.UinLimitExceeded", status=200,
+                  about=owner.number)
+    assert refused(lambda: thief.call("POST", f"account/patients/{mine['id']}/proof-codes")) == (503, "sms_unavailable")
+    assert control.tasks(kind="sms.refused", subject_id="RequestLimitExceeded.UinLimitExceeded") == []
+    assert prove(thief, mine, sms_code=thief.sms_code(mine["id"], record.someone["id_number"]))["level"] == "FULL"
 
 
 def test_each_wrong_code_is_in_the_audit_trail(owner: Phone, record: Record, sql: Ask) -> None:

@@ -67,7 +67,7 @@ def test_a_newer_code_ends_the_one_before_and_two_within_a_minute_are_refused(co
     mine = steal(thief, record)
     first = thief.sms_code(mine["id"], record.someone["id_number"])
     again = f"account/patients/{mine['id']}/proof-codes"
-    assert refused(lambda: thief.call("POST", again)) == (409, "proof_too_often")
+    assert refused(lambda: thief.call("POST", again)) == (429, "proof_too_often")
     control.advance(61)
     second = thief.sms_code(mine["id"], record.someone["id_number"])
     if first != second:
@@ -82,7 +82,7 @@ def test_so_many_codes_a_day_for_one_account_and_patient(control: Control, thief
     for _ in range(2):
         thief.sms_code(mine["id"], record.someone["id_number"])
         control.advance(61)
-    assert refused(lambda: thief.sms_code(mine["id"], record.someone["id_number"])) == (409, "proof_too_often")
+    assert refused(lambda: thief.sms_code(mine["id"], record.someone["id_number"])) == (429, "proof_too_often")
     another = Phone(control).sign_in()  # who is not locked out by that
     assert another.sms_code(steal(another, record)["id"], record.someone["id_number"])
 
@@ -98,7 +98,7 @@ def test_a_code_is_no_ones_but_its_accounts_and_of_no_other_phone(control: Contr
 
 
 @pytest.mark.parametrize(("refusal", "answer"), [
-    ("LimitExceeded.PhoneNumberDailyLimit", (409, "proof_too_often")),
+    ("LimitExceeded.PhoneNumberDailyLimit", (429, "proof_too_often")),
     ("InvalidParameterValue.IncorrectPhoneNumber", (409, "no_phone_on_file")),
     ("FailedOperation.SignatureIncorrectOrUnapproved", (503, "sms_unavailable"))])
 def test_what_sms_refuses_is_said_and_a_wrong_setting_is_a_task(control: Control, thief: Phone, record: Record,
@@ -149,8 +149,13 @@ def test_a_wrong_card_or_another_ones_receipt_proves_nothing_and_five_tries_are_
                   {"card_number": card, "number": other.receipt_number()}, {"card_number": "XX12", "number": number},
                   {"card_number": card, "number": "S00000000000000"}, {"card_number": card, "number": "M001"}):
         assert refused(lambda visit=visit: prove(thief, mine, visit=visit)) == (403, "proof_refused")
+        control.advance(60)
     right = {"card_number": card, "number": number}
-    assert refused(lambda: prove(thief, mine, visit=right)) == (409, "proof_too_often")
+    answer = thief.raw("POST", f"account/patients/{mine['id']}/proof", {"visit": right})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "proof_too_often")
+    wait = int(answer.headers["Retry-After"])  # until the first of them is a day ago
+    assert 86400 - 400 < wait <= 86400 - 300
+    assert answer.json()["error"]["message"] == "核验次数过多，请于明天07:31后再试，或到人工窗口办理。"
     another = Phone(control).sign_in()  # whom the tries of others do not lock out
     assert prove(another, steal(another, record), visit=right)["level"] == "FULL"
 
@@ -220,6 +225,20 @@ def test_the_window_vouches_for_who_has_neither_phone_nor_card(control: Control,
     control.operate("binding.vouch", binding_id=one["binding"], note="seen with ID card")
     shown = thief.call("GET", f"account/patients/{mine['id']}")
     assert (shown["level"], shown["proof"]) == ("FULL", "DESK")
+
+
+def test_the_window_vouches_for_no_binding_that_has_ended(control: Control, thief: Phone, record: Record) -> None:
+    mine = steal(thief, record)
+    [before] = control.operate("bindings.show", patient_code=record.code)["bindings"]
+    thief.call("DELETE", f"account/patients/{mine['id']}")
+    steal(thief, record)
+    with pytest.raises(Refused) as refusal:
+        control.operate("binding.vouch", binding_id=before["binding"], note="seen with ID card")
+    assert refusal.value.code == "holder_not_found"
+    assert thief.call("GET", f"account/patients/{mine['id']}")["level"] == "LIMITED"
+    [now] = control.operate("bindings.show", patient_code=record.code)["bindings"]
+    assert control.operate("binding.vouch", binding_id=now["binding"], note="seen") == {"proven": now["binding"]}
+    assert thief.call("GET", f"account/patients/{mine['id']}")["level"] == "FULL"
 
 
 def test_staff_end_a_squat_and_who_is_proven_stays(control: Control, owner: Phone, record: Record) -> None:

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from sandbox.people import person
 from sandbox.phone import Control, Phone
 from tests.features.conftest import refused
@@ -201,9 +203,9 @@ def test_the_phone_on_file_is_told_so_often_a_day(control: Control, owner: Phone
         steal(Phone(control).sign_in(), record)
         control.advance(40)
     control.advance(440)
-    for _ in range(5):  # one after the other: SMS sends no two within half a minute
+    for _ in range(5):  # one an hour
         control.work()
-        control.advance(40)
+        control.advance(3601)
     assert len(control("GET", f"/sms/phones/{owner.number}")) == 2  # of the first two: many do not silence each other
 
 
@@ -215,9 +217,48 @@ def test_a_text_in_the_last_half_minute_does_not_silence_what_the_phone_on_file_
     control.advance(601)
     control.work()
     assert control("GET", f"/sms/phones/{owner.number}") == []
+    for _ in range(2):
+        control.advance(1801)
+        control.work()
+    assert len(control("GET", f"/sms/phones/{owner.number}")) == 1
+
+
+@pytest.mark.parametrize("refusal", ["RequestLimitExceeded.UinLimitExceeded",
+                                     "FailedOperation.InsufficientBalanceInSmsPackage"])
+def test_what_the_phone_on_file_is_to_be_told_is_told_once_sms_takes_it(
+        control: Control, owner: Phone, thief: Phone, record: Record, refusal: str) -> None:
+    steal(thief, record)
+    control.fault("sms", "send_sms", "refuse", code=refusal, status=200, about=owner.number)
+    for _ in range(3):
+        assert control("GET", f"/sms/phones/{owner.number}") == []
+        control.advance(1801)
+        control.work()
+    assert len(control("GET", f"/sms/phones/{owner.number}")) == 1
+    found = control.tasks(kind="sms.refused", subject_id=refusal)
+    assert len(found) == (not refusal.startswith("RequestLimit"))
+    for task in found:
+        control.operate("task.close", task_id=task["id"], note="paid for")
+
+
+@pytest.mark.parametrize("how", ["binding.end", "binding.vouch", "by its account"])
+def test_staff_are_told_of_a_binding_of_which_the_phone_on_file_could_not_be_told_for_a_day(
+        control: Control, owner: Phone, thief: Phone, record: Record, how: str) -> None:
+    mine = steal(thief, record)
+    control.fault("sms", "send_sms", "refuse", times=-1, code="LimitExceeded.PhoneNumberDailyLimit", status=200,
+                  about=owner.number)
+    [one] = control.operate("bindings.show", patient_code=record.code)["bindings"]
     control.advance(601)
     control.work()
-    assert len(control("GET", f"/sms/phones/{owner.number}")) == 1
+    assert control.tasks(kind="binding.untold", subject_id=one["binding"]) == []
+    control.advance(86400)
+    control.work()
+    [task] = control.tasks(kind="binding.untold", subject_id=one["binding"])
+    assert task["ends_with"] == ["binding.end", "binding.vouch", "task.close"]
+    if how == "by its account":
+        thief.sign_in().call("DELETE", f"account/patients/{mine['id']}")
+    else:
+        control.operate(how, binding_id=one["binding"], note="looked at")
+    assert control.tasks(kind="binding.untold", subject_id=one["binding"]) == []
 
 
 def test_a_proven_holder_sees_the_others_and_ends_a_strangers_hold_with_all_that_it_took(

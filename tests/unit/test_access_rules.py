@@ -39,8 +39,9 @@ def test_a_holder_ends_who_is_proven_no_better(mine: Any, level: Any, theirs: An
 
 
 @pytest.mark.parametrize(("proof", "others", "has"), [
-    ("VISIT", ["NEW", "VISIT"], False), ("VISIT", ["NEW"], True), ("PHONE", ["NEW", "VISIT", "GUARDIAN"], True),
-    ("PHONE", ["SMS", "NEW"], True), ("DESK", ["SMS", "PHONE"], False), ("NEW", ["PHONE", "SMS"], False)])
+    ("VISIT", ["NEW", "NEW"], True), ("GUARDIAN", ["NEW", "NEW", "VISIT"], True), ("VISIT", ["GUARDIAN", "SMS"], False),
+    ("PHONE", ["NEW", "VISIT", "GUARDIAN"], True), ("PHONE", ["SMS", "NEW"], True), ("DESK", ["SMS", "PHONE"], False),
+    ("NEW", ["PHONE", "SMS"], False), ("NEW", [None, "NEW"], True), ("NEW", ["NEW", "NEW"], False)])
 def test_who_is_proven_less_well_takes_nobodys_place(proof: Any, others: Any, has: bool) -> None:
     assert rules.has_room(proof, others, 2) == has
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from hospital.console import entries
 from hospital.console.command import Command
-from hospital.database import policy
+from hospital.database import policy, tasks
 from hospital.database.connection import Database, Transaction
 from hospital.patients import holders, proof_store, proving, records, rules
 from hospital.patients import store as patients
@@ -70,14 +70,18 @@ def end(db: Database, command: OnBinding, now: datetime) -> dict[str, Any]:
 def vouch(db: Database, command: OnBinding, now: datetime) -> dict[str, Any]:
     """The window has seen the person and their document: who has neither phone nor card is proven like this.
 
-    Raises Conflict when as many accounts hold the record as the hospital allows.
+    Raises HolderUnknown (it has ended, also when its account has bound the patient anew), Conflict when as many
+    accounts hold the record as the hospital allows.
     """
     with db.transaction() as tx:
         binding = _binding(tx, command)
-        if patients.lock_bound(tx, binding.account_id, binding.patient_id) is None:
+        patients.lock_bound(tx, binding.account_id, binding.patient_id)
+        bound = patients.bound_patient(tx, binding.account_id, binding.patient_id)
+        if bound is None or bound.binding_id != binding.binding_id:
             raise holders.HolderUnknown
         proving.check_room(tx, binding.account_id, binding.patient_id, "DESK")
         proof_store.set_level(tx, binding.binding_id, "FULL", "DESK", now)
+        tasks.settle(tx, kind=holders.UNTOLD, subject_id=binding.binding_id, note="vouched for", now=now)
         _note(tx, command, command.binding_id, "done", now)
     return {"proven": command.binding_id}
 

@@ -32,6 +32,7 @@ ENDS: dict[str, tuple[str, ...]] = {
     "message.template": ("settings.change", "task.close"),
     "sms.refused": ("settings.change", "task.close"),
     "setting.ignored": ("settings.change", "task.close"),
+    "binding.untold": ("binding.end", "binding.vouch", "task.close"),
     "patient.unmatched": ("patient.match", "task.close"),
     **dict.fromkeys(("list.shrunken", "schedule.missing-today"), ("schedules.sync", "task.close")),
     "event.unreadable": ("task.retry", "task.close"),

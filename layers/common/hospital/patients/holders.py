@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hospital.database import outbox, policy
+from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Transaction
 from hospital.gateways import sms
 from hospital.gateways.his import persons as his
@@ -16,10 +16,11 @@ from hospital.patients import access, proof_store, proving, records, rules, stor
 from hospital.patients.model import BoundPatient, EndedBy, Holder
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
-from hospital.runtime.errors import Forbidden, NotFound
-from hospital.security import audit, cipher
+from hospital.runtime.errors import Forbidden, NotFound, TooMany
+from hospital.security import audit, cipher, limits
 
 TELL = "binding.tell"
+UNTOLD = "binding.untold"  # a kind of task: the phone on file does not know of a binding
 DAY = timedelta(days=1)
 LATER = timedelta(minutes=10)  # else the platform, which sends no two within 30 s, would refuse the code that is next
 # What an account had begun for a patient and may not go on with is ended by who knows how; the subject is the binding.
@@ -54,8 +55,9 @@ def card_text(tx: Transaction, bound: BoundPatient, holder: Holder) -> str:
 def tell_phone(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     """Tell the phone on file by SMS of a new binding that is not its own account's. Raises Unanswered (the HIS).
 
-    At most once, and so often a day: who binds again and again must not make the phone ring. What SMS refuses because
-    the phone has had too many texts is told later that day: else a code in time would silence it.
+    At most once, and so often an hour and a day: who binds again and again must not make the phone ring, nor keep its
+    owner's codes from it. What SMS refuses is told later that day: else a code in time would silence it. In the end
+    staff are told.
     """
     binding, settings = proof_store.binding(db, job.subject_id), policy.load(db)
     if binding is None or binding.proof in ("PHONE", "SMS"):  # whoever has that phone knows
@@ -73,16 +75,32 @@ def tell_phone(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | N
     if phone is None or phone.startswith("+") or phone == binding.phone:
         return None
     try:
+        limits.take("notices", phone, settings, now)
         sms.send(phone, settings.sms_bound_template, [f"{hospital_day(binding.bound_at):%Y-%m-%d}"],
                  app_id=settings.sms_app_id, sign=settings.sms_sign)
+    except TooMany as refusal:
+        return _later(db, binding, "another text", timedelta(seconds=refusal.wait), now)
     except Unanswered as silence:
         log.event("sms.unanswered", reason=silence.reason)
     except Rejected as refusal:
         log.event("sms.refused", code=refusal.code)
-        if refusal.code in sms.TOO_OFTEN and now < binding.bound_at + DAY:
-            return outbox.Again(LATER)
-        if refusal.code not in sms.TOO_OFTEN | sms.UNREACHABLE:
-            proving.tell_staff(db, refusal, now)
+        if refusal.code not in sms.UNREACHABLE:
+            if refusal.code not in sms.TOO_OFTEN and not sms.is_busy(refusal.code):
+                proving.tell_staff(db, refusal, now)
+            return _later(db, binding, refusal.code, LATER, now)
+    return None
+
+
+def _later(db: Database, binding: Holder, reason: str, after: timedelta, now: datetime) -> outbox.Again | None:
+    """Within a day of the binding; after that it is staff's to look at, while it stands."""
+    if now < binding.bound_at + DAY:
+        return outbox.Again(after)
+    bound = store.bound_patient(db, binding.account_id, binding.patient_id)
+    if bound is not None and bound.binding_id == binding.binding_id:
+        with db.transaction() as tx:
+            tasks.add(tx, kind=UNTOLD, subject_id=binding.binding_id, now=now,
+                      detail=f"for a day the phone on file could not be told of this binding: {reason}. "
+                             "Ends with binding.end, or binding.vouch once the window has seen them, or task.close")
     return None
 
 
@@ -131,6 +149,7 @@ def end(tx: Transaction, binding: Holder, *, by: EndedBy, actor: str, now: datet
             "note": "就诊人已解除绑定"}
     messages.queue(tx, account_id=binding.account_id, patient_id=binding.patient_id, kind=messages.PATIENT_UNBOUND,
                    key=f"unbound.{binding.binding_id}", data=told if consented else nameless(told), now=now)
+    tasks.settle(tx, kind=UNTOLD, subject_id=binding.binding_id, note="ended", now=now)
     let_go(tx, binding.binding_id, now)
     return True
 

@@ -143,11 +143,16 @@ def codes_since(source: Source, account_id: str, patient_id: str, since: datetim
         "ORDER BY sent_at DESC", (account_id, patient_id, since))]
 
 
-def codes_to(source: Source, phone: str, since: datetime) -> int:
-    """How many codes went to a number since then, for whichever account and patient."""
-    row = source.one("SELECT COUNT(*) AS sent FROM proof_codes WHERE phone_hash = %s AND sent_at >= %s",
-                     (phone_hash(phone), since))
-    return int(row["sent"]) if row else 0
+def codes_to(source: Source, phone: str, since: datetime) -> list[datetime]:
+    """When codes went to a number since then, for whichever account and patient, the latest first."""
+    return [row["sent_at"] for row in source.all(
+        "SELECT sent_at FROM proof_codes WHERE phone_hash = %s AND sent_at >= %s ORDER BY sent_at DESC",
+        (phone_hash(phone), since))]
+
+
+def forget_code(tx: Transaction, code_id: str) -> None:
+    """It was surely not sent."""
+    tx.run("DELETE FROM proof_codes WHERE id = %s", (code_id,))
 
 
 def live_code(tx: Transaction, account_id: str, patient_id: str, tries: int, now: datetime) -> SentCode | None:
@@ -174,11 +179,11 @@ def insert_try(tx: Transaction, account_id: str, patient_id: str, now: datetime)
     tx.insert("proof_tries", id=new_id(), account_id=account_id, patient_id=patient_id, tried_at=now)
 
 
-def tries_since(source: Source, account_id: str, patient_id: str, since: datetime) -> int:
-    """How many this account tried for a patient since then."""
-    row = source.one("SELECT COUNT(*) AS made FROM proof_tries WHERE account_id = %s AND patient_id = %s "
-                     "AND tried_at >= %s", (account_id, patient_id, since))
-    return int(row["made"]) if row else 0
+def tries_since(source: Source, account_id: str, patient_id: str, since: datetime) -> list[datetime]:
+    """When this account tried for a patient since then, the latest first."""
+    return [row["tried_at"] for row in source.all(
+        "SELECT tried_at FROM proof_tries WHERE account_id = %s AND patient_id = %s AND tried_at >= %s "
+        "ORDER BY tried_at DESC", (account_id, patient_id, since))]
 
 
 def forget_tries(tx: Transaction, account_id: str, patient_id: str) -> None:

@@ -20,14 +20,15 @@ from hospital.gateways.his import persons as his
 from hospital.gateways.his.persons import PatientFile
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.patients import access, evidence, proof_store, records, rules, store
-from hospital.patients.model import BoundPatient, Proof
+from hospital.patients.model import BoundPatient, Level, Proof
 from hospital.runtime import log
-from hospital.runtime.clock import hospital_day
-from hospital.runtime.errors import BadRequest, Conflict, Forbidden, Unavailable
+from hospital.runtime.clock import hospital_day, later_text
+from hospital.runtime.errors import BadRequest, Conflict, Forbidden, TooMany, Unavailable
 from hospital.security import audit, cipher, limits
 
 APART = timedelta(minutes=1)  # codes for one account and patient: the platform sends no two within 30 s
-DAY = timedelta(days=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+OTHERWISE = "，或使用其他核验方式"
 REFUSED = "sms.refused"  # a kind of task: SMS does not take our settings
 
 
@@ -43,10 +44,14 @@ class NotTheirs(Forbidden):
     code, message = "proof_refused", "核验未通过，请核对后重试，或携带证件到人工窗口办理。"
 
 
-class TooOften(Conflict):
-    """Enough for now."""
+class TooOften(TooMany):
+    """Enough for now: of what, until when, and what may be done instead."""
 
-    code, message = "proof_too_often", "核验次数过多，请明天再试，或到人工窗口办理。"
+    code = "proof_too_often"
+
+    def __init__(self, what: str, until: datetime, now: datetime, *, instead: str = "") -> None:
+        wait = max(0.0, (until - now).total_seconds())
+        super().__init__(f"{what}，请于{later_text(wait, now)}再试{instead}。", wait=wait)
 
 
 @dataclass(frozen=True)
@@ -106,8 +111,10 @@ def by_visit(db: Database, account_id: str, patient_id: str, *, card_number: str
     settings = policy.load(db)
     with db.transaction() as tx:
         store.lock_account(tx, account_id)
-        if proof_store.tries_since(tx, account_id, patient_id, now - DAY) >= settings.proof_tries:
-            raise TooOften
+        tries = proof_store.tries_since(tx, account_id, patient_id, now - DAY)
+        until = rules.allowed_again(tries, settings.proof_tries, DAY, now)
+        if until is not None:
+            raise TooOften("核验次数过多", until, now, instead="，或到人工窗口办理")
         proof_store.insert_try(tx, account_id, patient_id, now)
     today = hospital_day(now)
     oldest = today - timedelta(days=settings.proof_visit_days)
@@ -196,16 +203,11 @@ def send_code(db: Database, account_id: str, patient_id: str, now: datetime) -> 
         bound = store.lock_bound(tx, account_id, patient_id)  # one at a time of all who are bound to this record
         if bound is None:
             raise access.NotBound
-        before = proof_store.codes_since(tx, account_id, patient_id, now - DAY)
-        if len(before) >= settings.proof_codes_per_day:
-            raise TooOften
-        if before and now - before[0] < APART:
-            raise TooOften("验证码刚刚发出，请稍候再获取。")
-        proven = rules.level_of(bound["level"], settings) == "FULL"  # strangers' codes keep no holder from theirs
-        if not proven and proof_store.codes_to(tx, phone, now - DAY) >= settings.proof_codes_per_phone_and_day:
-            raise TooOften("该手机号今日收到的验证码过多，请明天再试，或使用其他核验方式。")
-        proof_store.insert_code(tx, account_id=account_id, patient_id=patient_id, phone=phone, code=code,
-                                expires_at=expires_at, now=now)
+        refusal = _too_often(tx, account_id, patient_id, phone, rules.level_of(bound["level"], settings), settings, now)
+        if refusal is not None:
+            raise refusal
+        code_id = proof_store.insert_code(tx, account_id=account_id, patient_id=patient_id, phone=phone, code=code,
+                                          expires_at=expires_at, now=now)
         audit.record(tx, actor=f"account:{account_id}", action="patient.code", subject=patient_id, result="sent",
                      now=now)
     try:
@@ -213,15 +215,37 @@ def send_code(db: Database, account_id: str, patient_id: str, now: datetime) -> 
                  app_id=settings.sms_app_id, sign=settings.sms_sign)
     except Unanswered as silence:  # it may arrive, and is good then
         log.event("sms.unanswered", reason=silence.reason)
-    except Rejected as refusal:
-        raise _not_sent(db, refusal, now) from None
+    except Rejected as refused:
+        raise _not_sent(db, code_id, refused, now) from None
     return Sent(rules.mask_tail(phone), expires_at)
 
 
-def _not_sent(db: Database, refusal: Rejected, now: datetime) -> Conflict | Unavailable:
+def _too_often(tx: Transaction, account_id: str, patient_id: str, phone: str, level: Level, settings: policy.Policy,
+               now: datetime) -> TooOften | None:
+    """The refusal of one more code. Those of strangers keep no proven holder from theirs."""
+    mine = proof_store.codes_since(tx, account_id, patient_id, now - DAY)
+    until = rules.allowed_again(mine, settings.proof_codes_per_day, DAY, now)
+    if until is not None:
+        return TooOften("获取验证码次数过多", until, now, instead=OTHERWISE)
+    until = rules.allowed_again(mine, 1, APART, now)
+    if until is not None:
+        return TooOften("验证码刚刚发出", until, now)
+    if level == "FULL":
+        return None
+    sent = proof_store.codes_to(tx, phone, now - DAY)
+    until = max(rules.allowed_again(sent, settings.proof_codes_per_phone_and_hour, HOUR, now) or now,
+                rules.allowed_again(sent, settings.proof_codes_per_phone_and_day, DAY, now) or now)
+    return TooOften("该手机号收到的验证码过多", until, now, instead=OTHERWISE) if until > now else None
+
+
+def _not_sent(db: Database, code_id: str, refusal: Rejected, now: datetime) -> TooOften | Conflict | Unavailable:
     log.event("sms.refused", code=refusal.code)
+    with db.transaction() as tx:
+        proof_store.forget_code(tx, code_id)
     if refusal.code in sms.TOO_OFTEN:
-        return TooOften("该手机号今日接收短信过多，请稍后再试，或使用其他核验方式。")
+        return TooOften("该手机号接收短信过多", sms.may_again_at(refusal.code, now), now, instead=OTHERWISE)
+    if sms.is_busy(refusal.code):
+        return Unavailable("短信服务繁忙，请稍后重试，或使用其他核验方式。", code="sms_unavailable")
     if refusal.code in sms.UNREACHABLE:
         return Conflict("医院档案中的手机号无法接收短信，请使用就诊卡核验，或到人工窗口登记手机号。",
                         code="no_phone_on_file")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import get_args
 
 from hospital.database.policy import Policy
@@ -221,9 +221,17 @@ def rank(proof: Proof | None) -> int:
 
 
 def has_room(proof: Proof, others: list[Proof | None], most: int) -> bool:
-    """Whether one more account may be proven, when so many are: of the best proofs only the best are counted."""
-    best = rank(proof) == max(_RANKS.values())
-    return sum(1 for one in others if not best or rank(one) == rank(proof)) < most
+    """Whether one more account may be proven, when so many are: whoever is proven less well takes nobody's place."""
+    return sum(rank(one) >= rank(proof) for one in others) < most
+
+
+def allowed_again(times: list[datetime], most: int, within: timedelta, now: datetime) -> datetime | None:
+    """When one more may be done of what was done at these times (the latest first), so often within so long.
+
+    None: now.
+    """
+    until = times[most - 1] + within if len(times) >= most else now
+    return until if until > now else None
 
 
 def mask_tail(number: str) -> str:
