@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hospital.database import connection
-from hospital.database.connection import Database, Duplicate
+from hospital.database.connection import Database, Duplicate, Unfit
 from hospital.runtime.errors import RetryWhole, Unavailable
 
 from scripts import local_db
@@ -15,24 +16,42 @@ from scripts import local_db
 NASTY = ["it's", 'a "quote"', "a; DROP TABLE bench", "\\", "\\'; COMMIT; -- ", "%s", "%", "；", "\x00", "🙂"]
 
 
-@pytest.fixture
-def db(mysql: str, database_name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def way_to(host: str, port: int, name: str, monkeypatch: pytest.MonkeyPatch) -> Database:
     """A way to a database with one table, as a function has it."""
-    host, _, port = mysql.partition(":")
-    name = f"{database_name}_exchanges"
-    local_db.fresh_database(host, int(port), name)
+    local_db.fresh_database(host, port, name)
 
     class Where:
-        mysql_host, mysql_port, mysql_user, mysql_password_secret, mysql_database = host, int(port), "root", "", name
+        mysql_host, mysql_port, mysql_user, mysql_password_secret, mysql_database = host, port, "root", "", name
 
     monkeypatch.setattr(connection, "config", Where)
     monkeypatch.setattr(connection, "secret", lambda _: "")
-    with local_db.connect(host, int(port), name) as sql, sql.cursor() as cursor:
+    with local_db.connect(host, port, name) as sql, sql.cursor() as cursor:
         cursor.execute("CREATE TABLE things (id INT NOT NULL PRIMARY KEY, name VARCHAR(80) NOT NULL) "
                        "DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin")
-    one = Database()
+    return Database()
+
+
+@pytest.fixture
+def db(mysql: str, database_name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A way to the tests' server."""
+    host, _, port = mysql.partition(":")
+    one = way_to(host, int(port), f"{database_name}_exchanges", monkeypatch)
     yield one
     one.close()
+
+
+@pytest.fixture
+def odd_db(tmp_path: Path, database_name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A way to a server whose own setting is lax, and has backslashes and double quotes mean something else."""
+    server, port = local_db.start(tmp_path / "db", durable=False)
+    try:
+        with local_db.connect("127.0.0.1", port) as sql, sql.cursor() as cursor:
+            cursor.execute("SET GLOBAL sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES,PIPES_AS_CONCAT'")
+        one = way_to("127.0.0.1", port, f"{database_name}_odd", monkeypatch)
+        yield one
+        one.close()
+    finally:
+        local_db.stop(server)
 
 
 @pytest.fixture
@@ -94,6 +113,21 @@ def test_a_text_is_kept_as_it_is_whatever_it_looks_like(db: Database, text: str)
         tx.insert_soon("things", id=2, name=text)
         assert tx.one("SELECT COUNT(*) AS number FROM things WHERE name = %s", (text,)) == {"number": 2}
     assert names(db) == [text, text]
+
+
+def test_whatever_a_server_s_own_setting_texts_are_kept_and_what_does_not_fit_is_refused(
+        odd_db: Database, sent: list[str]) -> None:
+    assert odd_db.one("SELECT @@sql_mode AS mode") == {"mode": connection.SQL_MODE}
+    assert len(sent) == 3, "isolation, the SET that pins it, and the question"
+    for number, text in enumerate(NASTY, 1):
+        with odd_db.transaction() as tx:
+            tx.insert_soon("things", id=number, name=text)
+            assert tx.one("SELECT COUNT(*) AS number FROM things WHERE name = %s", (text,)) == {"number": 1}
+    assert names(odd_db) == NASTY
+    assert odd_db.one('SELECT "a" AS quoted, 1 || 0 AS either') == {"quoted": "a", "either": 1}
+    with pytest.raises(Unfit), odd_db.transaction() as tx:
+        tx.insert("things", id=99, name="x" * 81)
+    assert names(odd_db) == NASTY
 
 
 def test_a_statement_that_could_be_read_as_two_is_refused(db: Database) -> None:
