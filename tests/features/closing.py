@@ -30,7 +30,15 @@ class Day:
         for back in range(1, 8):
             sql("INSERT INTO statements (day, state, begun_at) VALUES (%s, 'DONE', %s)",
                 (self.day - timedelta(days=back), self.day))
+        # There has been business before, whichever test comes first: no day before the first movement has a statement.
+        sql("INSERT INTO ledger (id, payment_id, movement, movement_key, amount_fen, at, day, recorded_at) "
+            "VALUES (%s, %s, 'CAPTURE', 'before', 1, %s, %s, %s)", ("0" * 26, "0" * 26, *[date(2026, 11, 1)] * 3))
         self.at("09:00:00")
+
+    def end(self) -> None:
+        """What it left for others to stumble on is gone."""
+        self.control("DELETE", f"/wechatpay/bills/{self.day}")
+        self.sql("DELETE FROM ledger WHERE id = %s", ("0" * 26,))
 
     def at(self, clock_time: str, days: int = 0) -> None:
         """The clock, so many days later."""

@@ -247,7 +247,7 @@ def today(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> Iterat
     """A day in some weeks that only this test has, at nine in the morning."""
     one = Day(control, sql)
     yield one
-    control("DELETE", f"/wechatpay/bills/{one.day}")
+    one.end()
 
 
 @pytest.fixture

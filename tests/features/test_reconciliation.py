@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -282,6 +284,74 @@ def test_a_refund_that_wechat_lists_on_the_day_it_was_accepted_is_late_and_evene
     assert all(settled for *_, settled in today.lines(number, late).values())
     assert today.tasks() == set()
     care.check("DONE")
+
+
+# -- taken out in turns -------------------------------------------------------------------------------
+@contextmanager
+def in_turns(today: Day, trade_no: str, first_fen: int, days: int) -> Iterator[None]:
+    """What was taken out of a trade stands in our books in two turns, the second so many days later."""
+    its_own = "movement = 'REVERSAL' AND movement_key = %s"
+    [(whole,)] = today.sql(f"SELECT amount_fen FROM ledger WHERE {its_own}", (trade_no,))
+    today.sql(f"UPDATE ledger SET amount_fen = %s WHERE {its_own}", (first_fen, trade_no))
+    today.sql("INSERT INTO ledger (id, payment_id, movement, movement_key, amount_fen, at, day, recorded_at) "
+              "SELECT CONCAT('Z', SUBSTR(id, 2)), payment_id, 'REVERSAL', CONCAT(movement_key, '@2'), %s, at, "
+              f"DATE_ADD(day, INTERVAL %s DAY), recorded_at FROM ledger WHERE {its_own}",
+              (whole - first_fen, days, trade_no))
+    try:
+        yield
+    finally:
+        today.sql("DELETE FROM ledger WHERE movement_key = %s", (f"{trade_no}@2",))
+        today.sql(f"UPDATE ledger SET amount_fen = %s WHERE {its_own}", (whole, trade_no))
+
+
+def given_back(care: Care) -> str:
+    """A bill, paid and given back whole; its trade number."""
+    charge = care.one_paid()
+    care.refund(charge)
+    care.work()
+    return care.number_of(charge)
+
+
+def test_what_was_taken_out_in_two_turns_on_one_day_agrees_with_the_his(today: Day, patient_of: Care) -> None:
+    with in_turns(today, given_back(patient_of), -1500, days=0):
+        today.close()
+        assert today.sums()["HIS", "REVERSAL", "AGREED"] == (1, -2500, -2500)
+        assert today.tasks() == set()
+
+
+def test_what_was_taken_out_in_two_turns_on_two_days_evens_out_with_the_his(today: Day, patient_of: Care) -> None:
+    number = given_back(patient_of)
+    with in_turns(today, number, -1500, days=1):
+        today.close()
+        assert today.lines(number) == {("HIS", "REVERSAL"): ("LATE", "NONE", False)}
+        today.close(2)
+        assert [today.lines(number, days) for days in (0, 1)] == [{("HIS", "REVERSAL"): ("LATE", "NONE", True)}] * 2
+        today.again(1)
+        assert [today.lines(number, days) for days in (0, 1)] == [{("HIS", "REVERSAL"): ("LATE", "NONE", True)}] * 2
+        assert today.tasks() == set()
+
+
+def test_a_later_turn_that_the_his_does_not_confirm_is_a_persons_business(today: Day, patient_of: Care) -> None:
+    number = given_back(patient_of)
+    with in_turns(today, number, -1500, days=1):
+        today.sql("UPDATE ledger SET amount_fen = -900 WHERE movement_key = %s", (f"{number}@2",))
+        today.close(2)
+        assert today.lines(number) == {("HIS", "REVERSAL"): ("AMOUNT_DIFFERS", "TASK", False)}
+        assert today.lines(number, 1) == {("HIS", "REVERSAL"): ("OURS_ONLY", "TASK", False)}
+        assert today.tasks() == {("statement.his", number)}
+
+
+# -- drawn up again ---------------------------------------------------------------------------------
+def test_drawing_up_a_day_again_reopens_only_what_that_day_evened_out(today: Day) -> None:
+    """Two lines of one number and amount, but of different transactions, never evened each other out."""
+    today.close()
+    for days, ours, theirs, note in ((0, 500, None, "4200001"), (1, None, 500, "4200002"), (2, None, 500, "4200001")):
+        today.sql("INSERT INTO statement_lines (id, day, source, movement, number, state, ours_fen, theirs_fen, "
+                  "action, settled_on, note) VALUES (%s, %s, 'HIS', 'SETTLEMENT', 'T-of-two', 'LATE', %s, %s, 'NONE', "
+                  "%s, %s)", (f"{days:026}", today.day + timedelta(days=days), ours, theirs, today.day, note))
+    today.again()
+    assert [today.lines("T-of-two", days) for days in (0, 1, 2)] == [
+        {}, {("HIS", "SETTLEMENT"): ("LATE", "NONE", True)}, {("HIS", "SETTLEMENT"): ("LATE", "NONE", False)}]
 
 
 # -- the desk ---------------------------------------------------------------------------------------

@@ -286,6 +286,37 @@ def test_two_days_even_out_only_with_the_same_order_or_transaction_where_both_na
     assert (rules.meets(one, other), rules.meets(other, one)) == (met, met)
 
 
+def test_what_was_taken_out_of_a_trade_in_turns_is_compared_as_the_one_line_of_the_his() -> None:
+    ours = [("REVERSAL\tT1", -1500, "42"), ("REVERSAL\tT1@2", -700, "42"), ("REVERSAL\tT1@3", -300, "42"),
+            ("REVERSAL\tT2", -100, "43"), ("SETTLEMENT\tT1", 2500, "42")]
+    assert list(rules.by_trade(ours)) == [
+        ("REVERSAL\tT1", -2500, "42"), ("REVERSAL\tT2", -100, "43"), ("SETTLEMENT\tT1", 2500, "42")]
+
+
+def turn(day: int, ours: int | None, theirs: int | None, note: str = "42", source: str = "HIS") -> Line:
+    return Line(f"{day:026}", MONDAY + timedelta(days=day), source, "REVERSAL", "T1", AMOUNT_DIFFERS, ours, theirs,
+                "TASK", "", None, note)
+
+
+@pytest.mark.parametrize(("turns", "evened"), [
+    ([(-1500, -2500), (-1000, None)], True), ([(None, -2500), (-1500, None), (-1000, None)], True),
+    ([(-1500, -2500), (-999, None)], False), ([(None, -2500), (-1500, None)], False)])
+def test_turns_of_a_trade_on_several_days_even_out_with_the_one_line_of_the_his(
+        turns: list[tuple[int | None, int | None]], evened: bool) -> None:
+    lines = [turn(day, *both) for day, both in enumerate(turns)]
+    for line in lines:
+        others = [other for other in lines if other is not line]
+        assert rules.evened_by(line.difference, others) == (others if evened else [])
+
+
+def test_turns_even_out_only_of_the_same_transaction_and_only_in_the_his() -> None:
+    one, other = turn(0, -1500, -2500), turn(1, -1000, None)
+    assert rules.evened_by(one.difference, [other]) == [other]
+    assert rules.evened_by(one.difference, [replace(other, note="43")]) == []
+    assert rules.evened_by(one.difference, [replace(other, note=rules.odd("TRANSACTION", ""))]) == []
+    assert rules.evened_by(replace(one, source="WECHAT").difference, [replace(other, source="WECHAT")]) == []
+
+
 def test_what_only_we_have_names_the_order_or_transaction_in_our_books() -> None:
     [one] = rules.join("HIS", iter([]), iter([("SETTLEMENT\tT1", 500, "4200001")]), {})
     assert (one.state, one.note) == (OURS_ONLY, "4200001")

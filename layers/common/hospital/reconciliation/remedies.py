@@ -85,7 +85,7 @@ def look(db: Database, day: date, one: Difference, now: datetime, patience: Pati
     if one.movement == UNREADABLE:
         return _task(one, "该行无法识别，请对照账单原文" + (f"，金额{one.theirs_fen}分" if one.theirs_fen else ""))
     if one.state == AMOUNT_DIFFERS:
-        return _task(one, "金额不一致")
+        return _elsewhere(db, day, one, day) or _task(one, "金额不一致")
     if one.state == DETAIL_DIFFERS:
         return _task(one, OTHER_DETAIL.get(one.source, "商户订单号或退款状态与我方不同"))
     return _elsewhere(db, day, one, day) or _act(db, day, one, day, now, patience)
@@ -110,15 +110,18 @@ def look_again(db: Database, line: Line, on: date, now: datetime, patience: Pati
 # -- counterparts -----------------------------------------------------------------------------------
 def _elsewhere(db: Database, day: date, one: Difference, on: date) -> Finding | None:
     """Its counterpart, if there is one: an open line of another day, or what stands in our books now."""
-    for other in store.counterparts(db, day, one):
-        if rules.meets(one, other.difference):
-            return Finding(LATE, NONE, _detail(one, f"与{other.day}账单对平"), max(on, other.day))
-    if one.state != THEIRS_ONLY or one.odd:
+    others = rules.evened_by(one, store.counterparts(db, day, one))
+    if others:
+        days = [other.day for other in others]
+        return Finding(LATE, NONE, _detail(one, f"与{days[0]}账单对平"), max(on, *days))
+    if one.state not in (THEIRS_ONLY, AMOUNT_DIFFERS) or one.odd:
         return None
     ours = store.ours_of(db, one.source, one.movement, one.number)
     if ours is None:
         return None
     fen, booked_on, named = ours
+    if one.state == AMOUNT_DIFFERS:  # it may be booked in turns, on several days
+        return Finding(LATE, NONE, "我方分次记账，合计一致") if fen == one.theirs_fen else None
     if fen != one.theirs_fen:
         return _task(one, f"我方{booked_on}记账金额不同")
     if named and one.names and named != one.names:
@@ -200,14 +203,16 @@ def _push_step(db: Database, one: Difference, now: datetime) -> Finding:
 
 
 def _ask_his(db: Database, one: Difference, patience: Patience) -> Finding:
-    transaction_id = store.transaction_of_trade(db, one.number)
-    trade = patience.ask("his", lambda: his_trades.check_trade(one.number.partition("@")[0]))  # @2: a later turn
+    trade_no = rules.trade_of(one.number)  # older statements have a line for each turn
+    transaction_id = store.transaction_of_trade(db, trade_no)
+    trade = patience.ask("his", lambda: his_trades.check_trade(trade_no))
     if one.movement == "SETTLEMENT":
         known = (trade is not None and trade.settled_at is not None and trade.paid_fen == one.ours_fen
                  and trade.transaction_id == transaction_id)
     else:
-        known = trade is not None and (trade.state, -trade.refund_fen, trade.transaction_id) == (
-            "CANCELLED", one.ours_fen, transaction_id)
+        booked = store.ours_of(db, HIS, one.movement, trade_no)  # in all its turns
+        known = trade is not None and booked is not None and (
+            (trade.state, -trade.refund_fen, trade.transaction_id) == ("CANCELLED", booked[0], transaction_id))
     return _known(one) if known else _task(one, "医院系统清单没有，查询也不符")
 
 

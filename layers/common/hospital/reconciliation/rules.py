@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from itertools import groupby
 
 from hospital.payment.model import PREFIXES
-from hospital.reconciliation.model import ODD, UNREADABLE, Difference, Tally
+from hospital.reconciliation.model import HIS, ODD, UNREADABLE, Difference, Line, Tally
 from hospital.runtime.ids import bounded
 
 DAYS_BACK = 7  # so many days are made up for, and a line that is open is looked at again for so long
@@ -49,6 +50,18 @@ def entries(lines: Iterable[str]) -> Iterator[Entry]:
             before, total, kept = key, int(fen), note
     if before:
         yield before, total, kept
+
+
+def trade_of(key: str) -> str:
+    """The trade number in a key of our books: what is taken out of a trade in later turns has ``@2``, … behind it."""
+    return key.partition("@")[0]
+
+
+def by_trade(ours: Iterable[Entry]) -> Iterator[Entry]:
+    """All turns of a trade as one entry with their sum: the HIS lists a trade once, with all that was taken out."""
+    for key, some in groupby(ours, key=lambda entry: trade_of(entry[0])):
+        turns = list(some)
+        yield key, sum(fen for _, fen, _ in turns), turns[0][2]
 
 
 _LAST = "\x7f"  # after every key
@@ -153,3 +166,19 @@ def meets(one: Difference, other: Difference) -> bool:
     if one.theirs_fen is None:
         return other.ours_fen is None and other.theirs_fen == one.ours_fen
     return other.theirs_fen is None and other.ours_fen == one.theirs_fen
+
+
+def evened_by(one: Difference, others: list[Line]) -> list[Line]:
+    """Which of the lines of other days about the same movement even this one out, the oldest of them first.
+
+    The first that :func:`meets` it; or all together, where the HIS says once what we took out in turns.
+    """
+    for other in others:
+        if meets(one, other.difference):
+            return [other]
+    turns = [one, *(other.difference for other in others)]
+    if (one.source, one.movement) != (HIS, "REVERSAL") or any(turn.odd for turn in turns):
+        return []
+    if len({turn.names for turn in turns if turn.names}) > 1:
+        return []
+    return others if sum((turn.ours_fen or 0) - (turn.theirs_fen or 0) for turn in turns) == 0 else []

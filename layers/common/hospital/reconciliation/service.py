@@ -182,10 +182,8 @@ def _known_by(one: Difference) -> Difference:
 
 def _even_out(tx: Transaction, day: date, one: Difference, on: date, now: datetime) -> None:
     """A line is settled: so are its counterpart and the tasks about both."""
-    for other in store.counterparts(tx, day, one):
-        if rules.meets(one, other.difference):
-            store.note_finding(tx, other, Finding(other.state, other.action, f"{other.detail}；与{day}账单对平", on))
-            break
+    for other in rules.evened_by(one, store.counterparts(tx, day, one)):
+        store.note_finding(tx, other, Finding(other.state, other.action, f"{other.detail}；与{day}账单对平", on))
     _end_task(tx, one.source, one.number, note=f"settled on {on}", now=now)
 
 

@@ -69,7 +69,7 @@ def ours(db: Database, source: str, day: date) -> Iterator[Iterator[rules.Entry]
     if source in (WECHAT, FUND_FLOW):
         yield store.ledger(db, day, ("CAPTURE", "REFUND"), source)
     elif source == HIS:
-        yield store.ledger(db, day, ("REVERSAL", "SETTLEMENT"), source)
+        yield rules.by_trade(store.ledger(db, day, ("REVERSAL", "SETTLEMENT"), source))
     elif source == DESK:
         yield store.desk_refunds(db, day)
     else:

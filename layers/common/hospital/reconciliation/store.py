@@ -29,7 +29,7 @@ from hospital.reconciliation.model import (
     Line,
     Tally,
 )
-from hospital.reconciliation.rules import Entry
+from hospital.reconciliation.rules import Entry, evened_by
 from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
@@ -107,7 +107,10 @@ def invoices(db: Database, first: datetime, last: datetime) -> Iterator[tuple[st
 
 
 def ours_of(db: Database, source: str, movement: str, number: str) -> tuple[int, date, str] | None:
-    """Where our books have a movement, whatever the day: fen, hospital day, order or transaction; None: nowhere."""
+    """Where our books have a movement, whatever the day: fen, hospital day, order or transaction; None: nowhere.
+
+    What the HIS took out in turns is one: their sum, and the day of the first.
+    """
     if source == DESK:
         found = db.one("SELECT -amount_fen AS fen, begun_on AS day, '' AS named FROM desk_refunds WHERE refund_no = %s "
                        "AND state = 'SUCCEEDED' AND reported_at IS NOT NULL AND begun_on IS NOT NULL", (number,))
@@ -118,9 +121,12 @@ def ours_of(db: Database, source: str, movement: str, number: str) -> tuple[int,
         sign, at = (1, bill["bus_at"]) if movement == "INVOICE" else (-1, bill["write_off_at"])
         return sign * int(bill["amount_fen"]), hospital_day(at), ""
     else:
-        found = db.one(f"SELECT l.amount_fen AS fen, l.day, {_NAMED[source]} AS named FROM ledger l "
-                       "LEFT JOIN payments p ON p.id = l.payment_id WHERE l.movement = %s AND l.movement_key = %s",
-                       (movement, number))
+        later = (f"{number}@", f"{number}A") if source == HIS else (number, number)  # A comes after @
+        turns = db.all(f"SELECT l.amount_fen AS fen, l.day, {_NAMED[source]} AS named FROM ledger l "
+                       "LEFT JOIN payments p ON p.id = l.payment_id WHERE l.movement = %s AND (l.movement_key = %s "
+                       "OR l.movement_key > %s AND l.movement_key < %s) ORDER BY l.day, l.movement_key",
+                       (movement, number, *later))
+        found = {**turns[0], "fen": sum(turn["fen"] for turn in turns)} if turns else None
     return (int(found["fen"]), found["day"], found["named"] or "") if found else None
 
 
@@ -190,15 +196,19 @@ def claim(tx: Transaction, day: date, now: datetime, *, again: bool) -> list[str
 
 def _reopen_counterparts(tx: Transaction, day: date, sources: list[str]) -> None:
     """Lines of other days that this day's evened out: the new ones will, if they still do."""
-    tx.run("UPDATE statement_lines mine JOIN statement_lines other ON other.source = mine.source "
-           "AND other.movement = mine.movement AND other.number = mine.number AND other.day <> mine.day "
-           "SET other.settled_on = NULL WHERE mine.day = %s AND mine.settled_on IS NOT NULL "
-           f"AND mine.source IN ({_marks(sources)}) AND other.settled_on IS NOT NULL "
-           "AND ((mine.ours_fen IS NULL AND other.theirs_fen IS NULL AND other.ours_fen = mine.theirs_fen) "
-           "OR (mine.theirs_fen IS NULL AND other.ours_fen IS NULL AND other.theirs_fen = mine.ours_fen) "
-           "OR (mine.ours_fen IS NULL AND other.ours_fen IS NULL AND other.theirs_fen = -mine.theirs_fen)) "
-           "AND other.action <> 'EXPLAINED'",
-           (day, *sources))
+    among = f"source IN ({_marks(sources)})"
+    settled = [Line.of(row) for row in tx.all(
+        f"SELECT mine.* FROM statement_lines mine WHERE mine.day = %s AND mine.settled_on IS NOT NULL AND mine.{among} "
+        "AND EXISTS (SELECT 1 FROM statement_lines other WHERE other.source = mine.source "
+        "AND other.movement = mine.movement AND other.number = mine.number AND other.day <> mine.day)",
+        (day, *sources))] if sources else []
+    for line in settled:
+        others = [Line.of(row) for row in tx.all(
+            "SELECT * FROM statement_lines WHERE source = %s AND movement = %s AND number = %s AND day <> %s "
+            "AND settled_on IS NOT NULL AND action <> %s ORDER BY day",
+            (line.source, line.movement, line.number, day, EXPLAINED))]
+        for other in evened_by(line.difference, others):
+            tx.run("UPDATE statement_lines SET settled_on = NULL WHERE id = %s", (other.id,))
 
 
 def still_mine(tx: Transaction, day: date, begun_at: datetime) -> bool:
