@@ -4,5 +4,6 @@ from hospital.database.connection import database
 from hospital.database.outbox import work_off
 from hospital.payment.jobs import REFUND
 from hospital.runtime.events import timer_function
+from hospital.security import cipher
 
-main_handler = timer_function(lambda: work_off(database(), REFUND, function="refund"))
+main_handler = timer_function(lambda: work_off(database(), REFUND, function="refund", ready=cipher.ready))

@@ -17,9 +17,10 @@ from hospital.patients import records as patients
 from hospital.payment import jobs as payment
 from hospital.runtime.events import timer_function
 from hospital.schedules import sync as schedules
+from hospital.security import cipher
 
 HANDLERS = {**schedules.WORKER, **booking.WORKER, **ending.WORKER, **checkin.WORKER, **billing.WORKER, **events.WORKER,
             **payment.WORKER, **invoices.WORKER, **messages.WORKER, **patients.WORKER, **holders.WORKER,
             **booking_unbound.WORKER, **checkin_unbound.WORKER, **billing_unbound.WORKER}
 
-main_handler = timer_function(lambda: work_off(database(), HANDLERS, function="worker"))
+main_handler = timer_function(lambda: work_off(database(), HANDLERS, function="worker", ready=cipher.ready))

@@ -20,7 +20,6 @@ from hospital.database.connection import Database, Transaction
 from hospital.runtime import cloud, log
 from hospital.runtime.clock import utc_now
 from hospital.runtime.ids import new_id
-from hospital.security import cipher
 
 LEASE = timedelta(seconds=90)  # longer than any handler may take
 THREADS = 4
@@ -80,11 +79,14 @@ def function_of(topic: str) -> str:
     return "refund" if topic.startswith(REFUND_TOPICS) else "worker"
 
 
-def work_off(db: Database, handlers: Mapping[str, Handler], *, function: str, seconds: float = 60) -> int:
+def work_off(db: Database, handlers: Mapping[str, Handler], *, function: str, ready: Callable[[], None],
+             seconds: float = 60) -> int:
     """Work off what is due for ``function`` until nothing is, or ``seconds`` have passed.
 
-    Outside calls dominate, so a few threads share the work. Returns how many rows were run.
+    ``ready`` fetches what handlers need in their transactions and must not wait for there; when it fails, the row comes
+    back later. Outside calls dominate, so a few threads share the work. Returns how many rows were run.
     """
+    handlers = {topic: functools.partial(_after, ready, handler) for topic, handler in handlers.items()}
     deadline = time.monotonic() + seconds
     first = _claim(db, function, utc_now())
     if first is None:
@@ -92,6 +94,11 @@ def work_off(db: Database, handlers: Mapping[str, Handler], *, function: str, se
     helpers = [_pool().submit(copy_context().run, _loop, db, handlers, function, deadline, None)
                for _ in range(THREADS - 1)]
     return _loop(db, handlers, function, deadline, first) + sum(helper.result() for helper in helpers)
+
+
+def _after(ready: Callable[[], None], handler: Handler, db: Database, job: Job, now: datetime) -> Again | None:
+    ready()
+    return handler(db, job, now)
 
 
 def _loop(db: Database, handlers: Mapping[str, Handler], function: str, deadline: float,
@@ -139,7 +146,6 @@ def _claim(db: Database, function: str, now: datetime) -> Job | None:
 def _run(db: Database, job: Job, handlers: Mapping[str, Handler]) -> None:
     started = time.perf_counter()
     try:
-        cipher.ready()
         answer = handlers[job.topic](db, job, utc_now())
     except Exception as error:  # noqa: BLE001 - whatever it was: recorded, tried again, in the end on a person's list
         log.failure("job.failed", error, topic=job.topic, subject=job.subject_id, attempts=job.attempts)

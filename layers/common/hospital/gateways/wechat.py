@@ -11,13 +11,13 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from hospital.database import shared_tokens
 from hospital.database.connection import Database, database
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.runtime import canonical
 from hospital.runtime.clock import utc_now
 from hospital.runtime.cloud import secret
 from hospital.runtime.config import config
+from hospital.security import shared_tokens
 
 TIMEOUT = (2.0, 5.0)  # seconds to connect, to read
 TOKEN_REFUSED = {40001, 40014, 42001}

@@ -1,1 +1,1 @@
-"""Sessions, ciphers for personal data, and the audit."""
+"""Sessions, ciphers for personal data, tokens of outside systems, limits, and the audit."""
