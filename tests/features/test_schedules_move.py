@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -168,6 +169,50 @@ def test_another_day_that_the_his_says_when_it_confirms_is_what_the_patient_is_t
     assert len(phone.inbox(TITLE)) == 1
 
 
+@pytest.mark.parametrize(("period", "starts", "hour"), [("AFTERNOON", "05:30", 14), ("MORNING", "00:00", 8)])
+def test_a_session_that_was_moved_to_another_day_is_given_up_freely_until_it_starts_whatever_place_one_has(
+        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, order: Any, sql: Ask,
+        policy: Callable[..., None], books_agree: Callable[..., None], period: str, starts: str, hour: int) -> None:
+    policy(cancel_days_before=2, cancel_until="07:00")
+    session = new_session(slots=2)
+    last = max(phone.call("GET", f"booking/sessions/{session['id']}/slots")["slots"], key=lambda one: one["starts_at"])
+    held = phone.book(patient["id"], session, slot_id=last["id"])
+    payment = phone.open_payment(held["id"])
+    change(control, session, date="2026-11-26", period=period)
+    phone.thumb(payment)
+    control.settle()
+    shown = phone.booking(held["id"])
+    assert (shown["state"], shown["visit_date"], shown["period"], shown["starts_at"]) == (
+        "CONFIRMED", "2026-11-26", period, f"2026-11-26T{hour - 8:02}:{'00' if hour == 14 else '30'}:00Z")
+    assert sql("SELECT visit_date, period FROM schedules WHERE id = %s", (session["id"],)) == [
+        (date(2026, 11, 26), period)]
+    assert (shown["can_cancel"], shown["cancel_until"]) == (True, f"2026-11-26T{starts}:00Z"), "its session's start"
+    [message] = phone.inbox(TITLE)
+    assert f"就诊时间: 2026年11月26日 {hour:02}:{'00' if hour == 14 else '30'}" in message["lines"]
+    control("PUT", "/clock", now=f"2026-11-26T{'13:29' if hour == 14 else '07:59'}:00+08:00")
+    phone.sign_in()
+    phone.call("POST", f"booking/bookings/{held['id']}/cancellation")
+    finish(control)
+    assert (phone.booking(held["id"])["state"], order(held["id"])["refunded_fen"]) == ("CANCELLED", 2500)
+    books_agree(held["id"])
+
+
+def test_a_day_that_the_his_confirmed_and_its_list_does_not_know_is_what_the_list_says_and_the_patient_is_told(
+        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open) -> None:
+    session = new_session(slots=1)
+    held = phone.book(patient["id"], session)
+    payment = phone.open_payment(held["id"])
+    control.fault("his", "confirm_registration", "override", set={"starts_at": "2026-11-26T10:15:00+08:00"})
+    phone.thumb(payment)
+    control.settle()
+    shown = phone.booking(held["id"])
+    assert (shown["state"], shown["visit_date"], shown["starts_at"]) == (
+        "CONFIRMED", "2026-11-25", "2026-11-25T00:00:00Z")
+    assert [one["starts_at"] for one in shown["changes"]] == ["2026-11-25T00:00:00Z", "2026-11-26T02:15:00Z"]
+    assert [time for _, time, _ in told(phone)][-1] == "2026年11月25日 08:00"
+    assert shown["cancel_until"] == "2026-11-25T00:00:00Z"
+
+
 def test_a_room_that_is_assigned_in_the_morning_is_shown_and_is_no_change(
         control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any,
         policy: Callable[..., None]) -> None:
@@ -259,7 +304,7 @@ def test_of_two_that_the_hospital_has_put_together_the_one_that_is_left_can_t_be
     session, [first, second] = doubled(control, phone, patient, new_session, visit)
     assert beside(sql, [first, second]) == [second]
     cancel(control, phone, first)
-    assert beside(sql, [first, second]) == []
+    assert beside(sql, [first, second]) == tasks(control, first, second) == []
     assert refused(lambda: phone.book(patient["id"], session)) == (409, "already_booked")
     cancel(control, phone, second)
     held = phone.book(patient["id"], session)
@@ -275,7 +320,18 @@ def test_of_three_that_the_hospital_has_put_together_two_still_stand_beside_each
     for number in (0, 1):
         cancel(control, phone, bookings[number])
         assert beside(sql, bookings) == bookings[number + 2:]
+        assert [kind for kind, _ in tasks(control, *bookings)] == ["booking.doubled"] * (1 - number)
         assert refused(lambda: phone.book(patient["id"], session)) == (409, "already_booked")
+
+
+@pytest.mark.parametrize("gone", [0, 1])
+def test_a_task_about_two_that_were_put_together_ends_when_either_is_cancelled(
+        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any, gone: int) -> None:
+    _, bookings = doubled(control, phone, patient, new_session, visit)
+    [task] = control.tasks(subject_id=bookings[1])
+    assert task["kind"] == "booking.doubled"
+    cancel(control, phone, bookings[gone])
+    assert tasks(control, *bookings) == []
 
 
 def test_of_two_that_were_put_together_the_one_that_stays_is_alone_when_the_other_is_moved_on(
@@ -283,7 +339,23 @@ def test_of_two_that_were_put_together_the_one_that_stays_is_alone_when_the_othe
     session, [first, second] = doubled(control, phone, patient, new_session, visit)
     change(control, session, period="AFTERNOON")
     take_over(control, session)
-    assert beside(sql, [first, second]) == []
+    assert beside(sql, [first, second]) == tasks(control, first, second) == []
+
+
+def test_one_that_is_moved_from_beside_one_to_beside_another_stays_a_task(
+        control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any, sql: Ask) -> None:
+    session, [first, second] = doubled(control, phone, patient, new_session, visit)
+    third = visit(phone, patient, evening := new_session(
+        period="EVENING", doctor_code=session["his"]["doctor_code"], department_code="1101"))
+    [(code,)] = sql("SELECT s.his_code FROM bookings b JOIN schedules s ON s.id = b.schedule_id WHERE b.id = %s",
+                    (second,))
+    change(control, moved := {"his": {"code": code}}, period="EVENING")
+    take_over(control, moved)
+    assert beside(sql, [first, second, third]) == [second]
+    assert [kind for kind, _ in tasks(control, first, second, third)] == ["booking.doubled"]
+    change(control, evening, period="AFTERNOON")
+    take_over(control, evening)
+    assert beside(sql, [first, second, third]) == tasks(control, first, second, third) == []
 
 
 def test_places_with_patients_that_are_listed_no_more_are_one_task_once(

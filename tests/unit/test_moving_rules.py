@@ -41,6 +41,13 @@ def test_a_room_that_is_not_assigned_is_no_difference() -> None:
     assert rules.differences(type("Was", (), {**seat, "clinic_room": "2"}), seat) == ["clinic_room"]
 
 
+def test_a_period_of_another_name_is_no_other_time() -> None:
+    seat = {"doctor_id": "d", "visit_date": DAY, "period": "MORNING", "starts_at": EIGHT, "clinic_room": "1"}
+    assert rules.differences(type("Was", (), {**seat, "period": "EVENING"}), seat) == []
+    moved = {**seat, "period": "EVENING", "starts_at": EIGHT + timedelta(hours=9)}
+    assert rules.differences(type("Was", (), moved), seat) == ["period", "starts_at"]
+
+
 def test_a_changed_registration_is_free_until_its_session_starts_or_its_own_time_on_another_day() -> None:
     nine = EIGHT + timedelta(days=1, hours=1)
     assert rules.free_until(DAY, EIGHT + timedelta(minutes=30), EIGHT) == EIGHT

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from hospital.booking import rules, store
-from hospital.booking.model import LIVE, Booking
+from hospital.booking.model import DOUBLED, LIVE, Booking
 from hospital.booking.tell import tell
 from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
@@ -21,7 +21,7 @@ from hospital.messages import service as messages
 from hospital.runtime.clock import hospital_day
 from hospital.schedules import store as schedule_store
 
-DOUBLED, LATE, MISSING = "booking.doubled", "booking.changed-late", "schedule.places-missing"
+LATE, MISSING = "booking.changed-late", "schedule.places-missing"
 
 
 def session_changed(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
@@ -56,7 +56,7 @@ def catch_up(tx: Transaction, booking_id: str, now: datetime) -> None:
     seat = seat_now(tx, booking)
     if any(getattr(booking, name) != value for name, value in seat.items()):
         _reseat(tx, booking, seat, now)
-        tell_changed(tx, booking, now)
+    tell_changed(tx, booking, now)
 
 
 def confirmed(tx: Transaction, booking_id: str, trade: Trade, now: datetime) -> None:
@@ -103,17 +103,19 @@ def seat_now(tx: Transaction, booking: Booking) -> dict[str, Any]:
 def tell_changed(tx: Transaction, was: Booking, now: datetime) -> None:
     """Keep what a registration was, tell its patient what it is, and let them give it up until the session starts.
 
-    Nothing when it is what it was.
+    When it is what it was, nothing; but of one that was changed before, the session's start may only be known now.
     """
     booking = store.booking(tx, was.id)
     assert booking is not None
     session = schedule_store.session(tx, booking.schedule_id)
     assert session is not None
     parts = rules.differences(was, {name: getattr(booking, name) for name in rules.SEAT})
+    begins = rules.free_until(booking.visit_date, booking.starts_at, session.starts_at)
     if not parts:
+        if booking.free_cancel_until not in (None, begins):
+            store.reseat(tx, was.id, {"free_cancel_until": begins})
         return
     change_id = store.insert_change(tx, was, now)
-    begins = rules.free_until(booking.visit_date, booking.starts_at, session.starts_at)
     store.reseat(tx, was.id, {"free_cancel_until": begins,
                               "location": rules.moved_location(booking.location, was.clinic_room, booking.clinic_room)})
     free = booking.state != "CHECKED_IN" and now < begins
@@ -125,11 +127,12 @@ def tell_changed(tx: Transaction, was: Booking, now: datetime) -> None:
 def _reseat(tx: Transaction, booking: Booking, seat: dict[str, Any], now: datetime) -> None:
     try:
         store.reseat(tx, booking.id, {**seat, "beside": ""})
+        store.not_doubled(tx, booking, now)
     except Duplicate as other:  # the HIS has put it next to another registration of the patient
         store.reseat(tx, booking.id, {**seat, "beside": booking.id})
         tasks.add(tx, kind=DOUBLED, subject_id=booking.id, now=now,
                   detail=f"moved by the HIS to where the patient has another registration ({other.key})")
-    store.stand_alone(tx, booking)
+    store.stand_alone(tx, booking, now)
 
 
 WORKER: dict[str, outbox.Handler] = {"schedule.changed": session_changed, "slot.missing": places_missing}

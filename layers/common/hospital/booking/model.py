@@ -23,6 +23,7 @@ FIRM_ELSEWHERE = "FIRM_ELSEWHERE"  # firm in the HIS without our payment: the wi
 ENDED_AT_HOSPITAL = "ENDED_AT_HOSPITAL"  # the hospital has cancelled it, without giving our payment back
 REFUNDED_AT_DESK = "REFUNDED_AT_DESK"  # likewise, and the desk has begun to give our payment back
 PAID_AT_HOSPITAL = "PAID_AT_HOSPITAL"  # it can't be cancelled here: what was paid for it is not ours to give back
+DOUBLED = "booking.doubled"  # the task about one that the hospital has put next to another of its patient
 LIVE = {"HELD", "AWAITING_PAYMENT", "CONFIRMING", "CONFIRMED", "CHECKED_IN", "CANCELLING"}
 
 
@@ -109,6 +110,7 @@ class Booking:
     free_cancel_until: datetime | None = None  # the hospital has changed it: may be given up whatever the cut-off
     hold_until: datetime | None = None  # how long the HIS keeps the lock; None: begun before we kept that
     cancel_until: datetime | None = None  # the cut-off it was made under; None: likewise
+    beside: str = ""  # its own id while the hospital has it where its patient has another one (DOUBLED)
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Booking:

@@ -66,10 +66,12 @@ SEAT = {"doctor_id": "医生", "visit_date": "日期", "period": "时段", "star
 def differences(was: object, seat: dict[str, Any]) -> list[str]:
     """The parts of ``seat`` in which a registration is another; one that is unknown on a side is none.
 
-    Unknown is None, and a room that is not assigned yet.
+    Unknown is None, and a room that is not assigned yet. A period alone is none: patients come at a time, and when
+    the HIS confirms at another one it does not say in which period that is.
     """
-    return [name for name in SEAT if seat[name] not in (None, "") and getattr(was, name) not in (None, "")
-            and getattr(was, name) != seat[name]]
+    parts = [name for name in SEAT if seat[name] not in (None, "") and getattr(was, name) not in (None, "")
+             and getattr(was, name) != seat[name]]
+    return parts if parts != ["period"] else []
 
 
 def start_of(place: datetime, day: date, session: datetime) -> datetime:

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from typing import Any
 
 from hospital.booking import rules
-from hospital.booking.model import LIVE, MOVES, Booking, Counts, NewBooking, Offer, Place
+from hospital.booking.model import DOUBLED, LIVE, MOVES, Booking, Counts, NewBooking, Offer, Place
+from hospital.database import tasks
 from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.database.policy import Policy
 from hospital.patients import store as patients
@@ -90,21 +91,29 @@ def move(tx: Transaction, booking_: Booking, state: str, now: datetime, *, reaso
     tx.insert_soon("booking_history", id=new_id(), booking_id=booking_.id, from_state=booking_.state,
                    to_state=state, reason=reason, at=now)
     if left:
-        stand_alone(tx, booking_)
+        not_doubled(tx, booking_, now)
+        stand_alone(tx, booking_, now)
 
 
-def stand_alone(tx: Transaction, gone: Booking) -> None:
+def not_doubled(tx: Transaction, booking_: Booking, now: datetime) -> None:
+    """One that stood beside another of its patient's does so no more: staff have nothing to decide."""
+    if booking_.beside:
+        tasks.settle(tx, kind=DOUBLED, subject_id=booking_.id, note="stands beside no other any more", now=now)
+
+
+def stand_alone(tx: Transaction, gone: Booking, now: datetime) -> None:
     """The place that a registration has left: what stood beside it there is under the keys of one a session again.
 
     Of several that stand there one takes its turn; the others go on standing beside that.
     """
-    for row in tx.all("SELECT id FROM bookings WHERE patient_id = %s AND live_flag = 1 AND beside <> '' AND id <> %s "
+    for row in tx.all("SELECT * FROM bookings WHERE patient_id = %s AND live_flag = 1 AND beside <> '' AND id <> %s "
                       "AND (schedule_id = %s OR (doctor_id = %s AND visit_date = %s AND period = %s)) ORDER BY id",
                       (gone.patient_id, gone.id, gone.schedule_id, gone.doctor_id, gone.visit_date, gone.period)):
         try:
             reseat(tx, row["id"], {"beside": ""})
         except Duplicate:
             continue  # another registration of theirs is still there
+        not_doubled(tx, Booking.of(row), now)
 
 
 def reseat(tx: Transaction, booking_id: str, columns: dict[str, Any]) -> None:
