@@ -24,7 +24,11 @@ def insert(tx: Transaction, *, account_id: str, patient_id: str, kind: str, key:
 
 
 def locked(tx: Transaction, message_id: str) -> Row | None:
-    """A message with its receiver's openid and its opened ``data``, locked."""
+    """A message with its receiver's openid and its opened ``data``, locked along with the account.
+
+    Whoever begins or ends a message of an account looks for the account's next one: one at a time, or each of two
+    would leave that to the other.
+    """
     row = tx.one("SELECT m.id, m.account_id, m.patient_id, m.kind, m.state, m.data_enc, a.openid, a.openid_enc "
                  "FROM messages m "
                  "JOIN accounts a ON a.id = m.account_id WHERE m.id = %s FOR UPDATE", (message_id,))
@@ -35,8 +39,9 @@ def locked(tx: Transaction, message_id: str) -> Row | None:
 
 
 def is_sending(tx: Transaction, message_id: str) -> bool:
-    """Is it still under way, and not given up for lost meanwhile; locked."""
-    return tx.one("SELECT id FROM messages WHERE id = %s AND state = 'SENDING' FOR UPDATE", (message_id,)) is not None
+    """Is it still under way, and not given up for lost meanwhile; locked as by :func:`locked`."""
+    return tx.one("SELECT m.id FROM messages m JOIN accounts a ON a.id = m.account_id WHERE m.id = %s "
+                  "AND m.state = 'SENDING' FOR UPDATE", (message_id,)) is not None
 
 
 def next_unsent(tx: Transaction, account_id: str, topic: str) -> str | None:
