@@ -12,12 +12,12 @@ from typing import Any
 
 import pymysql
 import pytest
-from hospital.database import connection
 from hospital.database.connection import Database, Transaction
 from hospital.database.outbox import Job
 from hospital.messages import service, store
 
-from scripts import local_db, migrate
+from scripts import local_db
+from tests.in_process import own_database
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 LEASE = NOW + timedelta(seconds=90)
@@ -29,21 +29,12 @@ def server(mysql: str, database_name: str, monkeypatch: pytest.MonkeyPatch) -> I
     """A database with one account, whose first message is being sent."""
     host, _, port = mysql.partition(":")
     name = f"{database_name}_turns"
-    local_db.fresh_database(host, int(port), name)
-    migrate.migrate(host, int(port), name)
-
-    class Where:
-        mysql_host, mysql_port, mysql_user, mysql_password_secret, mysql_database = host, int(port), "root", "", name
-
-    monkeypatch.setattr(connection, "config", Where)
-    monkeypatch.setattr(connection, "secret", lambda _: "")
+    own_database(mysql, name, monkeypatch)
     one = local_db.connect(host, int(port), name)
     with one.cursor() as cursor:
         cursor.execute("INSERT INTO accounts (id, openid, created_at) VALUES (%s, 'somebody', %s)", (ACCOUNT, NOW))
     queued(one, FIRST, "SENDING")
     yield one
-    with one.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE `{name}`")
     one.close()
 
 

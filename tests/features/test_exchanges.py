@@ -12,23 +12,18 @@ from hospital.database.connection import Database, Duplicate, Unfit
 from hospital.runtime.errors import RetryWhole, Unavailable
 
 from scripts import local_db
+from tests.in_process import own_database
 
 NASTY = ["it's", 'a "quote"', "a; DROP TABLE bench", "\\", "\\'; COMMIT; -- ", "%s", "%", "；", "\x00", "🙂"]
 
 
 def way_to(host: str, port: int, name: str, monkeypatch: pytest.MonkeyPatch) -> Database:
     """A way to a database with one table, as a function has it."""
-    local_db.fresh_database(host, port, name)
-
-    class Where:
-        mysql_host, mysql_port, mysql_user, mysql_password_secret, mysql_database = host, port, "root", "", name
-
-    monkeypatch.setattr(connection, "config", Where)
-    monkeypatch.setattr(connection, "secret", lambda _: "")
+    one = own_database(f"{host}:{port}", name, monkeypatch, tables=False)
     with local_db.connect(host, port, name) as sql, sql.cursor() as cursor:
         cursor.execute("CREATE TABLE things (id INT NOT NULL PRIMARY KEY, name VARCHAR(80) NOT NULL) "
                        "DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin")
-    return Database()
+    return one
 
 
 @pytest.fixture

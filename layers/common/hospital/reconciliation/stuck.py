@@ -29,7 +29,7 @@ def sweep(db: Database, now: datetime) -> int:
     """
     found = store.overdue(db, now - DEADLINE)
     touched = refunds.watch_stuck(db, now)
-    for one in found:
+    for one in store.without_arrow(db, found):
         touched += _restart(db, one, now)
     touched += _call_people(db, found, now)
     still = {one.id for one in found}
@@ -54,8 +54,9 @@ def _call_people(db: Database, found: list[store.Overdue], now: datetime) -> int
 
     What could not be asked about in time is called for at the next look, where those of this one are on the list.
     """
-    late = {one.id: one for one in sorted(found, key=lambda one: one.since, reverse=True)
-            if now - one.since > one.patience and not store.has_task(db, one.id)}
+    overdue = [one for one in sorted(found, key=lambda one: one.since, reverse=True) if now - one.since > one.patience]
+    on_list = store.with_task(db, [one.id for one in overdue])
+    late = {one.id: one for one in overdue if one.id not in on_list}
     late = dict(reversed(late.items()))  # of two of one subject, the older
     said = ask(list(late), [store.numbers(db, one.kind, one.id) for one in late.values()], ASKING)
     for subject_id, words in said.items():

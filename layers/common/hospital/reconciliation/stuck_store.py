@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from hospital.database.connection import Database, Row, Transaction
 from hospital.payment.model import DESK, Purpose
 from hospital.runtime.clock import hospital_day
 
 Source = Database | Transaction
-MOST = 200  # of one kind at a time; the next look finds the rest
+PAGE = 200  # rows at a time
 YOUNG = timedelta(days=3)  # what is older is on a list already, or statements' business
 ON_LIST = timedelta(hours=3)  # after the outbox has called a person itself
 AT_THE_BANK = timedelta(days=3)  # a refund to a bank card takes days
+_EVER = datetime(2000, 1, 1, tzinfo=timezone.utc)  # before anything
 
 
 @dataclass(frozen=True)
@@ -74,29 +77,43 @@ def overdue(source: Source, before: datetime) -> list[Overdue]:
     """Everything that has stood still since ``before``, each kind's oldest first."""
     found = []
     for one in WATCHED:
-        marks = ", ".join(["%s"] * len(one.states))
-        rows = source.all(f"SELECT t.id, t.state, {one.age} AS since FROM {one.table} WHERE t.state IN ({marks}) "
-                          f"AND {one.age} < %s{one.more} ORDER BY {one.age} LIMIT {MOST}", (*one.states, before))
+        rows = _pages(source, f"SELECT t.id, t.state, {one.age} AS since FROM {one.table} "
+                      f"WHERE t.state IN ({_marks(one.states)}) AND {one.age} < %s{one.more} AND",
+                      (*one.states, before), since=one.age, key="t.id")
         found += [Overdue(one.kind, row["id"], row["state"], one.topic, row["since"], one.or_by, one.patience)
                   for row in rows]
     return [*found, *_without_invoice(source, before), *_unsettled(source, before)]
 
 
+def _pages(source: Source, sql: str, args: Sequence[Any], *, since: str, key: str) -> Iterator[Row]:
+    """All rows of a question that ends where another condition follows, page by page, in the order of their age.
+
+    All: what nobody can move would otherwise keep what is younger from ever being looked at.
+    """
+    age, last = _EVER, ""
+    while True:
+        rows = source.all(f"{sql} ({since} > %s OR ({since} = %s AND {key} > %s)) ORDER BY {since}, {key} LIMIT {PAGE}",
+                          (*args, age, age, last))
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        age, last = rows[-1]["since"], rows[-1]["id"]
+
+
 def _without_invoice(source: Source, before: datetime) -> list[Overdue]:
     """Settlements of the last days that have no e-bill, and those whose e-bill says what it said before a refund."""
-    rows = source.all(
-        "SELECT s.id, s.settled_at AS since FROM settlements s LEFT JOIN invoices i ON i.settlement_id = s.id "
+    rows = _pages(
+        source, "SELECT s.id, s.settled_at AS since FROM settlements s LEFT JOIN invoices i ON i.settlement_id = s.id "
         "AND i.live_flag = 1 WHERE s.settled_at > %s AND s.settled_at < %s AND i.id IS NULL "
-        f"AND s.amount_fen > s.reversed_fen ORDER BY s.settled_at LIMIT {MOST}", (before - YOUNG, before))
+        "AND s.amount_fen > s.reversed_fen AND", (before - YOUNG, before), since="s.settled_at", key="s.id")
     found = [Overdue("settlement", row["id"], "NO_INVOICE", "invoice.adjust", row["since"]) for row in rows]
-    rows = source.all(
-        "SELECT s.id, MAX(l.at) AS since FROM ledger l JOIN settlements s ON s.payment_id = l.payment_id "
+    rows = _pages(
+        source, "SELECT s.id, MAX(l.at) AS since FROM ledger l JOIN settlements s ON s.payment_id = l.payment_id "
         "JOIN invoices i ON i.settlement_id = s.id AND i.state = 'ISSUED' WHERE l.day >= %s "
         "AND l.movement IN ('REFUND', 'ELSEWHERE') AND l.at < %s AND i.amount_fen <> s.amount_fen - s.reversed_fen "
         "AND NOT EXISTS (SELECT 1 FROM refunds r "
         "WHERE r.payment_id = s.payment_id AND r.state NOT IN ('SUCCEEDED', 'GIVEN_UP', 'ELSEWHERE')) "
-        f"GROUP BY s.id ORDER BY since LIMIT {MOST}",
-        (hospital_day(before - YOUNG), before))
+        "GROUP BY s.id HAVING", (hospital_day(before - YOUNG), before), since="MAX(l.at)", key="s.id")
     return found + [Overdue("settlement", row["id"], "OLD_INVOICE", "invoice.adjust", row["since"]) for row in rows]
 
 
@@ -105,15 +122,15 @@ def _unsettled(source: Source, before: datetime) -> list[Overdue]:
 
     Not those of which a bill is being settled: that bill is found itself.
     """
-    rows = source.all(
-        "SELECT t.kind, t.subject_id, t.paid_at AS since FROM payments t WHERE t.state = 'PAID' AND t.expires_at > %s "
-        "AND t.paid_at < %s AND t.paid_fen - t.refunding_fen <> "
+    rows = _pages(
+        source, "SELECT t.id, t.kind, t.subject_id, t.paid_at AS since FROM payments t WHERE t.state = 'PAID' "
+        "AND t.expires_at > %s AND t.paid_at < %s AND t.paid_fen - t.refunding_fen <> "
         "(SELECT COALESCE(SUM(s.amount_fen - s.reversing_fen), 0) "
         "FROM settlements s WHERE s.payment_id = t.id) AND NOT EXISTS (SELECT 1 FROM charges c "
         "WHERE c.order_id = t.subject_id AND c.state = 'SETTLING') AND NOT EXISTS (SELECT 1 FROM bookings b "
         "WHERE b.id = t.subject_id AND b.state = 'CONFIRMING') AND NOT EXISTS (SELECT 1 FROM checkins k "
-        f"WHERE k.id = t.subject_id AND k.state = 'CHECKING_IN') ORDER BY t.paid_at LIMIT {MOST}",
-        (before - YOUNG, before))
+        "WHERE k.id = t.subject_id AND k.state = 'CHECKING_IN') AND",
+        (before - YOUNG, before), since="t.paid_at", key="t.id")
     return [Overdue(_KINDS[row["kind"]], row["subject_id"], "UNSETTLED", f"{row['kind']}.paid", row["since"])
             for row in rows]
 
@@ -144,10 +161,19 @@ def stands_still(source: Source, subject_id: str) -> bool:
         (subject_id, subject_id)) is not None
 
 
-def has_task(source: Source, subject_id: str) -> bool:
-    """Whether staff have it on their list, or have had it there as standing still and taken it off."""
-    return source.one("SELECT 1 AS found FROM staff_tasks WHERE subject_id = %s AND (state = 'OPEN' OR "
-                      "(kind = 'order.stuck' AND resolved_by <> 'system')) LIMIT 1", (subject_id,)) is not None
+def with_task(source: Source, subjects: list[str]) -> set[str]:
+    """Which of them staff have on their list, or have had there as standing still and taken off."""
+    return {row["subject_id"] for some in _some(subjects) for row in source.all(
+        f"SELECT subject_id FROM staff_tasks WHERE subject_id IN ({_marks(some)}) AND (state = 'OPEN' OR "
+        "(kind = 'order.stuck' AND resolved_by <> 'system'))", some)}
+
+
+def without_arrow(source: Source, found: list[Overdue]) -> list[Overdue]:
+    """Those that nothing moves, as :func:`pending` says of one."""
+    arrows = {(row["subject_id"], row["topic"]) for some in _some([one.id for one in found]) for row in source.all(
+        f"SELECT subject_id, topic FROM outbox WHERE subject_id IN ({_marks(some)}) "
+        "AND state IN ('PENDING', 'GIVEN_UP')", some)}
+    return [one for one in found if not {(one.id, one.topic), (one.id, one.or_by)} & arrows]
 
 
 def subjects_on_list(source: Source, kind: str) -> list[str]:
@@ -183,3 +209,11 @@ def numbers(source: Source, kind: str, subject_id: str) -> tuple[str, str]:
     }
     row = source.one(tables[kind], (subject_id,)) or {}
     return str(row.get("out_trade_no") or ""), str(row.get("trade_no") or "")
+
+
+def _some(subjects: list[str]) -> Iterator[list[str]]:
+    return (subjects[start:start + PAGE] for start in range(0, len(subjects), PAGE))
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join(["%s"] * len(values))
