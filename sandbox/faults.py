@@ -15,12 +15,14 @@ KINDS = {
     "refuse": "a definite refusal in the system's own form: params code, message, status",
     "error": "an answer of status 5xx that says nothing about the effect: params status (500)",
     "delay": "wait `seconds` of real time, then work as usual",
+    "hold": "wait until the faults are cleared (60 s of real time at most), then work as usual",
     "cut_before": "close the connection without doing anything",
     "cut_after": "do everything, then close the connection without an answer",
     "garbage": "answer bytes that are no answer: params status (200), effect (false: before doing it)",
     "override": "do everything, and say something else, rightly signed: params set, remove, add, headers",
 }
 
+LONGEST_HOLD = 60.0  # seconds: who forgets to let go is not waited for for ever
 _ids = count(1)
 
 
@@ -67,7 +69,7 @@ class Faults:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._faults: list[Fault] = []
 
     def add(self, fault: Fault) -> Fault:
@@ -110,10 +112,16 @@ class Faults:
                     headers |= fault.params.get("headers", {})
         return answer, headers
 
+    def hold(self, fault: Fault) -> None:
+        """Wait until it is in force no more."""
+        with self._lock:
+            self._lock.wait_for(lambda: all(one is not fault for one in self._faults), LONGEST_HOLD)
+
     def clear(self) -> None:
         """Everything works again."""
         with self._lock:
             self._faults.clear()
+            self._lock.notify_all()
 
     def listing(self) -> list[dict[str, Any]]:
         """Every fault with how often it struck."""

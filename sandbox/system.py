@@ -86,6 +86,9 @@ class System:
         if fault.kind == "delay":
             time.sleep(float(fault.params.get("seconds", 1)))
             return None
+        if fault.kind == "hold":
+            self.world.faults.hold(fault)
+            return None
         if fault.kind == "cut_before":
             return self._cut()
         if fault.kind == "refuse":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -186,12 +187,18 @@ class Visit:
         raise AssertionError(f"never quiet: {self.sql('SELECT topic, state, last_error FROM outbox')[-5:]}")
 
     def waiting_for(self, system: str, operation: str) -> None:
-        """Return once a call is under way that a fault delays."""
-        for _ in range(2000):
-            if any(one["hits"] for one in self.control("GET", "/faults")["faults"]
-                   if (one["system"], one["operation"]) == (system, operation)):
-                return
-        raise AssertionError(f"nobody called {operation}")
+        """Return once a call is under way that a fault holds up."""
+        self.until(lambda: any(
+            one["hits"] for one in self.control("GET", "/faults")["faults"]
+            if (one["system"], one["operation"]) == (system, operation)), f"nobody called {operation}")
+
+    @staticmethod
+    def until(holds: Callable[[], bool], otherwise: str) -> None:
+        """Wait for a fact, as long as the slowest machine may take."""
+        deadline = time.monotonic() + 60
+        while not holds():
+            assert time.monotonic() < deadline, otherwise
+            time.sleep(0.01)
 
     def recover(self) -> None:
         """Every fault is over, what is left to do is done, and staff work off their list."""

@@ -13,9 +13,12 @@ from tests.faults.conftest import Sql, Visit
 
 
 def kill(visit: Visit, function: str, system: str, operation: str) -> None:
-    """End the function's instances while it waits for an answer; the other side still does what it was asked."""
+    """End the function's instances while it waits for an answer; the other side then does what it was asked."""
     visit.waiting_for(system, operation)
     assert visit.control("POST", "/scf/instances/stop", function=function)["stopped"] >= 1
+    visit.control("DELETE", "/faults")
+    visit.until(lambda: any(line["fault"] == "hold" for line in visit.control(
+        "GET", f"/journal?system={system}&operation={operation}")), f"{operation} was not done")
 
 
 def attempts(visit: Visit, topic: str) -> int:
@@ -28,7 +31,7 @@ def test_a_confirmation_is_taken_over_from_a_dead_worker(visit: Visit) -> None:
     visit.book()
     assert visit.open()
     visit.control.settle()
-    visit.control.fault("his", "confirm_registration", "delay", seconds=0.7)
+    visit.control.fault("his", "confirm_registration", "hold")
     visit.pay()
     kill(visit, "worker", "his", "confirm_registration")
     assert visit.state == "CONFIRMING"
@@ -41,7 +44,7 @@ def test_a_confirmation_is_taken_over_from_a_dead_worker(visit: Visit) -> None:
 def test_a_cancellation_is_taken_over_from_a_dead_worker(visit: Visit) -> None:
     visit.held_and_paid()
     visit.work()
-    visit.control.fault("his", "cancel_registration", "delay", seconds=0.7)
+    visit.control.fault("his", "cancel_registration", "hold")
     visit.cancel()
     kill(visit, "worker", "his", "cancel_registration")
     assert visit.state == "CANCELLING"
@@ -54,7 +57,7 @@ def test_a_release_is_taken_over_from_a_dead_worker(visit: Visit) -> None:
     visit.book()
     assert visit.open()
     visit.control.settle()
-    visit.control.fault("wechatpay", "close_order", "delay", seconds=0.7)
+    visit.control.fault("wechatpay", "close_order", "hold")
     visit.cancel()
     kill(visit, "worker", "wechatpay", "close_order")
     assert visit.state == "AWAITING_PAYMENT"
@@ -66,7 +69,7 @@ def test_a_release_is_taken_over_from_a_dead_worker(visit: Visit) -> None:
 def test_a_refund_is_taken_over_from_a_dead_worker_and_sent_once(visit: Visit) -> None:
     visit.held_and_paid()
     visit.work()
-    visit.control.fault("wechatpay", "create_refund", "delay", seconds=0.7)
+    visit.control.fault("wechatpay", "create_refund", "hold")
     visit.cancel()
     kill(visit, "refund", "wechatpay", "create_refund")
     visit.recover()
@@ -76,7 +79,7 @@ def test_a_refund_is_taken_over_from_a_dead_worker_and_sent_once(visit: Visit) -
 
 def test_a_message_whose_worker_died_is_not_sent_twice(visit: Visit) -> None:
     visit.control.settle()
-    visit.control.fault("wechat", "send_message", "delay", seconds=0.7)
+    visit.control.fault("wechat", "send_message", "hold")
     visit.held_and_paid()
     kill(visit, "worker", "wechat", "send_message")
     visit.recover()
@@ -201,7 +204,7 @@ def test_a_job_whose_connection_is_dropped_while_it_waits_is_done_once(visit: Vi
     visit.book()
     assert visit.open()
     visit.control.settle()
-    visit.control.fault("his", "confirm_registration", "delay", seconds=0.5)
+    visit.control.fault("his", "confirm_registration", "hold")
     visit.pay()
     visit.waiting_for("his", "confirm_registration")
     cut()

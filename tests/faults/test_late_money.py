@@ -116,7 +116,7 @@ def test_paying_at_the_moment_the_hold_expires_is_in_time(visit: Visit) -> None:
 def test_paying_between_the_question_and_the_closing_is_in_time(visit: Visit) -> None:
     visit.book()
     assert visit.open()
-    visit.control.fault("wechatpay", "close_order", "delay", seconds=0.7)
+    visit.control.fault("wechatpay", "close_order", "hold")
     visit.cancel()
     visit.waiting_for("wechatpay", "close_order")  # WeChat has said "not paid" just now
     visit.pay(notify=False)
