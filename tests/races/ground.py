@@ -134,6 +134,18 @@ class Ground:
             assert "error" not in answer, f"{function}: {answer['error']}"
         self.control.settle(PATIENCE)
 
+    def until_told(self, orders: Sequence[str]) -> None:
+        """Until these orders are done and their accounts' messages out: on a busy machine a step may be tried again."""
+        marks = ", ".join(["%s"] * len(orders))
+        for _ in range(6):
+            self.work(40)
+            if not self.count(
+                    f"SELECT (SELECT COUNT(*) FROM charge_orders WHERE id IN ({marks}) AND state <> 'DONE') + "
+                    "(SELECT COUNT(*) FROM outbox o JOIN messages m ON m.id = o.subject_id JOIN charge_orders c "
+                    f"ON c.account_id = m.account_id WHERE o.state = 'PENDING' AND c.id IN ({marks}))",
+                    (*orders, *orders)):
+                return
+
     def finish(self) -> None:
         """Long enough for every hold to end, every question to be asked, every refund to arrive."""
         for seconds in (0, 15, 35, 20 * 60, 120):

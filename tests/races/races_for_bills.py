@@ -142,7 +142,7 @@ def a_storm_of_notices_settles_each_bill_once(ground: Ground) -> list[str]:
         "POST", "/wechatpay/notices/replay", out_trade_no=n, copies=8) for number in numbers] + _timers(ground))
     control("POST", "/wechatpay/notices/mode", hold=False)
     ground.work()
-    ground.work(40)
+    ground.until_told(orders)
     broken = [f"a notice was answered {one['status']}" for storm in storms[:len(numbers)]
               for one in storm["deliveries"] if one["status"] not in ANSWERS]
     for order in orders:
