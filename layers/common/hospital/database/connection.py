@@ -37,7 +37,7 @@ _GONE = {2006, 2013, 2055, 4031, 1053, 1290, 1836, 1927}
 _ROLLED_BACK = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
 _IDLE_CHECK = 20.0  # seconds; a connection unused for longer is tested before a transaction starts
 LOCK_WAIT = 5  # seconds that a statement waits for another transaction's lock
-# Not the server's own: texts are escaped here, by backslash; what does not fit is refused, not cut.
+# Not the server's own: what does not fit is refused, not cut; texts end where this side has escaped them to end.
 SQL_MODE = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 
 
