@@ -38,7 +38,10 @@ def db(mysql: str, database_name: str, monkeypatch: pytest.MonkeyPatch) -> Itera
 @pytest.fixture
 def odd_db(tmp_path: Path, database_name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A way to a server whose own setting is lax, and has backslashes and double quotes mean something else."""
-    server, port = local_db.start(tmp_path / "db", durable=False)
+    try:
+        server, port = local_db.start(tmp_path / "db", durable=False)
+    except local_db.NoServer as missing:  # the suite runs on a server that is not ours to set
+        pytest.skip(str(missing))
     try:
         with local_db.connect("127.0.0.1", port) as sql, sql.cursor() as cursor:
             cursor.execute("SET GLOBAL sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES,PIPES_AS_CONCAT'")
