@@ -12,7 +12,6 @@ import json
 import os
 import re
 import sys
-from dataclasses import fields
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -58,8 +57,8 @@ _SECURITY: Json = {
 
 def apis() -> list[Api]:
     """What each HTTP function of ``serverless.yml`` serves, as its ``index`` names it."""
-    for field in fields(Config):  # a door does not open without its configuration; nothing here uses it
-        os.environ.setdefault(field.name.upper(), "0")
+    for field in Config.__struct_fields__:  # a door does not open without its configuration; nothing here uses it
+        os.environ.setdefault(field.upper(), "0")
     found = []
     for name, function in sorted(manifest.load(ROOT / "serverless.yml").functions.items()):
         if function.http is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,8 @@ RESULTS = ROOT / "build" / "test-results.json"
 # Doors are imported into this process by a few tests, and don't open without their configuration. The
 # functions' own processes get theirs from the sandbox.
 os.environ.setdefault("ADDRESS_HEADER", "X-Scf-Remote-Addr")
-for field in fields(Config):
-    os.environ.setdefault(field.name.upper(), "0")
+for field in Config.__struct_fields__:
+    os.environ.setdefault(field.upper(), "0")
 
 
 # -- the world --------------------------------------------------------------------------------------

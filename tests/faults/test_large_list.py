@@ -116,7 +116,7 @@ def test_a_large_hospitals_list_is_taken_over_far_below_the_functions_memory(mys
             cursor.execute("INSERT INTO doctors (id, his_code, name, sex, title, introduction, expertise, employed) "
                            "VALUES (%s, 'D1', '甲', '', '', '', '', 1)", ("0" * 26,))
             with neighbours() as address:
-                given = {field.upper(): "0" for field in Config.__dataclass_fields__} | {
+                given = {field.upper(): "0" for field in Config.__struct_fields__} | {
                     "MYSQL_HOST": host, "MYSQL_PORT": port, "MYSQL_DATABASE": name, "MYSQL_USER": "root",
                     "MYSQL_PASSWORD_SECRET": "database", "HIS_KEY_SECRET": "his", "HIS_BASE": address,
                     "CLOUD_API_BASE": address, "TENCENTCLOUD_SECRETID": "id", "TENCENTCLOUD_SECRETKEY": "key",

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -84,7 +83,7 @@ def cloud(built: list[package.Package], tmp_path_factory: pytest.TempPathFactory
 def environment(cloud: Path, function: str) -> dict[str, str]:
     """All that the process is given."""
     return {"PYTHONPATH": f"{cloud / 'user' / function}:{cloud / 'opt'}", "PYTHONDONTWRITEBYTECODE": "1",
-            "PATH": "/usr/bin:/bin", **{field.name.upper(): "0" for field in fields(Config)}}
+            "PATH": "/usr/bin:/bin", **{field.upper(): "0" for field in Config.__struct_fields__}}
 
 
 def imported(cloud: Path, python: str, function: str) -> dict[str, object]:

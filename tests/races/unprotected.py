@@ -13,9 +13,10 @@ import importlib.machinery
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 # Rows of these are worked on one at a time.
 LOCKED = {"bookings", "payments", "bindings", "accounts", "patients", "charge_orders", "charges", "checkins",

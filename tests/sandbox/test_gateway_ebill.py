@@ -6,7 +6,6 @@ import base64
 import json
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,6 +15,7 @@ from flask import Flask
 from hospital.gateways import ebill
 from hospital.gateways.ebill import OUTPATIENT, REGISTRATION, Document, Item
 from hospital.gateways.outcome import Rejected, Unanswered
+from msgspec.structs import replace
 
 from sandbox.clock import Clock
 from sandbox.ebill import EBill

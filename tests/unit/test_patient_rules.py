@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -11,6 +10,7 @@ from hospital.patients import rules
 from hospital.patients.model import Identity, IdType
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 TODAY = date(2026, 11, 23)
 

@@ -6,7 +6,6 @@ import gc
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -26,6 +25,7 @@ from hospital.reconciliation.model import (
 from hospital.runtime.clock import BEIJING
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from openpyxl import load_workbook
 
 MONDAY = date(2026, 11, 23)

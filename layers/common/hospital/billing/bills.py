@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from hospital.billing import bill_store
 from hospital.database.connection import Database
@@ -21,8 +22,7 @@ from hospital.security import audit
 from hospital.security.watch import foreign
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """Some bills, and how fresh they are; ``left_out``: how many could not be read."""
 
     bills: list[Bill]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from hospital.gateways.his.bills import Bill
 
@@ -28,8 +29,7 @@ REFUSED = "charge.his-refused"  # the kind of the task: the HIS says what can on
 TAKEN = {"SETTLED", "CANCELLING", "CANCELLED"}  # the HIS has taken its part of the payment (and may have given it back)
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A bill to pay, as the patient has seen it."""
 
     bill_no: str
@@ -37,16 +37,14 @@ class Wanted:
     total_fen: int
 
 
-@dataclass(frozen=True)
-class NewOrder:
+class NewOrder(Struct, frozen=True):
     """Bills of one patient to pay together."""
 
     patient_id: str
     bills: list[Wanted]
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Struct, frozen=True):
     """One payment of one or several bills."""
 
     id: str
@@ -60,8 +58,7 @@ class Order:
     hold_until: datetime | None = None  # how long the HIS keeps the bills locked; None: begun before we kept that
 
 
-@dataclass(frozen=True)
-class Charge:
+class Charge(Struct, frozen=True):
     """One bill's part of an order, under its own number in the HIS. ``bill`` is as it was when it was ordered."""
 
     id: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import datetime, timedelta
+
+from msgspec import to_builtins
 
 from hospital.billing import bills, rules, store
 from hospital.billing.model import REFUSED, Charge, NewOrder, Order
@@ -55,7 +56,7 @@ def create_order(db: Database, order: NewOrder, *, account_id: str, key: str, no
     Raises Invalid (twice the same bill, too many), NotFound, ConsentRequired, Conflict (a bill was changed, paid,
     taken back, or is being paid), TooMany, Unavailable.
     """
-    request = repeats.digest("order", json.dumps(asdict(order), sort_keys=True))
+    request = repeats.digest("order", json.dumps(to_builtins(order), sort_keys=True))
     answer = repeats.answered(db, owner=account_id, key=key, request=request)
     if answer is not None:
         return answer

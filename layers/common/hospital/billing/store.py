@@ -136,7 +136,7 @@ def being_paid(source: Source, bill_nos: list[str]) -> dict[str, tuple[str, str]
 
 
 def _order(row: Row) -> Order:
-    return Order(**{name: row[name] for name in Order.__dataclass_fields__})
+    return Order(**{name: row[name] for name in Order.__struct_fields__})
 
 
 def _charge(row: Row) -> Charge:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+
+from msgspec import Struct
 
 # Where a registration may go from each state; whatever is not here raises IllegalMove.
 MOVES: dict[str, set[str]] = {
@@ -27,8 +28,7 @@ DOUBLED = "booking.doubled"  # the task about one that the hospital has put next
 LIVE = {"HELD", "AWAITING_PAYMENT", "CONFIRMING", "CONFIRMED", "CHECKED_IN", "CANCELLING"}
 
 
-@dataclass(frozen=True)
-class NewBooking:
+class NewBooking(Struct, frozen=True):
     """What a patient asks for. ``fee_fen`` is what they were shown; ``slot_id`` None: any free place."""
 
     patient_id: str
@@ -37,8 +37,7 @@ class NewBooking:
     fee_fen: int
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """How many registrations there are already: a patient's, and an account's places that were not paid for."""
 
     live: int  # of the patient, from today on
@@ -51,16 +50,14 @@ class Counts:
     on_trust_until: date | None = None  # the day of the first of them
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """One place of a session."""
 
     id: str
     starts_at: datetime
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """What is known of a session, and of the patient who wants one of its places, at one moment.
 
     ``places``: the chosen one (not looked at whether it is free), or some that seem free.
@@ -78,8 +75,7 @@ class Offer:
     places: list[Place]
 
 
-@dataclass(frozen=True)
-class Booking:
+class Booking(Struct, frozen=True):
     """A registration. ``trade_no`` is our number for it in the HIS; a re-taken one gets a new number."""
 
     id: str
@@ -115,7 +111,7 @@ class Booking:
     @classmethod
     def of(cls, row: dict[str, Any]) -> Booking:
         """From a row of the table."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: row[name] for name in cls.__struct_fields__})
 
     @property
     def needs_payment(self) -> bool:

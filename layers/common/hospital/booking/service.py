@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
+
+from msgspec.structs import asdict
 
 from hospital.booking import rules, sold_out, store
 from hospital.booking.model import Booking, NewBooking, Offer, Place

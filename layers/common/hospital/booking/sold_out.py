@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from hospital.booking import store
 from hospital.database.connection import Database
@@ -19,8 +20,7 @@ LOOK_AGAIN = timedelta(milliseconds=800)  # one goes and looks before everybody 
 ANOTHER = timedelta(milliseconds=50)  # and one more, should that one have been no honest request
 
 
-@dataclass
-class _Seen:
+class _Seen(Struct):
     at: datetime
     holders: frozenset[bytes]  # hashes of their sessions' tokens
     next_look: datetime  # from then on the next one goes and looks

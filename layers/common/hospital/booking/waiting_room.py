@@ -11,8 +11,9 @@ from __future__ import annotations
 import hmac
 import re
 import time
-from dataclasses import dataclass
 from datetime import date, datetime
+
+from msgspec import Struct
 
 from hospital.booking import rules
 from hospital.database import policy
@@ -26,8 +27,7 @@ KNOWN = 1000  # sessions whose day a process remembers
 FRESH = 5.0  # seconds for which it does: the hospital may move a session to another day
 
 
-@dataclass(frozen=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """``text`` is to be sent along with the booking, from ``admitted_at`` on; an empty one is not needed."""
 
     text: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 # EXPIRED: not paid in time; money that comes after all is refunded, and the check-in is REFUSED.
 MOVES: dict[str, set[str]] = {
@@ -16,8 +17,7 @@ MOVES: dict[str, set[str]] = {
 }
 
 
-@dataclass(frozen=True)
-class CheckIn:
+class CheckIn(Struct, frozen=True):
     """One attempt of a registered patient to check in."""
 
     id: str
@@ -31,4 +31,4 @@ class CheckIn:
     @classmethod
     def of(cls, row: dict[str, Any]) -> CheckIn:
         """From a row of the table."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: row[name] for name in cls.__struct_fields__})

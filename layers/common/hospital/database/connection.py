@@ -14,12 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pymysql
+from msgspec import Struct
 from pymysql.constants import CLIENT, ER, FIELD_TYPE
 from pymysql.converters import conversions, convert_datetime, escape_datetime
 from pymysql.cursors import Cursor, DictCursor
@@ -164,8 +164,7 @@ class Queries:
         return cursor.mogrify(statement.sql, tuple(statement.args) or None)
 
 
-@dataclass
-class Answer:
+class Answer(Struct):
     """What the server has answered to a statement: rows affected or found, the rows, the number it said."""
 
     affected: int = 0
@@ -177,8 +176,7 @@ class Answer:
         return self.rows[0] if self.rows else None
 
 
-@dataclass(frozen=True)
-class _Statement:
+class _Statement(Struct, frozen=True):
     """One to be sent; ``answer``: where its rows are kept, if anybody waits for them."""
 
     sql: str

@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from hospital.database import tasks
 from hospital.database.connection import Database, Transaction
@@ -29,8 +30,7 @@ HANGING = timedelta(hours=1)  # between tries once it is on a person's list
 REFUND_TOPICS = "refund."  # topics of this prefix belong to functions/refund, all others to functions/worker
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(Struct, frozen=True):
     """One row at work. ``attempts`` counts this one, from 1; ``lease`` is when others may take it over."""
 
     id: str
@@ -40,8 +40,7 @@ class Job:
     lease: datetime
 
 
-@dataclass(frozen=True)
-class Again:
+class Again(Struct, frozen=True):
     """A handler's answer: not finished, come back ``after``. Not a failure; attempts start anew."""
 
     after: timedelta

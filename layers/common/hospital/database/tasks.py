@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from hospital.database.connection import Database, Row, Transaction
 from hospital.runtime import log
@@ -13,8 +14,7 @@ from hospital.runtime.ids import bounded, new_id
 SUBJECT = 64  # characters; longer ones are told apart by a hash
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Which open tasks: of a ``kind`` (``refund.*``: all that begin so), about a subject, first seen ``before``."""
 
     kind: str = ""

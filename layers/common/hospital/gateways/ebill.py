@@ -11,12 +11,12 @@ import hmac
 import json
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hospital.gateways.outcome import Rejected, Unanswered
@@ -51,8 +51,7 @@ OptionalNumber = Annotated[str, Field(pattern=r"^[!-~]{0,20}$")]
 MessageT = TypeVar("MessageT", bound="_Message")
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(Struct, frozen=True):
     """One thing paid for; ``category_code`` and ``category_name`` say under which line of the bill it falls."""
 
     code: str
@@ -67,8 +66,7 @@ class Item:
     remark: str = ""
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(Struct, frozen=True):
     """What a bill says: all of it paid by the patient through WeChat; the items add up to ``total_fen``.
 
     ``bus_no`` is our number, used for one document only; ``department`` where the patient was seen. ``id_type`` is
@@ -92,8 +90,7 @@ class Document:
     seen_on: str = ""  # the day of the visit, ISO
 
 
-@dataclass(frozen=True)
-class Issued:
+class Issued(Struct, frozen=True):
     """A bill's numbers (票据代码, 号码, 校验码) and where its PDF is; the address opens it to anybody."""
 
     batch_code: str
@@ -103,8 +100,7 @@ class Issued:
     file_url: str
 
 
-@dataclass(frozen=True)
-class BillState:
+class BillState(Struct, frozen=True):
     """What has become of a bill; the red numbers are empty unless it is written off."""
 
     issued: Issued
@@ -114,8 +110,7 @@ class BillState:
     on_paper: bool
 
 
-@dataclass(frozen=True)
-class ListedBill:
+class ListedBill(Struct, frozen=True):
     """A bill in a day's list. A red one has the business number of the bill that it reverses, and a negative total."""
 
     bus_no: str
@@ -127,8 +122,7 @@ class ListedBill:
     on_paper: bool
 
 
-@dataclass(frozen=True)
-class OddBill:
+class OddBill(Struct, frozen=True):
     """A row of the list that can't be read; ``bus_no`` is empty where it has none."""
 
     bus_no: str

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from hospital.gateways import wechatpay_read
 from hospital.gateways.outcome import Rejected, Unanswered
@@ -34,8 +35,7 @@ UNKNOWN_ORDER = {"ORDER_NOT_EXIST", "ORDERNOTEXIST", "RESOURCE_NOT_EXISTS"}
 BUSY_CODES = {"SYSTEM_ERROR", "SYSTEMERROR", "BANK_ERROR"}  # "try again with the same number": unknown
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A notice, checked and opened. ``kind`` is its event type; one of order and refund is set."""
 
     id: str

@@ -6,10 +6,10 @@ Notices, answers to queries and answers to refunds all come through here.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+from msgspec import Struct
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 PAID = ("SUCCESS", "REFUND")  # trade states in which money has come in; REFUND: some of it went back since
@@ -30,8 +30,7 @@ class Unreadable(Exception):
         self.out_refund_no = _number(content, "out_refund_no", _REFUND_NO)
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Struct, frozen=True):
     """An order as WeChat sees it. ``state`` is SUCCESS, NOTPAY, CLOSED, REFUND or another of theirs.
 
     A paid one has transaction and amount. ``payer`` is who paid; ``not_ours`` says what of it belongs to another
@@ -52,8 +51,7 @@ class Order:
         return self.state in PAID
 
 
-@dataclass(frozen=True)
-class Refund:
+class Refund(Struct, frozen=True):
     """A refund as WeChat sees it. ``state`` is PROCESSING, SUCCESS, ABNORMAL or CLOSED; ``not_ours`` as an order's."""
 
     out_refund_no: str

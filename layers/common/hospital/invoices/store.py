@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, to_builtins
 
 from hospital.database.connection import Database, Row, Transaction
 from hospital.gateways.ebill import Document, Issued, Item
@@ -26,8 +27,7 @@ MOVES: dict[str, set[str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Invoice:
+class Invoice(Struct, frozen=True):
     """One e-bill. ``number`` and ``check_code`` are empty until it is issued, the red ones until it is written off."""
 
     id: str
@@ -50,7 +50,7 @@ class Invoice:
     def of(cls, row: dict[str, Any]) -> Invoice:
         """From a row of the table."""
         code = sealed.value(row, "check_code", f"invoices.check_code:{row['id']}")
-        return cls(**{**{name: row[name] for name in cls.__dataclass_fields__}, "check_code": code})
+        return cls(**{**{name: row[name] for name in cls.__struct_fields__}, "check_code": code})
 
     @property
     def bus_no(self) -> str:
@@ -66,7 +66,7 @@ def bus_no(invoice_id: str) -> str:
 def insert(tx: Transaction, invoice_id: str, *, settlement_id: str, account_id: str, document: Document, now: datetime
            ) -> None:
     """A bill to issue. Raises Duplicate when the settlement has a live one."""
-    content = json.dumps({**asdict(document), "bus_at": document.bus_at.isoformat()}, ensure_ascii=False)
+    content = json.dumps({**to_builtins(document), "bus_at": document.bus_at.isoformat()}, ensure_ascii=False)
     tx.insert("invoices", id=invoice_id, settlement_id=settlement_id, account_id=account_id,
               amount_fen=document.total_fen, state="ORDERED", bus_at=document.bus_at, created_at=now, changed_at=now,
               document_enc=cipher.seal(content, f"invoices.document:{invoice_id}"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
+
+from msgspec import Struct
 
 # NONE: a child who has no document yet, known by its guardian's.
 IdType = Literal["ID_CARD", "PASSPORT", "HK_MACAU_PERMIT", "TAIWAN_PERMIT", "PERMANENT_RESIDENT", "BIRTH_CERTIFICATE",
@@ -24,8 +25,7 @@ EndedBy = Literal["ACCOUNT", "HOLDER", "STAFF"]
 Act = Literal["REGISTER", "PAY", "OWN", "RECORD"]
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """A person, as their document says; ``id_number`` is empty for one without a document."""
 
     id_type: IdType
@@ -35,8 +35,7 @@ class Identity:
     birth_date: date
 
 
-@dataclass(frozen=True)
-class Guardian:
+class Guardian(Struct, frozen=True):
     """Who consents for a child."""
 
     name: str
@@ -44,8 +43,7 @@ class Guardian:
     id_number: str
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(Struct, frozen=True):
     """A patient as the HIS is asked for them: ``phone`` and ``guardian`` are the latest binding's."""
 
     id: str
@@ -55,8 +53,7 @@ class Record:
     guardian: Guardian | None
 
 
-@dataclass(frozen=True)
-class BoundPatient:
+class BoundPatient(Struct, frozen=True):
     """A patient as one account has them bound; ``phone`` is that account's number to reach them.
 
     ``level`` is None when they were bound before there was proof.
@@ -74,8 +71,7 @@ class BoundPatient:
     proof: Proof | None
 
 
-@dataclass(frozen=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """An account that has a patient bound; ``phone`` is its own, verified by WeChat."""
 
     binding_id: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from hospital.database.connection import Row, Transaction
 from hospital.patients.model import Holder, Level, Proof
@@ -13,8 +14,7 @@ from hospital.runtime.ids import new_id
 from hospital.security import cipher
 
 
-@dataclass(frozen=True)
-class SentCode:
+class SentCode(Struct, frozen=True):
     """A code that is still good: not used, not over, not tried too often."""
 
     id: str

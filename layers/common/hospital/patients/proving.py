@@ -10,8 +10,9 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from hospital.database import policy, tasks
 from hospital.database.connection import Database, Transaction
@@ -54,8 +55,7 @@ class TooOften(TooMany):
         super().__init__(f"{what}，请于{later_text(wait, now)}再试{instead}。", wait=wait)
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """A code on its way: to which phone (its last two digits), and until when it is good."""
 
     phone: str

@@ -7,9 +7,10 @@ asked for once more under the stored identity. What can't be found like that wai
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TypeVar, cast
+
+from msgspec.structs import asdict, replace
 
 from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction

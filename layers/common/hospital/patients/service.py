@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import date, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
@@ -32,8 +34,7 @@ _TOO_OFTEN = {"45011", "45009"}
 _BAD_CODE = {"40029", "40163"}
 
 
-@dataclass(frozen=True)
-class NewPatient:
+class NewPatient(Struct, frozen=True):
     """A patient to add. ``consents`` are (purpose, version) pairs that the person ticked."""
 
     identity: Identity

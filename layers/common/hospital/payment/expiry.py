@@ -8,9 +8,10 @@ own lock there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from hospital.database import outbox
 from hospital.database.connection import Database, Transaction
@@ -20,8 +21,7 @@ ProofT = TypeVar("ProofT")
 Source = Database | Transaction
 
 
-@dataclass(frozen=True)
-class Unpaid(Generic[ProofT]):
+class Unpaid(Struct, Generic[ProofT], frozen=True):
     """What waits to be paid, as its feature knows it; ``kind`` is its payment's.
 
     ``until`` tells until when (None: it waits no more), locked in a transaction. ``kill`` makes its numbers

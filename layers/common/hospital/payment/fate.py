@@ -8,7 +8,8 @@ match all of them (``assert_never``). The table is in ``docs/states.md``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from hospital.gateways.his import trades as his_trades
 from hospital.gateways.his.trades import Trade, TradeKind
@@ -19,48 +20,41 @@ STANDS = {"ALREADY_CONFIRMED", "ALREADY_SETTLED", "ALREADY_CANCELLED"}  # why a 
 ANOTHERS = "TRADE_CONFLICT"  # the number is of another kind
 
 
-@dataclass(frozen=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """Locked, expired, or (``trade`` None) never seen: it may still become firm, until it is killed."""
 
     trade: Trade | None
 
 
-@dataclass(frozen=True)
-class Dead:
+class Dead(Struct, frozen=True):
     """Killed before it was ever firm: nothing takes effect under it any more."""
 
 
-@dataclass(frozen=True)
-class Ours:
+class Ours(Struct, frozen=True):
     """Firm, and our payment stands in it (of what is not paid yet: nobody's)."""
 
     trade: Trade
 
 
-@dataclass(frozen=True)
-class Others:
+class Others(Struct, frozen=True):
     """Firm, and our payment has no part in it: the hospital has taken another, or waits for one."""
 
     trade: Trade
 
 
-@dataclass(frozen=True)
-class EndedOurs:
+class EndedOurs(Struct, frozen=True):
     """Was firm with our payment; cancelled since. What goes back is ``trade.refund_fen``, or the desk's refund."""
 
     trade: Trade
 
 
-@dataclass(frozen=True)
-class EndedOthers:
+class EndedOthers(Struct, frozen=True):
     """Was firm without our payment; cancelled since."""
 
     trade: Trade
 
 
-@dataclass(frozen=True)
-class AnotherKinds:
+class AnotherKinds(Struct, frozen=True):
     """A number of the HIS's other kind, without our payment: under ours there is nothing. The books differ."""
 
     trade: Trade

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 # What a payment may be for: the kind is the prefix of its out_trade_no and of its outbox topics.
 REGISTRATION = "registration"
@@ -32,8 +33,7 @@ DESK_MOVES = {"FOUND": {"REFUNDING", "FAILED"}, "REFUNDING": {"SUCCEEDED", "FAIL
               "FAILED": set[str]()}
 
 
-@dataclass(frozen=True)
-class Payment:
+class Payment(Struct, frozen=True):
     """An order to pay, in fen. ``subject_id`` is what it is for, of that ``kind``."""
 
     id: str
@@ -55,11 +55,10 @@ class Payment:
     @classmethod
     def of(cls, row: dict[str, Any]) -> Payment:
         """From a row of the table."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: row[name] for name in cls.__struct_fields__})
 
 
-@dataclass(frozen=True)
-class Purpose:
+class Purpose(Struct, frozen=True):
     """Why money goes back: of ``CANCELLED``, ``REJECTED`` and ``UNSETTLED`` a payment has one, the others name whose.
 
     ``key`` is how it is written in the database and behind an order's number; a payment has one refund of each. What
@@ -100,8 +99,7 @@ _KEYS = {CANCELLED: "cancelled", REJECTED: "rejected", UNSETTLED: "unsettled", C
 AT_DESK = "desk:"
 
 
-@dataclass(frozen=True)
-class Refund:
+class Refund(Struct, frozen=True):
     """Money on its way back, in fen. ``purpose`` is its key within the payment.
 
     ``how`` and ``reference``: in which way staff have paid it back (ELSEWHERE), and where that is proven.
@@ -123,12 +121,11 @@ class Refund:
     @classmethod
     def of(cls, row: dict[str, Any]) -> Refund:
         """From a row of the table."""
-        return cls(**{**{name: row[name] for name in cls.__dataclass_fields__},
+        return cls(**{**{name: row[name] for name in cls.__struct_fields__},
                       "purpose": Purpose.of_key(row["purpose"])})
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(Struct, frozen=True):
     """A line of what was settled. Amounts are fen; ``category`` is REGISTRATION or the bill's kind."""
 
     item_no: int
@@ -145,8 +142,7 @@ class Item:
     insurance_class: str = ""
 
 
-@dataclass(frozen=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """What the HIS has taken of a payment under one trade number, in fen.
 
     ``reversing_fen`` of it is promised back, ``reversed_fen`` is out of the HIS's books too.
@@ -177,8 +173,7 @@ class Settlement:
         return self.amount_fen - self.reversed_fen
 
 
-@dataclass(frozen=True)
-class DeskRefund:
+class DeskRefund(Struct, frozen=True):
     """A refund that the hospital's desk has begun; ``items``: item number → fen. Amounts are known once it is taken."""
 
     id: str

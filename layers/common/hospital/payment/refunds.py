@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
+
+from msgspec.structs import asdict
 
 from hospital.database.connection import Database, Row, Transaction
 from hospital.payment.model import DESK_MOVES, DeskRefund, Item, Settlement

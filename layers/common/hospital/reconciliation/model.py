@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+from msgspec import Struct
 
 # Who else keeps books of the same money, and which movements of ours each of them must show, in order.
 WECHAT, FUND_FLOW, HIS, DESK, EBILL = "WECHAT", "FUND_FLOW", "HIS", "DESK", "EBILL"
@@ -55,8 +56,7 @@ WAITING, DONE = "WAITING", "DONE"
 SHEET = "SHEET"  # stands among the sources that a statement waits for when only the sheet could not be stored
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """A movement that one side has on a day and the other has not, or not with this amount (fen; None: not there).
 
     ``note`` is what their list says besides: the order's number, the transaction, PROCESSING of a refund; or, behind
@@ -95,8 +95,7 @@ class Difference:
         return "" if self.note == PROCESSING else self.order
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What looking into a difference came to. ``settled_on``: the day on whose statement it is evened out."""
 
     state: str
@@ -110,8 +109,7 @@ class Finding:
         return SETTLED if self.settled_on is not None and self.action != EXPLAINED else self.action
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """A difference as a statement keeps it."""
 
     id: str
@@ -130,7 +128,7 @@ class Line:
     @classmethod
     def of(cls, row: dict[str, Any]) -> Line:
         """From a row of the table."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: row[name] for name in cls.__struct_fields__})
 
     @property
     def finding(self) -> Finding:
@@ -145,8 +143,7 @@ class Line:
                           before if self.note is None else self.note)
 
 
-@dataclass
-class Tally:
+class Tally(Struct):
     """How many lines, and their sums on either side, in fen."""
 
     lines: int = 0

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, datetime
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from hospital.database import outbox
 from hospital.database.connection import Database

@@ -10,10 +10,11 @@ import json
 import tempfile
 import time
 from collections import defaultdict
-from dataclasses import astuple, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import IO
+
+from msgspec.structs import astuple, replace
 
 from hospital.database import tasks
 from hospital.database.connection import Database, Transaction

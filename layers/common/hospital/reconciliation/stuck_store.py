@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
+
+from msgspec import Struct
 
 from hospital.database.connection import Database, Row, Transaction
 from hospital.payment.model import DESK, Purpose
@@ -19,8 +20,7 @@ AT_THE_BANK = timedelta(days=3)  # a refund to a bank card takes days
 _EVER = datetime(2000, 1, 1, tzinfo=timezone.utc)  # before anything
 
 
-@dataclass(frozen=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """What moves on by itself through ``topic``: rows of ``table`` (t) in ``states`` whose ``age`` is past.
 
     An arrow of ``or_by`` moves it as well. ``patience`` is how long it may take before it is a person's business.
@@ -36,8 +36,7 @@ class Watch:
     patience: timedelta = ON_LIST
 
 
-@dataclass(frozen=True)
-class Overdue:
+class Overdue(Struct, frozen=True):
     """Something that stands still, since when, and what would move it."""
 
     kind: str

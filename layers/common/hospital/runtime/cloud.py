@@ -12,10 +12,11 @@ import os
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from hospital.runtime import log
 from hospital.runtime.config import config
@@ -93,8 +94,7 @@ def secret(name: str) -> str:
         return _secrets[name]
 
 
-@dataclass
-class _Waking:
+class _Waking(Struct):
     """Calls to one function: when the last ones began, and whether somebody is about to make the next."""
 
     begun: deque[float] = field(default_factory=lambda: deque(maxlen=FREELY))

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from functools import lru_cache
+
+from msgspec import Struct
 
 
 class ConfigError(Exception):
     """The environment lacks a value, or one is malformed; the text names it."""
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(Struct, frozen=True):
     """Every variable a function may have, named as in ``serverless.yml`` (there in capitals)."""
 
     stage: str
@@ -66,18 +66,18 @@ def read(environment: Mapping[str, str]) -> Config:
     """
     values: dict[str, object] = {}
     wrong: list[str] = []
-    for field in fields(Config):
-        name = field.name.upper()
+    for field in Config.__struct_fields__:
+        name = field.upper()
         text = environment.get(name)
-        if text is None or (text == "" and field.name not in MAY_BE_EMPTY):
+        if text is None or (text == "" and field not in MAY_BE_EMPTY):
             wrong.append(f"{name} is not set")
-        elif field.name == "mysql_port":
+        elif field == "mysql_port":
             if text.isdecimal():
-                values[field.name] = int(text)
+                values[field] = int(text)
             else:
                 wrong.append(f"{name} is not a port number")
         else:
-            values[field.name] = text
+            values[field] = text
     if wrong:
         raise ConfigError("; ".join(wrong))
     return Config(**values)  # type: ignore[arg-type]

@@ -12,10 +12,10 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, Protocol, TypeVar, get_type_hints
 
+from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
@@ -85,8 +85,7 @@ class Call:
         return self._raw
 
 
-@dataclass(frozen=True, eq=False)
-class Route:
+class Route(Struct, frozen=True, eq=False):
     """One operation: what OpenAPI says of it, and how to call it."""
 
     method: str
@@ -138,8 +137,7 @@ def _read_whole(environ: dict[str, Any]) -> bytes:
 Use = TypeVar("Use", bound=Callable[..., Any])
 
 
-@dataclass
-class Api:
+class Api(Struct):
     """The routes of one function.
 
     A route is a function whose parameters say what it needs: path parameters by name (``str``),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from hospital.runtime.config import config
 
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """``address`` is the client's, ``uin`` the Tencent Cloud account in an invocation's context; empty: not known."""
 
     address: str = ""

@@ -10,7 +10,8 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from hospital.runtime.errors import AppError
 
@@ -20,8 +21,7 @@ MOST = 512  # different questions that are counted
 OFTEN = 10  # times in a second: such questions stay when there are too many
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(Struct, frozen=True):
     """The bytes of an answer, and the tag that tells them from others."""
 
     body: bytes
@@ -33,8 +33,7 @@ class Content:
         return cls(body, f'"{hashlib.sha256(body).hexdigest()[:24]}"')
 
 
-@dataclass
-class _Question:
+class _Question(Struct):
     """How often one thing is asked for, and the answer that is kept."""
 
     second: int = 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Session:
+
+class Session(Struct, frozen=True):
     """A session (出诊) of a doctor on a hospital day."""
 
     id: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from hospital.database import outbox
 from hospital.database.connection import Database, Unfit
@@ -16,8 +17,7 @@ from hospital.schedules import looks
 from hospital.schedules import sync_store as schedules
 
 
-@dataclass(frozen=True)
-class Stray:
+class Stray(Struct, frozen=True):
     """A slot that stands in one session and is listed in another (HIS codes)."""
 
     slot: his_schedules.Slot

@@ -6,9 +6,10 @@ reason, stays as it was, and the rest goes on. Who holds a place of what has cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
 
 from hospital.database import outbox, policy
 from hospital.database.connection import Database, Duplicate, Row, Transaction, Unfit
@@ -91,8 +92,7 @@ def refresh(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None
     return None
 
 
-@dataclass
-class _Found:
+class _Found(Struct):
     """What a reading has found beside what it took over, in the list and by name."""
 
     odd: OddRows = field(default_factory=lambda: OddRows("schedule"))

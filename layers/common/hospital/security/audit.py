@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.runtime import origin
@@ -23,8 +24,7 @@ _written: set[bytes] = set()
 Facts = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Which entries; an ``actor`` or ``action`` that ends in ``*`` means all that begin so. Empty: any."""
 
     actor: str = ""

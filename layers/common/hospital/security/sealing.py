@@ -7,8 +7,9 @@ longer written (that needs to know that no code from before runs any more: staff
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from hospital.database import policy
 from hospital.database.connection import Database, Duplicate, Row, Transaction
@@ -18,8 +19,7 @@ BATCH = 200
 SECONDS = 20.0  # after which one order ends; the next goes on from there
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table's plain columns, the kind of look-up hash of those that have one, and what an empty one holds."""
 
     name: str

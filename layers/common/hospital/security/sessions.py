@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from hospital.database.connection import Database, Row, Transaction, database
 from hospital.database.policy import VERSION, Policy
@@ -30,8 +31,7 @@ COARSE = timedelta(minutes=5)  # how far last_used_at may lag behind: the write 
 BATCH = 1000
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Who is asking: an account, proven by token and secret. ``policy``: the version of the settings at that moment."""
 
     account_id: str
@@ -39,8 +39,7 @@ class Caller:
     policy: str = ""
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(Struct, frozen=True):
     """A session as its owner sees it. ``id`` opens nothing."""
 
     id: str

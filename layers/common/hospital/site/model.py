@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 
-@dataclass
-class Department:
+class Department(Struct):
     """A department of the hospital's own tree. ``his_codes`` are the HIS departments that feed it."""
 
     id: str
@@ -17,8 +16,7 @@ class Department:
     children: list[Department] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Doctor:
+class Doctor(Struct, frozen=True):
     """A doctor, with every HIS department they sit in."""
 
     id: str

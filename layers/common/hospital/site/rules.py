@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, product
+
+from msgspec import Struct
 
 from hospital.runtime import canonical
 
@@ -71,8 +72,7 @@ def is_second_look(missing_since: datetime | None, now: datetime) -> bool:
     return missing_since is not None and now - missing_since >= SECOND_LOOK
 
 
-@dataclass(frozen=True)
-class Drop:
+class Drop(Struct, frozen=True):
     """What a list has no more: what of it is believed, what is doubted and (of that) was not missing before."""
 
     gone: list[str]

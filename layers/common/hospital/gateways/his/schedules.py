@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
+from msgspec import Struct, field
 from pydantic import Field, model_validator
 
 from hospital.gateways.his.wire import Answer, Code, Fen, Moment, Odd, Whole, get, pages, read_row
@@ -55,8 +55,7 @@ class _Schedules(Answer):
     next_cursor: str | None = None
 
 
-@dataclass
-class Page:
+class Page(Struct):
     """A part of the list: sessions, and rows (sessions or slots) that can't be read.
 
     ``odd`` are sessions, ``odd_slots`` slots.

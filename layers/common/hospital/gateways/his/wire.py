@@ -9,13 +9,13 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
+from msgspec import Struct
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -129,8 +129,7 @@ class Answer(TextDates):
     model_config = ConfigDict(extra="ignore", defer_build=True, frozen=True)
 
 
-@dataclass(frozen=True)
-class Odd:
+class Odd(Struct, frozen=True):
     """A row of a list that can't be read: its number (made up where it has none), and the fields that are wrong."""
 
     number: str
