@@ -8,11 +8,11 @@ quota that the account leaves it). ``max_connections`` must be this and some for
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
 from hospital.database.outbox import THREADS
+from hospital.runtime import serve
 
 from sandbox.scf import manifest
 
@@ -21,19 +21,12 @@ INSTANCES = 4
 FOR_PEOPLE = 20  # operators, migrations, back-ups
 
 
-def server_threads() -> int:
-    """Threads of a Web function's server."""
-    found = re.search(r"--threads (\d+)", (ROOT / "scripts" / "scf_bootstrap").read_text())
-    assert found, "scf_bootstrap names no --threads"
-    return int(found[1])
-
-
 def connections(functions: dict[str, manifest.Function], instances: int = INSTANCES) -> dict[str, tuple[int, int]]:
     """By function: how many instances it may have, and how many connections each of them may hold."""
     held = {}
     for name, one in functions.items():
         if one.type == "web":
-            each = min(server_threads(), one.max_concurrency)
+            each = min(serve.THREADS, one.max_concurrency)
         else:
             each = THREADS if "work_off" in (ROOT / one.src / "index.py").read_text() else 1
         held[name] = one.reserved_concurrency or instances, each

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 from hospital.database.outbox import THREADS
+from hospital.runtime import serve
 
 from sandbox.scf import manifest
 from scripts import capacity, local_db
@@ -16,13 +17,13 @@ FUNCTIONS = manifest.load(capacity.ROOT / "serverless.yml").functions
 def test_every_function_counts_with_its_instances_and_its_threads() -> None:
     held = capacity.connections(FUNCTIONS, 10)
     assert held.keys() == FUNCTIONS.keys()
-    assert held["booking"] == (10, capacity.server_threads())
+    assert held["booking"] == (10, serve.THREADS)
     assert held["worker"] == (FUNCTIONS["worker"].reserved_concurrency, THREADS)
     assert held["schedule_sync"] == (1, 1)
     assert capacity.needed(10) == sum(some * each for some, each in held.values()) + capacity.FOR_PEOPLE
 
 
-@pytest.mark.parametrize(("concurrency", "each"), [(1, 1), (1000, capacity.server_threads())])
+@pytest.mark.parametrize(("concurrency", "each"), [(1, 1), (1000, serve.THREADS)])
 def test_an_instance_holds_no_more_than_it_has_requests_or_threads(concurrency: int, each: int) -> None:
     one = dataclasses.replace(FUNCTIONS["booking"], max_concurrency=concurrency)
     assert capacity.connections({"booking": one})["booking"] == (capacity.INSTANCES, each)

@@ -16,9 +16,10 @@ from hospital.database.connection import Database, database
 from hospital.patients import access
 from hospital.payment import settlement_store
 from hospital.payment import store as payments
+from hospital.runtime.canonical import Id, OptionalId
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import NotFound
-from hospital.runtime.http import Api, Call, Id, Model, OptionalId
+from hospital.runtime.http import Api, Call, Model
 from hospital.security.sessions import Caller, authenticate
 from hospital.security.watch import watch
 

@@ -13,9 +13,10 @@ from hospital.booking.model import NewBooking
 from hospital.database import policy, repeats
 from hospital.database.connection import database
 from hospital.patients import access
+from hospital.runtime.canonical import Id, OptionalId
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import AppError, NotFound
-from hospital.runtime.http import Api, Call, Id, Model, OptionalId
+from hospital.runtime.http import Api, Call, Model
 from hospital.schedules import api as schedule_api
 from hospital.schedules import store as schedule_store
 from hospital.schedules.api import Doctors, TodayOnly, doctor_views

@@ -11,9 +11,8 @@ from pydantic import AwareDatetime, Field
 from hospital.console.command import Command
 from hospital.console.entries import note, operator
 from hospital.database.connection import Database, Row
-from hospital.runtime.canonical import Text
+from hospital.runtime.canonical import OptionalId, Text
 from hospital.runtime.errors import Invalid
-from hospital.runtime.http import OptionalId
 from hospital.security import audit, sealing, sessions
 
 

@@ -19,9 +19,8 @@ from hospital.database.connection import Database, Transaction
 from hospital.patients import holders, proof_store, proving, records, rules
 from hospital.patients import store as patients
 from hospital.patients.model import Holder
-from hospital.runtime.canonical import Text
+from hospital.runtime.canonical import Id, Text
 from hospital.runtime.errors import NotFound
-from hospital.runtime.http import Id
 from hospital.security import cipher
 
 

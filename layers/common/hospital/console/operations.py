@@ -33,10 +33,9 @@ from hospital.patients import records as patient_records
 from hospital.payment import desk_refunds, refunds
 from hospital.reconciliation import service as reconciliation
 from hospital.reconciliation import stuck, stuck_store, views
-from hospital.runtime.canonical import Text
+from hospital.runtime.canonical import Id, OptionalId, Text
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound
-from hospital.runtime.http import Id, OptionalId
 from hospital.schedules import sync
 from hospital.site import service as site
 from hospital.site import store as site_store
@@ -54,7 +53,7 @@ class ChangeSettings(Command):
 class DepartmentIn(BaseModel):
     """A second-level department; ``id`` when it exists, so that links to it go on working."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, defer_build=True)
     id: OptionalId = ""
     name: Annotated[Text, Field(min_length=1, max_length=80)]
     introduction: Annotated[Text, Field(max_length=5000)] = ""

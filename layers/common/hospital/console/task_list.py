@@ -10,7 +10,7 @@ from pydantic import Field
 from hospital.console.command import Command
 from hospital.database import tasks
 from hospital.database.connection import Database, Row
-from hospital.runtime.http import OptionalId
+from hospital.runtime.canonical import OptionalId
 
 CLOSE = ("task.close",)
 # By kind: what ends it, the usual way first. Every kind that is put on the list stands here or in ENDS_OF_FAMILIES.

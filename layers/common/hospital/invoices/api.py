@@ -11,9 +11,10 @@ from hospital.invoices import store
 from hospital.invoices.store import Invoice
 from hospital.invoices.views import InvoiceView, view
 from hospital.patients import access
+from hospital.runtime.canonical import OptionalId
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import Conflict, NotFound
-from hospital.runtime.http import Api, Model, OptionalId
+from hospital.runtime.http import Api, Model
 from hospital.security import audit
 from hospital.security.sessions import Caller, authenticate
 from hospital.security.watch import watch

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated
 
+from msgspec.structs import asdict
 from pydantic import Field, field_validator, model_validator
 
 from hospital.database.connection import database
@@ -187,7 +188,7 @@ def sign_in(call: Call, body: SignIn) -> Session:
 @api.get("/sessions")
 def list_sessions(caller: Caller) -> Sessions:
     """Where I am signed in (登录设备)."""
-    return Sessions(sessions=[SessionView(**one.__dict__)
+    return Sessions(sessions=[SessionView(**asdict(one))
                               for one in sessions.sessions_of(database(), caller, utc_now())])
 
 

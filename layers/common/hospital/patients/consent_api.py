@@ -10,8 +10,9 @@ from pydantic import Field
 from hospital.database.connection import database
 from hospital.patients import service, store
 from hospital.patients.model import Purpose
+from hospital.runtime.canonical import Id
 from hospital.runtime.clock import utc_now
-from hospital.runtime.http import Api, Id, Model
+from hospital.runtime.http import Api, Model
 from hospital.security.sessions import Caller
 
 

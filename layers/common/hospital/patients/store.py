@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import date, datetime
 
+from msgspec.structs import asdict
+
 from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.patients.model import BoundPatient, EndedBy, Guardian, Identity, Level, Proof, Record
 from hospital.runtime import canonical
@@ -200,7 +202,7 @@ def bind(tx: Transaction, *, account_id: str, patient_id: str, relation: str, ph
     binding_id = new_id()
     sealed = None
     if guardian is not None:
-        sealed = cipher.seal(json.dumps(guardian.__dict__, ensure_ascii=False), f"bindings.guardian:{binding_id}")
+        sealed = cipher.seal(json.dumps(asdict(guardian), ensure_ascii=False), f"bindings.guardian:{binding_id}")
     tx.insert("bindings", id=binding_id, account_id=account_id, patient_id=patient_id, relation=relation,
               phone_enc=cipher.seal(phone, f"bindings.phone:{binding_id}"), guardian_enc=sealed,
               is_default=is_default, level=level, proof=proof, proven_at=now if proof else None, bound_at=now)

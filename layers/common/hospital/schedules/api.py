@@ -9,9 +9,10 @@ from pydantic import Field
 
 from hospital.database import policy
 from hospital.database.connection import Database, Row, database
+from hospital.runtime.canonical import OptionalId
 from hospital.runtime.clock import hospital_day, utc_now
 from hospital.runtime.errors import NotFound
-from hospital.runtime.http import Api, Model, OptionalId
+from hospital.runtime.http import Api, Model
 from hospital.schedules import listing, rules, store
 from hospital.site import rules as spelling
 from hospital.site import store as site
