@@ -1,4 +1,4 @@
-"""Runs a module or a script on the sandbox's time: ``python on_sandbox_time.py CLOCK LIBRARY -m gunicorn …``.
+"""Runs a module or a script on the sandbox's time: ``python on_sandbox_time.py CLOCK LIBRARY -m MODULE …``.
 
 ``CLOCK`` is a file that holds the sandbox's offset from real time in nanoseconds (``sandbox/clock.py``); mapped into
 memory, a change is seen at once. ``LIBRARY`` is time-machine's extension, which makes ``datetime`` and ``time`` ask

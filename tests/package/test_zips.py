@@ -146,6 +146,21 @@ def test_a_start_imports_and_makes_nothing_that_only_later_work_needs(
     assert said["written"] == []
 
 
+def test_what_a_web_function_imported_is_not_looked_through_for_garbage_and_what_comes_later_is(
+        cloud: Path, python: str) -> None:
+    code = """
+import gc
+from gunicorn.arbiter import Arbiter
+Arbiter.run = lambda self: None
+from hospital.runtime import serve
+serve.main("127.0.0.1:0")
+print(gc.isenabled(), gc.get_freeze_count() > 10_000)
+"""
+    done = subprocess.run([python, "-S", "-c", code], env=environment(cloud, "account"), cwd=cloud / "user" / "account",
+                          capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == ("True True\n", "")
+
+
 @pytest.mark.parametrize("name", ["qcloud_cos", "openpyxl", "wechatpayv3.core", "wechatpy", "pypinyin"])
 def test_a_package_that_is_imported_where_it_is_used_comes_from_the_layer_alone(
         name: str, cloud: Path, python: str) -> None:
