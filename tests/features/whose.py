@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import date
 from typing import Any
 
@@ -26,6 +27,10 @@ class Record:
         self.control("POST", f"/his/patients/{self.code}/correct", **changes)
         self.control.settle()
 
+    def passport(self) -> dict[str, Any]:
+        """Another document of the same person."""
+        return passport_of(self.control, self.file)
+
     def bill(self) -> dict[str, Any]:
         """A doctor's order."""
         made: dict[str, Any] = self.control("POST", "/his/bills", patient_code=self.code, kind="PRESCRIPTION")
@@ -38,6 +43,15 @@ class Record:
         self.control("POST", f"/his/bills/{bill['bill_no']}/pay-at-desk")
         return str(next(one["settlement_no"] for one in self.control("GET", "/his/bills")
                         if one["bill_no"] == bill["bill_no"]))
+
+
+def passport_of(control: Control, file: dict[str, Any]) -> dict[str, Any]:
+    """Another document of whom a file is about: the hospital has merged the file that it had under that into this."""
+    whose = {name: file[name] for name in ("name", "sex", "birth_date", "phone")}
+    shown = {"id_type": "PASSPORT", "id_number": f"E{secrets.randbelow(10 ** 8):08d}"}
+    other = control("POST", "/his/patients", **whose, **shown)
+    control("POST", f"/his/patients/{other['patient_code']}/merge", into=file["patient_code"])
+    return {**{name: whose[name] for name in ("name", "sex", "birth_date")}, **shown}
 
 
 def steal(thief: Phone, record: Record, **how: Any) -> dict[str, Any]:

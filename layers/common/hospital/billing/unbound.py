@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from hospital.billing import bill_store, service, store
-from hospital.database import outbox
+from hospital.database import outbox, policy
 from hospital.database.connection import Database
 from hospital.patients import access, proof_store
 from hospital.patients import store as patients
@@ -19,8 +19,10 @@ def let_go(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     Bills that were kept for when the HIS is silent go, once nobody here may see them.
     """
     binding = proof_store.binding(db, job.subject_id)
-    if binding is None or (proof_store.ended_as_strangers(db, binding.binding_id, now) is None
-                           and access.may(db, binding.account_id, binding.patient_id, "PAY", now)):
+    if binding is None:
+        return None
+    as_strangers = proof_store.ended_as_strangers(db, binding.binding_id, policy.load(db).bindings_before_proof, now)
+    if as_strangers is None and access.may(db, binding.account_id, binding.patient_id, "PAY", now):
         return None
     for order_id in store.unfinished(db, binding.account_id, binding.patient_id):
         try:

@@ -22,8 +22,7 @@ from hospital.gateways.his import registrations as his_registrations
 from hospital.gateways.his import trades as his_trades
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
-from hospital.patients import access
-from hospital.patients import store as patients
+from hospital.patients import access, record_store
 from hospital.payment import expiry, fate, refunds, settlement_store, settlements
 from hospital.payment import store as payment_store
 from hospital.payment.model import REGISTRATION, REJECTED, Item, Payment, Purpose
@@ -137,18 +136,21 @@ def _kill_released(db: Database, booking: Booking, now: datetime) -> fate.NotOur
 
 def _retake(tx: Transaction, booking: Booking, now: datetime) -> bool:
     """Take the place again for money that came late; not for who may not register the patient any more."""
-    patients.lock_patient(tx, booking.patient_id)
+    record_store.lock(tx, booking.patient_id)
     if not access.may(tx, booking.account_id, booking.patient_id, "REGISTER", now):
         return False
     if too_many(tx, booking.account_id, booking.patient_id, booking.visit_date, policy.load(tx), now):
+        return False
+    seat = changes.seat_now(tx, booking)
+    if store.in_the_way(tx, booking.patient_id, seat["schedule_id"]):  # they have booked the same again meanwhile
         return False
     if not schedule_store.take_slot(tx, booking.slot_id, booking.id, after=now, now=now):
         return False
     number = f"{booking.trade_no}-2"
     try:
         store.move(tx, booking, "CONFIRMING", now, reason="RETAKEN", trade_no=number, his_locked=0,
-                   expires_at=now, **changes.seat_now(tx, booking))
-    except Duplicate:  # the patient has booked the same doctor again meanwhile
+                   expires_at=now, **seat)
+    except Duplicate:  # the keys have the last word
         schedule_store.give_back(tx, booking.id, on_sale_at=None, sold_elsewhere=False, now=now)
         return False
     changes.tell_changed(tx, booking, now)  # it may have been moved since it was given up

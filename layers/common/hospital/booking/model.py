@@ -60,7 +60,8 @@ class Place(Struct, frozen=True):
 class Offer(Struct, frozen=True):
     """What is known of a session, and of the patient who wants one of its places, at one moment.
 
-    ``places``: the chosen one (not looked at whether it is free), or some that seem free.
+    ``twice``: by another of their documents they have a registration like it. ``places``: the chosen one (not looked
+    at whether it is free), or some that seem free.
     """
 
     schedule_id: str
@@ -72,6 +73,7 @@ class Offer(Struct, frozen=True):
     clinic_room: str
     consents: set[str]
     counts: Counts
+    twice: bool
     places: list[Place]
 
 

@@ -74,7 +74,7 @@ def book_slot(db: Database, order: NewBooking, *, caller: Caller, key: str, now:
             sold_out.saw(db, order.schedule_id, now)
         if isinstance(refusal, AppError):
             raise
-        if refusal.key in ("bookings_live", "bookings_session"):
+        if refusal.key in (store.LIVE_KEY, "bookings_session"):
             raise _booked_already(db, order, caller.account_id, settings, now) from None
         raise
 
@@ -117,6 +117,8 @@ def _take(db: Database, order: NewBooking, settings: policy.Policy, *, account_i
                    or rules.too_many_unpaid(offer.counts, settings, now))
         if refusal is not None:
             raise refusal
+        if offer.twice:
+            raise Duplicate(store.LIVE_KEY)
         place = _pick(tx, order, offer.places, booking_id, after, now)
         until = now + timedelta(minutes=settings.hold_minutes)
         booking = Booking(

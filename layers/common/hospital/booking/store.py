@@ -12,12 +12,14 @@ from hospital.database import tasks
 from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.database.policy import Policy
 from hospital.patients import store as patients
+from hospital.patients.record_store import OTHERS, SAME
 from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import first_of, new_id
 from hospital.schedules import store as schedules
 
 Source = Database | Transaction
+LIVE_KEY = "bookings_live"  # one registration of a patient for a doctor and period
 
 
 def insert(tx: Transaction, booking: Booking, now: datetime) -> None:
@@ -62,12 +64,14 @@ def of_account(source: Source, account_id: str, booking_id: str) -> Booking | No
     return Booking.of(row) if row else None
 
 
+_LIKE_IT = ("k.live_flag = 1 AND (k.schedule_id = s.id OR k.doctor_id = s.doctor_id AND k.visit_date = s.visit_date "
+            "AND k.period = s.period)")
+
+
 def in_the_way(source: Source, patient_id: str, schedule_id: str) -> Booking | None:
-    """A live registration of the patient in this session, or with its doctor in the same period."""
-    row = source.one("SELECT b.* FROM bookings b JOIN schedules s ON s.id = %s WHERE b.patient_id = %s "
-                     "AND b.live_flag = 1 AND (b.schedule_id = s.id OR (b.doctor_id = s.doctor_id "
-                     "AND b.visit_date = s.visit_date AND b.period = s.period)) ORDER BY b.id LIMIT 1",
-                     (schedule_id, patient_id))
+    """A live registration of the patient, by whichever document, in this session or with its doctor in the period."""
+    row = source.one(f"SELECT k.* FROM bookings k JOIN schedules s ON s.id = %s WHERE k.patient_id IN {SAME} "
+                     f"AND {_LIKE_IT} ORDER BY k.id LIMIT 1", (schedule_id, patient_id))
     return Booking.of(row) if row else None
 
 
@@ -151,9 +155,12 @@ def end_hold(tx: Transaction, booking_id: str, now: datetime) -> None:
 
 # Whose registrations of a patient count for an account: its own, and of those who have proven (once) to hold them.
 # What strangers took in the patient's name, who never proved that they may, is not counted against who did.
-_COUNTED = ("k.patient_id = %s AND k.live_flag = 1 AND k.visit_date >= %s AND (k.account_id = %s OR EXISTS (SELECT 1 "
-            "FROM bindings b WHERE b.account_id = k.account_id AND b.patient_id = k.patient_id "
-            "AND COALESCE(b.level, %s) = 'FULL'))")
+# By whichever of the patient's documents. _TWICE: by another one there is a registration like it already (by the same
+# one the keys refuse it); the record is locked.
+_COUNTED = (f"k.patient_id IN {SAME} AND k.live_flag = 1 AND k.visit_date >= %s AND (k.account_id = %s OR EXISTS "
+            "(SELECT 1 FROM bindings b JOIN patients x ON x.id = b.patient_id JOIN patients y ON y.id = k.patient_id "
+            "WHERE b.account_id = k.account_id AND x.record_id = y.record_id AND COALESCE(b.level, %s) = 'FULL'))")
+_TWICE = f"EXISTS (SELECT 1 FROM bookings k WHERE k.patient_id IN {OTHERS} AND {_LIKE_IT})"
 # What an account has not paid for: held now; given up, or not paid in time, since a moment; and places that it has on
 # trust (to be paid for on arrival, or free) from a day on, held ones too, or they would become firm past the limit.
 _UNPAID = (
@@ -188,11 +195,11 @@ def lock_and_look(tx: Transaction, order: NewBooking, account_id: str, settings:
         f"(SELECT GROUP_CONCAT(c.purpose) FROM {patients.IN_FORCE}) AS consents, "
         f"(SELECT COUNT(*) FROM bookings k WHERE {_COUNTED}) AS live, "
         f"(SELECT COUNT(*) FROM bookings k WHERE {_COUNTED} AND k.visit_date = s.visit_date) AS that_day, "
-        "u.unpaid, u.unpaid_until, u.given_up, u.given_up_since, u.on_trust, u.on_trust_until, f.id AS place, "
-        "f.starts_at "
+        f"{_TWICE} AS twice, u.unpaid, u.unpaid_until, u.given_up, u.given_up_since, u.on_trust, u.on_trust_until, "
+        "f.id AS place, f.starts_at "
         f"FROM schedules s JOIN ({_UNPAID}) u ON 1 = 1 "
         f"LEFT JOIN ({places}) f ON 1 = 1 WHERE s.id = %s",
-        (account_id, order.patient_id, now, *counted, *counted, *unpaid, *where, order.schedule_id))
+        (account_id, order.patient_id, now, *counted, *counted, order.patient_id, *unpaid, *where, order.schedule_id))
     patient = patients.opened(bound.one())
     if not rows:
         return patient, None
@@ -201,7 +208,7 @@ def lock_and_look(tx: Transaction, order: NewBooking, account_id: str, settings:
                     one["given_up_since"], int(one["on_trust"]), one["on_trust_until"])
     return patient, Offer(
         order.schedule_id, one["doctor_id"], one["visit_date"], one["period"], one["fee_fen"], one["state"],
-        one["clinic_room"], set((one["consents"] or "").split(",")), counts,
+        one["clinic_room"], set((one["consents"] or "").split(",")), counts, bool(one["twice"]),
         [Place(row["place"], row["starts_at"]) for row in rows if row["place"] is not None])
 
 
@@ -252,3 +259,12 @@ def unfinished(source: Source, account_id: str, patient_id: str, *, until: datet
     return [(row["id"], row["state"]) for row in source.all(
         "SELECT id, state FROM bookings WHERE account_id = %s AND patient_id = %s AND live_flag = 1 "
         "AND created_at <= %s ORDER BY id", (account_id, patient_id, until))]
+
+
+def left_behind(source: Source, account_id: str, patient_id: str, *, until: datetime) -> list[tuple[str, str]]:
+    """As :func:`unfinished`, by whichever document; what was made under a binding that stands is left out."""
+    return [(row["id"], row["state"]) for row in source.all(
+        f"SELECT k.id, k.state FROM bookings k WHERE k.account_id = %s AND k.patient_id IN {SAME} "
+        "AND k.live_flag = 1 AND k.created_at <= %s AND NOT EXISTS (SELECT 1 FROM bindings b "
+        "WHERE b.account_id = k.account_id AND b.patient_id = k.patient_id AND b.bound_flag = 1 "
+        "AND b.bound_at <= k.created_at) ORDER BY k.id", (account_id, patient_id, until))]

@@ -16,7 +16,7 @@ from hospital.console import entries
 from hospital.console.command import Command
 from hospital.database import policy, tasks
 from hospital.database.connection import Database, Transaction
-from hospital.patients import holders, proof_store, proving, records, rules
+from hospital.patients import holders, proof_store, proving, record_store, records, rules
 from hospital.patients import store as patients
 from hospital.patients.model import Holder
 from hospital.runtime.canonical import Id, Text
@@ -46,9 +46,9 @@ class OnBinding(Command):
 def show(db: Database, command: OfPatient, now: datetime) -> dict[str, Any]:
     """Who holds a patient's record, by what, and whose verified phone is the one on file. Raises Unavailable."""
     settings, shown, found = policy.load(db), list[dict[str, Any]](), _known(db, command.patient_code)
-    for patient_id in found:
+    for patient_id in _records(db, found):
         phone = proving.on_file(db, patient_id, now).phone
-        shown += [{"binding": one.binding_id, "account": one.account_id, "patient": patient_id,
+        shown += [{"binding": one.binding_id, "account": one.account_id, "patient": one.patient_id,
                    "level": rules.level_of(one.level, settings), "proof": one.proof,
                    "bound_at": one.bound_at.isoformat(), "has_phone_on_file": phone is not None and one.phone == phone}
                   for one in proof_store.holders(db, patient_id)]
@@ -104,7 +104,7 @@ def release(db: Database, command: OnPatient, now: datetime) -> dict[str, Any]:
     """
     cipher.ready()
     ended, found = 0, _known(db, command.patient_code)
-    for patient_id in found:
+    for patient_id in _records(db, found):
         phone = proving.on_file(db, patient_id, now).phone
         with db.transaction() as tx:
             settings = policy.load(tx)
@@ -129,6 +129,11 @@ def _known(db: Database, patient_code: str) -> list[str]:
     if not found:
         raise NotFound("没有绑定该患者编号的就诊人。", code="patient_not_found")
     return found
+
+
+def _records(db: Database, found: list[str]) -> list[str]:
+    """One row of each record: who holds it goes by that."""
+    return [one for one in found if one == record_store.record_id(db, one)]
 
 
 def _binding(tx: Transaction, command: OnBinding) -> Holder:

@@ -36,7 +36,7 @@ class NotProven(Forbidden):
 
 
 def act_for(tx: Transaction, account_id: str, patient_id: str, act: Act, settings: policy.Policy, now: datetime) -> str:
-    """May this account do this for this patient now? Their HIS code; both rows stay locked to the transaction's end.
+    """May this account do this for this patient now? Their HIS code; binding and record stay locked.
 
     Raises NotBound, NotProven, ConsentRequired (not given, withdrawn, or an older text).
     """
@@ -99,8 +99,9 @@ def of_code(source: store.Source, code: str, act: Act, now: datetime) -> list[tu
 
 
 def of_patient(source: store.Source, patient_id: str, act: Act, now: datetime) -> list[tuple[str, str]]:
-    """Which accounts may do this for a patient: account, patient."""
-    return _who_may(source, [(one.account_id, patient_id) for one in proof_store.holders(source, patient_id)], act, now)
+    """Which accounts may do this for a patient's record: account, and the patient as it has them bound."""
+    holders = proof_store.holders(source, patient_id)
+    return _who_may(source, [(one.account_id, one.patient_id) for one in holders], act, now)
 
 
 def _who_may(source: store.Source, pairs: Iterable[tuple[str, str]], act: Act, now: datetime) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from datetime import date
 
 from hospital.database.connection import Transaction
 from hospital.gateways.his.persons import PatientFile
-from hospital.patients import proof_store, rules, store
+from hospital.patients import proof_store, record_store, rules, store
 from hospital.patients.model import Holder, Proof
 
 
@@ -24,10 +24,12 @@ def by_file(source: store.Source, account_id: str, file: PatientFile, today: dat
 
 def is_guardian(source: store.Source, account_id: str, file: PatientFile, today: date) -> bool:
     """Whether a child's guardian on file is a proven patient of the account."""
-    return file.guardian is not None and rules.age(file.birth_date, today) < rules.OF_AGE and any(
-        one.level == "FULL" and one.proof in rules.OF_A_PERSON
-        and (one.identity.id_type, one.identity.id_number) == (file.guardian.id_type, file.guardian.id_number)
-        for one in store.bound_patients(source, account_id))
+    if file.guardian is None or rules.age(file.birth_date, today) >= rules.OF_AGE:
+        return False
+    known = store.with_identity(source, store.document_key(file.guardian.id_type, file.guardian.id_number))
+    same = record_store.of_record(source, known) if known else []  # the file may have another of their documents
+    return any(one.id in same and one.level == "FULL" and one.proof in rules.OF_A_PERSON
+               for one in store.bound_patients(source, account_id))
 
 
 def worth(tx: Transaction, patient_id: str, file: PatientFile, proof: Proof) -> Proof:

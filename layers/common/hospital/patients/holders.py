@@ -13,7 +13,7 @@ from hospital.gateways.his import persons as his
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
 from hospital.messages.rules import nameless, time_text
-from hospital.patients import access, proof_store, proving, records, rules, store
+from hospital.patients import access, proof_store, proving, record_store, records, rules, store
 from hospital.patients.model import BoundPatient, EndedBy, Holder
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
@@ -36,14 +36,17 @@ class HolderUnknown(NotFound):
 
 # -- being told -------------------------------------------------------------------------------------
 def announce(tx: Transaction, bound: BoundPatient, account_id: str, now: datetime) -> None:
-    """Tell who has bound a person, all who hold the record already, and the phone on file."""
-    for holder in proof_store.holders(tx, bound.id):
+    """Tell who has bound a person, all who hold the record already, by whichever document, and the phone on file."""
+    proven_last = sorted(proof_store.holders(tx, bound.id), key=lambda one: one.level == "FULL")
+    told = {one.account_id: one for one in proven_last
+            if one.account_id != account_id or one.binding_id == bound.binding_id}
+    for holder in told.values():
         mine = holder.account_id == account_id
         key = f"bound.{bound.binding_id}" + ("" if mine else f".{holder.account_id}")
-        messages.queue(tx, account_id=holder.account_id, patient_id=bound.id, kind=messages.PATIENT_BOUND, key=key,
-                       data={"patient": bound.identity.name, "card": card_text(tx, bound, holder),
-                             "time": time_text(now),
-                             "note": "就诊人绑定成功" if mine else "另一微信账号绑定了该就诊人"}, now=now)
+        data = {"patient": store.patient_name(tx, holder.patient_id), "card": card_text(tx, bound, holder),
+                "time": time_text(now), "note": "就诊人绑定成功" if mine else "另一微信账号绑定了该就诊人"}
+        messages.queue(tx, account_id=holder.account_id, patient_id=holder.patient_id, kind=messages.PATIENT_BOUND,
+                       key=key, data=data, now=now)
     outbox.publish(tx, TELL, bound.binding_id, due=now + LATER, now=now)
 
 
@@ -123,7 +126,8 @@ def end_other(db: Database, account_id: str, patient_id: str, binding_id: str, n
         access.act_for(tx, account_id, patient_id, "RECORD", settings, now)
         mine = store.bound_patient(tx, account_id, patient_id)
         other = proof_store.binding(tx, binding_id)
-        if mine is None or other is None or other.patient_id != patient_id or other.account_id == account_id:
+        if (mine is None or other is None or other.account_id == account_id
+                or other.patient_id not in record_store.of_record(tx, patient_id)):
             raise HolderUnknown
         if not rules.may_end(mine.proof, rules.level_of(other.level, settings), other.proof):
             raise Forbidden("对方的核验方式更可靠，请您先完成手机号核验，或到人工窗口办理。",

@@ -8,7 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from hospital.database.connection import Row, Transaction
+from hospital.patients import rules
 from hospital.patients.model import Holder, Level, Proof
+from hospital.patients.record_store import SAME
 from hospital.patients.store import Source
 from hospital.runtime.ids import new_id
 from hospital.security import cipher
@@ -29,9 +31,18 @@ _HOLDER = ("SELECT b.id, b.account_id, b.patient_id, b.relation, b.level, b.proo
 
 
 def holders(source: Source, patient_id: str) -> list[Holder]:
-    """Every account that has a patient bound, the first one first."""
+    """Every binding of a patient's record, by whichever document, the first one first."""
     return [_holder(row) for row in source.all(
-        f"{_HOLDER} WHERE b.patient_id = %s AND b.bound_flag = 1 ORDER BY b.id", (patient_id,))]
+        f"{_HOLDER} WHERE b.patient_id IN {SAME} AND b.bound_flag = 1 ORDER BY b.id", (patient_id,))]
+
+
+def proven_by_others(source: Source, account_id: str, patient_id: str) -> list[Proof | None]:
+    """By what each other account has proven to hold a patient's record: the best of what it has."""
+    best: dict[str, Proof | None] = {}
+    for one in holders(source, patient_id):
+        if one.level == "FULL" and one.account_id != account_id:
+            best[one.account_id] = max(best.get(one.account_id), one.proof, key=rules.rank)
+    return list(best.values())
 
 
 def binding(source: Source, binding_id: str) -> Holder | None:
@@ -41,27 +52,38 @@ def binding(source: Source, binding_id: str) -> Holder | None:
 
 
 def latest_hold(source: Source, account_id: str, patient_id: str) -> tuple[Level | None, bool] | None:
-    """The level of an account's latest binding of a patient, and whether it stands; None: there never was one."""
-    row = source.one("SELECT level, bound_flag FROM bindings WHERE account_id = %s AND patient_id = %s "
-                     "ORDER BY bound_at DESC, id DESC LIMIT 1", (account_id, patient_id))
+    """The level of an account's latest binding of a patient's record, and whether it stands; None: there never was one.
+
+    Of several that stand, by different documents, a proven one.
+    """
+    row = source.one(f"SELECT level, bound_flag FROM bindings WHERE account_id = %s AND patient_id IN {SAME} "
+                     "ORDER BY bound_flag IS NULL, bound_flag = 1 AND COALESCE(level, '') <> 'FULL', bound_at DESC, "
+                     "id DESC LIMIT 1", (account_id, patient_id))
     return (row["level"], row["bound_flag"] is not None) if row else None
 
 
-def ended_as_strangers(source: Source, binding_id: str, now: datetime) -> datetime | None:
+_OF_THE_SAME = ("{0}.account_id = b.account_id AND {0}.patient_id IN (SELECT q.id FROM patients o JOIN patients q "
+                "ON q.record_id = o.record_id WHERE o.id = b.patient_id)")
+
+
+def ended_as_strangers(source: Source, binding_id: str, before_proof: Level, now: datetime) -> datetime | None:
     """Of a binding that a holder or staff ended, unproven: until when what its account took was a stranger's.
 
-    That is until the account has bound the patient anew. None: it was proven, or ended otherwise, or it stands.
+    That is until the account has bound the record anew. None: it was proven, or ended otherwise, or it stands; or the
+    account has the same record by another document, proven. ``before_proof``: what those of before are worth.
     """
-    row = source.one("SELECT (SELECT MIN(n.bound_at) FROM bindings n WHERE n.account_id = b.account_id "
-                     "AND n.patient_id = b.patient_id AND n.bound_at > b.bound_at) AS anew FROM bindings b "
-                     "WHERE b.id = %s AND b.ended_by IN ('HOLDER', 'STAFF') AND (b.level IS NULL OR b.level <> 'FULL')",
-                     (binding_id,))
+    row = source.one(
+        f"SELECT (SELECT MIN(n.bound_at) FROM bindings n WHERE {_OF_THE_SAME.format('n')} AND n.id <> b.id "
+        "AND n.bound_at >= b.unbound_at) AS anew FROM bindings b "
+        "WHERE b.id = %s AND b.ended_by IN ('HOLDER', 'STAFF') AND COALESCE(b.level, %s) <> 'FULL' "
+        f"AND NOT EXISTS (SELECT 1 FROM bindings s WHERE {_OF_THE_SAME.format('s')} AND s.bound_flag = 1 "
+        "AND s.bound_at < b.unbound_at AND COALESCE(s.level, %s) = 'FULL')", (binding_id, before_proof, before_proof))
     return (row["anew"] or now) if row else None
 
 
 def bound_since(source: Source, last: Holder, since: datetime) -> int:
-    """How many bindings of its patient were made since then up to this one, ended ones too."""
-    row = source.one("SELECT COUNT(*) AS made FROM bindings WHERE patient_id = %s AND bound_at >= %s "
+    """How many bindings of its record were made since then up to this one, ended ones too."""
+    row = source.one(f"SELECT COUNT(*) AS made FROM bindings WHERE patient_id IN {SAME} AND bound_at >= %s "
                      "AND (bound_at < %s OR (bound_at = %s AND id <= %s))",
                      (last.patient_id, since, last.bound_at, last.bound_at, last.binding_id))
     return int(row["made"]) if row else 0
@@ -103,9 +125,7 @@ def given_for(tx: Transaction, key: bytes, patient_id: str) -> None:
 def is_given(source: Source, patient_id: str, *, phone: str = "", guardian: tuple[str, str] | None = None) -> bool:
     """Whether a phone, or a guardian, is what we gave for a patient's record (locked reading: as it is now)."""
     column, value = (("guardian_hash", _guardian_hash(guardian)) if guardian else ("phone_hash", phone_hash(phone)))
-    same = "(SELECT COALESCE(record_of, id) FROM patients WHERE id = %s)"
-    people = source.all(f"SELECT id, id_number_hash FROM patients WHERE id = {same} OR record_of = {same}",
-                        (patient_id, patient_id))
+    people = source.all(f"SELECT id, id_number_hash FROM patients WHERE id IN {SAME}", (patient_id,))
     return any(source.one(f"SELECT id FROM given_files WHERE {column} = %s AND (patient_id = %s OR identity_key = %s) "
                           "LIMIT 1 LOCK IN SHARE MODE", (value, one["id"], one["id_number_hash"])) for one in people)
 
@@ -128,8 +148,8 @@ def code_hash(code_id: str, code: str) -> bytes:
 def insert_code(tx: Transaction, *, account_id: str, patient_id: str, phone: str, code: str, expires_at: datetime,
                 now: datetime) -> str:
     """A code that is about to be sent; those of before are worth nothing from now on. Its id."""
-    tx.run("UPDATE proof_codes SET used_at = %s WHERE account_id = %s AND patient_id = %s AND used_at IS NULL",
-           (now, account_id, patient_id))
+    tx.run(f"UPDATE proof_codes SET used_at = %s WHERE account_id = %s AND patient_id IN {SAME} "
+           "AND used_at IS NULL", (now, account_id, patient_id))
     code_id = new_id()
     tx.insert("proof_codes", id=code_id, account_id=account_id, patient_id=patient_id, phone_hash=phone_hash(phone),
               code_hash=code_hash(code_id, code), sent_at=now, expires_at=expires_at)
@@ -137,9 +157,9 @@ def insert_code(tx: Transaction, *, account_id: str, patient_id: str, phone: str
 
 
 def codes_since(source: Source, account_id: str, patient_id: str, since: datetime) -> list[datetime]:
-    """When this account was sent codes for a patient since then, the latest first."""
+    """When this account was sent codes for a patient's record since then, the latest first."""
     return [row["sent_at"] for row in source.all(
-        "SELECT sent_at FROM proof_codes WHERE account_id = %s AND patient_id = %s AND sent_at >= %s "
+        f"SELECT sent_at FROM proof_codes WHERE account_id = %s AND patient_id IN {SAME} AND sent_at >= %s "
         "ORDER BY sent_at DESC", (account_id, patient_id, since))]
 
 
@@ -157,9 +177,9 @@ def forget_code(tx: Transaction, code_id: str) -> None:
 
 def live_code(tx: Transaction, account_id: str, patient_id: str, tries: int, now: datetime) -> SentCode | None:
     """The latest code while it is good, locked."""
-    row = tx.one("SELECT id, phone_hash, code_hash, tries FROM proof_codes WHERE account_id = %s AND patient_id = %s "
-                 "AND used_at IS NULL AND expires_at > %s AND tries < %s ORDER BY sent_at DESC LIMIT 1 FOR UPDATE",
-                 (account_id, patient_id, now, tries))
+    row = tx.one("SELECT id, phone_hash, code_hash, tries FROM proof_codes WHERE account_id = %s "
+                 f"AND patient_id IN {SAME} AND used_at IS NULL AND expires_at > %s AND tries < %s "
+                 "ORDER BY sent_at DESC LIMIT 1 FOR UPDATE", (account_id, patient_id, now, tries))
     return SentCode(row["id"], row["phone_hash"], row["code_hash"], row["tries"]) if row else None
 
 
@@ -180,12 +200,12 @@ def insert_try(tx: Transaction, account_id: str, patient_id: str, now: datetime)
 
 
 def tries_since(source: Source, account_id: str, patient_id: str, since: datetime) -> list[datetime]:
-    """When this account tried for a patient since then, the latest first."""
+    """When this account tried for a patient's record since then, the latest first."""
     return [row["tried_at"] for row in source.all(
-        "SELECT tried_at FROM proof_tries WHERE account_id = %s AND patient_id = %s AND tried_at >= %s "
+        f"SELECT tried_at FROM proof_tries WHERE account_id = %s AND patient_id IN {SAME} AND tried_at >= %s "
         "ORDER BY tried_at DESC", (account_id, patient_id, since))]
 
 
 def forget_tries(tx: Transaction, account_id: str, patient_id: str) -> None:
     """They were right."""
-    tx.run("DELETE FROM proof_tries WHERE account_id = %s AND patient_id = %s", (account_id, patient_id))
+    tx.run(f"DELETE FROM proof_tries WHERE account_id = %s AND patient_id IN {SAME}", (account_id, patient_id))

@@ -166,14 +166,15 @@ def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None,
 
 
 def check_room(tx: Transaction, account_id: str, patient_id: str, proof: Proof) -> None:
-    """Raise Conflict when as many other accounts have proven to hold a patient (locked) as the hospital allows."""
+    """Raise Conflict when as many other accounts have proven to hold a record (locked) as the hospital allows."""
     if not has_room(tx, account_id, patient_id, proof):
         raise Conflict("该就诊人已被多个账号绑定，请先在原账号解除绑定。", code="too_many_accounts")
 
 
 def has_room(tx: Transaction, account_id: str, patient_id: str, proof: Proof) -> bool:
     """Whether one more account may be proven by this; whoever is proven less well takes nobody's place."""
-    return rules.has_room(proof, store.counts(tx, account_id, patient_id)[1], policy.load(tx).accounts_per_patient)
+    others = proof_store.proven_by_others(tx, account_id, patient_id)
+    return rules.has_room(proof, others, policy.load(tx).accounts_per_patient)
 
 
 # -- codes ------------------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ def _doubt(db: Database, patient_id: str, file: his.PatientFile, now: datetime) 
         for one in proof_store.holders(tx, patient_id):
             if evidence.is_over(tx, one, file, today):
                 proof_store.set_level(tx, one.binding_id, "LIMITED", None, now)
-                _note(tx, "patient.proof-ended", patient_id, now, {"proof": one.proof}, {"proof": ""})
+                _note(tx, "patient.proof-ended", one.patient_id, now, {"proof": one.proof}, {"proof": ""})
 
 
 def match_by_staff(db: Database, patient_id: str, patient_code: str, now: datetime) -> None:

@@ -14,7 +14,7 @@ from hospital.gateways import wechat
 from hospital.gateways.his import persons as his
 from hospital.gateways.his.persons import MatchedPatient, PatientFile
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.patients import access, evidence, holders, proof_store, proving, records, rules, store
+from hospital.patients import access, evidence, holders, proof_store, proving, record_store, records, rules, store
 from hospital.patients.model import BoundPatient, Guardian, Identity, Proof
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
@@ -166,13 +166,14 @@ def _bind(db: Database, account_id: str, new: NewPatient, record: MatchedPatient
     with db.transaction() as tx:
         store.lock_account(tx, account_id)
         patient_id = records.row_for(tx, new.identity, new.guardian, record, now)
+        record_store.lock(tx, patient_id)
         proof_store.given_for(tx, store.identity_key(new.identity, new.guardian), patient_id)
         if proof is not None and file is not None:
             proof = evidence.worth(tx, patient_id, file, proof)
-        _check_limits(tx, account_id, patient_id, new.relation)
+        mine = store.bound_patients(tx, account_id)
+        _check_limits(tx, mine, patient_id, new.relation)
         if proof is not None and not proving.has_room(tx, account_id, patient_id, proof):
             proof = None  # bound all the same; to prove it says why not
-        mine = store.bound_patients(tx, account_id)
         try:
             store.bind(tx, account_id=account_id, patient_id=patient_id, relation=new.relation, phone=new.phone,
                        guardian=new.guardian, is_default=not mine, level="FULL" if proof else "LIMITED", proof=proof,
@@ -220,7 +221,7 @@ def reveal(db: Database, account_id: str, patient_id: str, *, phone_code: str, s
     Unavailable, TooMany; audited both ways.
     """
     access.check(db, account_id, patient_id, "RECORD", now)
-    limits.take("reveal", f"{account_id}:{patient_id}", policy.load(db), now)
+    limits.take("reveal", f"{account_id}:{record_store.record_id(db, patient_id)}", policy.load(db), now)
     number = None if sms_code else _ask_wechat(
         lambda: wechat.phone_number(phone_code, store.openid_of(db, account_id)))
     on_file = proving.on_file(db, patient_id, now).phone
@@ -271,12 +272,12 @@ def _check_consents(db: Database, new: NewPatient, now: datetime) -> None:
         raise Invalid("授权书版本有误，请刷新后重试。", fields=["consents"])
 
 
-def _check_limits(tx: Transaction, account_id: str, patient_id: str, relation: str) -> None:
+def _check_limits(tx: Transaction, mine: list[BoundPatient], patient_id: str, relation: str) -> None:
     settings = policy.load(tx)
-    if store.counts(tx, account_id, patient_id)[0] >= settings.patients_per_account:
+    if len(mine) >= settings.patients_per_account:
         raise _too_many_patients(settings)
-    if relation == "SELF" and any(one.relation == "SELF" for one in store.bound_patients(tx, account_id)
-                                  if one.id != patient_id):
+    if relation == "SELF" and ({one.id for one in mine if one.relation == "SELF"}
+                               - set(record_store.of_record(tx, patient_id))):  # one has several documents
         raise Conflict("您已添加过本人，请选择其他关系。", code="self_exists")
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import asdict
 
 from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.patients.model import BoundPatient, EndedBy, Guardian, Identity, Level, Proof, Record
+from hospital.patients.record_store import SAME
 from hospital.runtime import canonical
 from hospital.runtime.ids import new_id
 from hospital.security import cipher, sealed
@@ -90,7 +91,12 @@ def identity_key(identity: Identity, guardian: Guardian | None = None) -> bytes:
         assert guardian is not None
         number = ":".join((guardian.id_type, guardian.id_number, identity.birth_date.isoformat(), identity.sex,
                            identity.name))
-    return cipher.lookup(f"identity.{identity.id_type}", number)
+    return document_key(identity.id_type, number)
+
+
+def document_key(id_type: str, number: str) -> bytes:
+    """What a person is found by, by their document alone."""
+    return cipher.lookup(f"identity.{id_type}", number)
 
 
 def with_identity(source: Source, key: bytes, *, lock: bool = False) -> str | None:
@@ -188,14 +194,6 @@ def record(source: Source, patient_id: str, *, lock: bool = False) -> Record:
                   cipher.unseal(latest["phone_enc"], f"bindings.phone:{latest['id']}"), guardian)
 
 
-def counts(tx: Transaction, account_id: str, patient_id: str) -> tuple[int, list[Proof | None]]:
-    """How many patients the account has bound, and by what each other account has proven to hold the patient."""
-    row = tx.one("SELECT COUNT(*) AS patients FROM bindings WHERE account_id = %s AND bound_flag = 1", (account_id,))
-    others = tx.all("SELECT proof FROM bindings WHERE patient_id = %s AND bound_flag = 1 AND account_id <> %s "
-                    "AND level = 'FULL'", (patient_id, account_id))
-    return int(row["patients"]) if row else 0, [one["proof"] for one in others]
-
-
 def bind(tx: Transaction, *, account_id: str, patient_id: str, relation: str, phone: str,
          guardian: Guardian | None, is_default: bool, level: Level, proof: Proof | None, now: datetime) -> None:
     """Bind a patient to an account. Raises Duplicate when they are bound."""
@@ -220,16 +218,16 @@ def bound_patient(source: Source, account_id: str, patient_id: str) -> BoundPati
 
 
 def of_code(source: Source, code: str) -> list[str]:
-    """The patients whose record in the HIS has this code (or the code of this key), or had it."""
+    """The patients whose record in the HIS has this code (or the code of this key), or had it; its own row first."""
     found = [row["id"] for row in source.all(
         "SELECT id FROM patients WHERE his_code_hash = %s UNION SELECT id FROM patients WHERE his_code = %s "
         "UNION SELECT patient_id AS id FROM former_codes WHERE code IN (%s, %s)",
         (sealed.hash_of(CODE, code), code, *sealed.forms(CODE, code)))]
-    if found:
-        marks = ", ".join(["%s"] * len(found))
-        found += [row["id"] for row in source.all(f"SELECT id FROM patients WHERE record_of IN ({marks})", found)
-                  if row["id"] not in found]
-    return found
+    if not found:
+        return []
+    return [row["id"] for row in source.all(
+        "SELECT DISTINCT q.id, q.record_of FROM patients o JOIN patients q ON q.record_id = o.record_id "
+        f"WHERE o.id IN ({', '.join(['%s'] * len(found))}) ORDER BY q.record_of IS NOT NULL, q.id", found)]
 
 
 def codes_of(source: Source, patient_id: str) -> list[str]:
@@ -248,9 +246,7 @@ def has_code(source: Source, patient_id: str, code: str) -> bool:
 
 
 def _stored_codes(source: Source, patient_id: str) -> list[str]:
-    marks = "(SELECT COALESCE(record_of, id) FROM patients WHERE id = %s)"
-    former = source.all("SELECT f.code FROM former_codes f JOIN patients p ON p.id = f.patient_id "
-                        f"WHERE p.id = {marks} OR p.record_of = {marks}", (patient_id,) * 2)
+    former = source.all(f"SELECT code FROM former_codes WHERE patient_id IN {SAME}", (patient_id,))
     return [his_code(source, patient_id), *(row["code"] for row in former)]
 
 
@@ -260,24 +256,24 @@ def bound_by_code(source: Source, account_id: str, code: str) -> str | None:
 
 
 def accounts_of_code(source: Source, code: str) -> list[tuple[str, str]]:
-    """Who has the patient with this number in the HIS bound: account, patient."""
+    """Who has the patient with this number in the HIS bound, the proven ones first: account, patient."""
     patients = of_code(source, code)
     if not patients:
         return []
     marks = ", ".join(["%s"] * len(patients))
     return [(row["account_id"], row["patient_id"]) for row in source.all(
-        f"SELECT account_id, patient_id FROM bindings WHERE patient_id IN ({marks}) AND bound_flag = 1 ORDER BY id",
-        patients)]
+        f"SELECT account_id, patient_id FROM bindings WHERE patient_id IN ({marks}) AND bound_flag = 1 "
+        "ORDER BY COALESCE(level, '') <> 'FULL', id", patients)]
 
 
-# Their HIS code, level and birth date, as :func:`opened` reads them; binding and patient stay locked.
+# Their HIS code, level and birth date, as :func:`opened` reads them; binding and record stay locked.
 LOCK_BOUND = (f"SELECT {_CODE}, p.id, p.birth_date, p.birth_date_enc, b.level FROM bindings b "
               f"JOIN patients p ON p.id = b.patient_id {_RECORD} "
               "WHERE b.account_id = %s AND b.patient_id = %s AND b.bound_flag = 1 FOR UPDATE")
 
 
 def lock_bound(tx: Transaction, account_id: str, patient_id: str) -> Row | None:
-    """HIS code, level and birth date of one of the account's patients; binding and patient stay locked."""
+    """HIS code, level and birth date of one of the account's patients; binding and record stay locked."""
     return opened(tx.one(LOCK_BOUND, (account_id, patient_id)))
 
 
@@ -305,11 +301,6 @@ def unbind(tx: Transaction, binding_id: str, by: EndedBy, now: datetime) -> bool
     """End a binding. False when it had ended."""
     return tx.run("UPDATE bindings SET unbound_at = %s, ended_by = %s, is_default = 0 WHERE id = %s "
                   "AND unbound_at IS NULL", (now, by, binding_id)) == 1
-
-
-def lock_patient(tx: Transaction, patient_id: str) -> None:
-    """From here to the end of the transaction, one at a time for this patient."""
-    tx.one("SELECT id FROM patients WHERE id = %s FOR UPDATE", (patient_id,))
 
 
 def set_default(tx: Transaction, account_id: str, patient_id: str) -> None:
