@@ -86,6 +86,25 @@ def test_what_a_proven_holder_had_made_firm_stays_when_another_ends_their_hold(
     assert spouse.booking(paid)["state"] == "CONFIRMED"
 
 
+def test_what_was_firm_by_a_hold_of_before_there_was_proof_is_worth_what_the_hospital_says(
+        control: Control, owner: Phone, thief: Phone, record: Record, ward: dict[str, Any], session: dict[str, Any],
+        visit: Any, sql: Ask, policy: Callable[..., None]) -> None:
+    mine, stolen = owner.add_patient(record.someone), steal(thief, record)
+    paid = visit(thief, stolen, ward)
+    sql("UPDATE bindings SET level = NULL WHERE patient_id = %s AND level = 'LIMITED'", (stolen["id"],))
+    policy(bindings_before_proof="FULL")
+    end_other(owner, mine)
+    later(control)
+    assert thief.booking(paid)["state"] == "CONFIRMED"
+    again = steal(thief, record)
+    more = visit(thief, again, session)
+    sql("UPDATE bindings SET level = NULL WHERE patient_id = %s AND level = 'LIMITED'", (stolen["id"],))
+    policy(bindings_before_proof=None)
+    end_other(owner, mine)
+    later(control)
+    assert thief.booking(more)["state"] == "CANCELLED"
+
+
 # -- in the owner's way -----------------------------------------------------------------------------
 def test_a_strangers_unpaid_registration_makes_way_for_the_owners(
         owner: Phone, thief: Phone, record: Record, ward: dict[str, Any]) -> None:

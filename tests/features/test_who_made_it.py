@@ -62,6 +62,46 @@ def test_what_was_given_for_a_record_that_was_there_already_is_not_on_its_file(o
                "OR g.patient_id = p.id WHERE p.id = %s", (mine["id"],)) == []
 
 
+def test_of_a_record_from_before_it_was_kept_what_its_maker_typed_is_the_makers_word(
+        control: Control, thief: Phone, owner: Phone, record: Record, sql: Ask) -> None:
+    mine = thief.add_patient(someone := person())
+    owner.add_patient(record.someone, relation="SELF")
+    child = {**a_child(control, record.someone, phone="13877770011").someone, "id_number": id_number(
+        date(2019, 11, 4), True)}
+    theirs = owner.add_patient(child, proven=False, relation="CHILD")
+    assert (shown(mine), shown(theirs)) == (("FULL", "NEW"), ("FULL", "NEW"))
+    for one in (mine, theirs):
+        sql("DELETE FROM given_files WHERE patient_id = %s", (one["id"],))
+    assert shown(prove(thief, mine)) == ("FULL", "NEW")
+    code = thief.sms_code(mine["id"], someone["id_number"])
+    assert shown(prove(thief, mine, sms_code=code)) == ("FULL", "NEW")
+    again = Phone(control).sign_in()
+    again.add_patient(record.someone, relation="SELF")
+    assert shown(again.add_patient(child, proven=False, relation="CHILD")) == ("FULL", "NEW")
+
+
+def test_what_was_given_is_kept_while_the_file_shows_it_and_goes_once_it_does_not(
+        control: Control, thief: Phone, sql: Ask) -> None:
+    mine = thief.add_patient(person())
+    code = code_of(control, sql, mine["id"])
+    for name, phone, kept in (("欧阳甲", thief.number, 1), ("欧阳乙", "13911117777", 0)):
+        control.advance(86401)
+        control("POST", f"/his/patients/{code}/correct", name=name, phone=phone)
+        control.settle()
+        assert len(sql("SELECT id FROM given_files WHERE patient_id = %s", (mine["id"],))) == kept
+
+
+def test_a_guardian_that_was_given_is_kept_while_the_file_of_the_child_may_show_them(
+        control: Control, owner: Phone, record: Record, sql: Ask) -> None:
+    child = {**person(), "id_number": id_number(date(2019, 11, 5), True), "guardian": as_guardian(record.someone)}
+    mine = owner.add_patient(child, proven=False, relation="CHILD")
+    code = code_of(control, sql, mine["id"])
+    control.advance(86401)
+    control("POST", f"/his/patients/{code}/correct", phone="13911118888")
+    control.settle()
+    assert len(sql("SELECT id FROM given_files WHERE patient_id = %s", (mine["id"],))) == 1
+
+
 def test_many_who_read_the_makers_phone_do_not_keep_the_owner_out_and_end_with_the_squat(
         control: Control, thief: Phone, owner: Phone, sql: Ask) -> None:
     someone = person()

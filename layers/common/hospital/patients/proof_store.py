@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -123,11 +124,46 @@ def given_for(tx: Transaction, key: bytes, patient_id: str) -> None:
 
 
 def is_given(source: Source, patient_id: str, *, phone: str = "", guardian: tuple[str, str] | None = None) -> bool:
-    """Whether a phone, or a guardian, is what we gave for a patient's record (locked reading: as it is now)."""
+    """Whether a phone, or a guardian, is what we gave for a patient's record (locked reading: as it is now).
+
+    For a record from before that was kept, what its maker typed, where we know that they made it.
+    """
     column, value = (("guardian_hash", _guardian_hash(guardian)) if guardian else ("phone_hash", phone_hash(phone)))
-    people = source.all(f"SELECT id, id_number_hash FROM patients WHERE id IN {SAME}", (patient_id,))
-    return any(source.one(f"SELECT id FROM given_files WHERE {column} = %s AND (patient_id = %s OR identity_key = %s) "
-                          "LIMIT 1 LOCK IN SHARE MODE", (value, one["id"], one["id_number_hash"])) for one in people)
+    kept = any(source.one(f"SELECT id FROM given_files WHERE {column} = %s AND (patient_id = %s OR identity_key = %s) "
+                          "LIMIT 1 LOCK IN SHARE MODE", (value, *one)) for one in _people(source, patient_id))
+    return kept or _is_typed_by_maker(source, patient_id, phone, guardian)
+
+
+def _people(source: Source, patient_id: str) -> list[tuple[str, bytes]]:
+    return [(row["id"], row["id_number_hash"]) for row in source.all(
+        f"SELECT id, id_number_hash FROM patients WHERE id IN {SAME}", (patient_id,))]
+
+
+def _is_typed_by_maker(source: Source, patient_id: str, phone: str, guardian: tuple[str, str] | None) -> bool:
+    first = source.one(f"SELECT id, proof, phone_enc, guardian_enc FROM bindings WHERE patient_id IN {SAME} "
+                       "ORDER BY id LIMIT 1", (patient_id,))
+    if first is None or first["proof"] != "NEW":
+        return False
+    if guardian is None:
+        return cipher.unseal(first["phone_enc"], f"bindings.phone:{first['id']}") == phone
+    if first["guardian_enc"] is None:
+        return False
+    typed = json.loads(cipher.unseal(first["guardian_enc"], f"bindings.guardian:{first['id']}"))
+    return (typed["id_type"], typed["id_number"]) == guardian
+
+
+def forget_given(tx: Transaction, patient_id: str, *, phone: str, guardian: tuple[str, str] | None, of_age: bool,
+                 before: datetime) -> None:
+    """What we gave before then and the record's file does not show any more proves nothing to anybody.
+
+    ``guardian``: None: the file has none, and may yet get the one that we gave, unless the patient is ``of_age``.
+    """
+    gone = "guardian_hash IS NULL" + (" OR TRUE" if of_age else " OR guardian_hash <> %s" if guardian else "")
+    shown = () if of_age or guardian is None else (_guardian_hash(guardian),)
+    for one in _people(tx, patient_id):
+        for column, value in zip(("patient_id", "identity_key"), one, strict=True):
+            tx.run(f"DELETE FROM given_files WHERE {column} = %s AND phone_hash <> %s AND given_at < %s AND ({gone})",
+                   (value, phone_hash(phone), before, *shown))
 
 
 def _guardian_hash(guardian: tuple[str, str]) -> bytes:

@@ -7,7 +7,7 @@ asked for once more under the stored identity. What can't be found like that wai
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
 from msgspec.structs import asdict, replace
@@ -143,6 +143,7 @@ def refresh(db: Database, patient_id: str, now: datetime) -> None:
         return
     take_over(db, patient_id, file.patient_code, file.card_number, told, now)
     _doubt(db, patient_id, file, now)
+    _forget_given(db, patient_id, file, now)
 
 
 def _doubt(db: Database, patient_id: str, file: his.PatientFile, now: datetime) -> None:
@@ -155,6 +156,16 @@ def _doubt(db: Database, patient_id: str, file: his.PatientFile, now: datetime) 
             if evidence.is_over(tx, one, file, today):
                 proof_store.set_level(tx, one.binding_id, "LIMITED", None, now)
                 _note(tx, "patient.proof-ended", one.patient_id, now, {"proof": one.proof}, {"proof": ""})
+
+
+def _forget_given(db: Database, patient_id: str, file: his.PatientFile, now: datetime) -> None:
+    """What was given lately may be on its way to a file that is not made yet."""
+    if file.phone is None:
+        return
+    guardian = (file.guardian.id_type, file.guardian.id_number) if file.guardian else None
+    with db.transaction() as tx:
+        proof_store.forget_given(tx, patient_id, phone=file.phone, guardian=guardian, before=now - timedelta(days=1),
+                                 of_age=rules.age(file.birth_date, hospital_day(now)) >= rules.OF_AGE)
 
 
 def match_by_staff(db: Database, patient_id: str, patient_code: str, now: datetime) -> None:
