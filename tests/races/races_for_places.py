@@ -7,8 +7,9 @@ from typing import Any
 
 from sandbox.people import person
 from sandbox.phone import Phone
+from tests.features.whose import Record, passport_of
 from tests.opened import hashed
-from tests.races.ground import CROWD, HOT, Ground, broken_answers, clients, together, won
+from tests.races.ground import CROWD, HOT, Ground, broken_answers, clients, later, together, won
 
 SOLD_TWICE = ("SELECT COUNT(*) FROM (SELECT slot_id FROM bookings WHERE live_flag = 1 AND schedule_id = %s "
               "GROUP BY slot_id HAVING COUNT(*) > 1) twice")
@@ -62,6 +63,20 @@ def a_patient_has_one_registration_with_a_doctor(ground: Ground) -> list[str]:
         [] if (len(won(results)), live) == (1, 1) else [f"{len(won(results))} were told yes, {live} are live"])
 
 
+def a_person_with_two_documents_has_one_registration_with_a_doctor(ground: Ground) -> list[str]:
+    """One record, an account by each of its documents, eight devices each, one session."""
+    record = Record(ground.control, phone="13900001234")
+    phones, passport = [ground.newcomer().phone for _ in range(2)], record.passport()
+    patients = [phone.add_patient(one, proven=False)["id"]
+                for phone, one in zip(phones, (record.someone, passport), strict=True)]
+    asked = [(device, patient) for phone, patient in zip(phones, patients, strict=True) for device in clients(phone, 8)]
+    results = together([lambda p=phone, i=patient: p.book(i, ground.wide)  # type: ignore[misc]
+                        for phone, patient in asked])
+    live = ground.count("SELECT COUNT(*) FROM bookings WHERE patient_id IN (%s, %s) AND live_flag = 1", patients)
+    return broken_answers(results, "already_booked") + (
+        [] if (len(won(results)), live) == (1, 1) else [f"{len(won(results))} were told yes, {live} are live"])
+
+
 def a_patients_day_has_its_limit(ground: Ground) -> list[str]:
     """One patient with many doctors on one day; three registrations are allowed."""
     member = ground.newcomer()
@@ -100,6 +115,40 @@ def an_account_holds_so_many_places_unpaid(ground: Ground) -> list[str]:
         [] if (len(held), stored) == (6, 6) else [f"{len(held)} were promised, {stored} are held unpaid"])
 
 
+def an_account_has_so_many_places_on_trust(ground: Ground) -> list[str]:
+    """One account with five people, each in sessions that cost nothing, at once; three places may be on trust."""
+    member = ground.newcomer()
+    people = [member.patient_id, *(member.phone.add_patient(person())["id"] for _ in range(4))]
+    asked = [(patient, session) for patient in people for session in ground.free]
+    devices = clients(member.phone, len(asked))
+    ground.control.operate("settings.change", changes={"places_on_trust_per_account": 3})
+    try:
+        results = together([lambda p=phone, i=patient, s=session: p.book(i, s)  # type: ignore[misc]
+                            for phone, (patient, session) in zip(devices, asked, strict=True)])
+    finally:
+        ground.control.operate("settings.change", changes={"places_on_trust_per_account": None})
+    held = [one["id"] for one in won(results)]
+    ground.give_up([(member.phone, one) for one in held])
+    return broken_answers(results, "too_many_on_trust", "too_many_unpaid", "too_many_that_day", "too_many_bookings",
+                          "slot_gone") + ([] if len(held) == 3 else [f"{len(held)} are on trust"])
+
+
+def nothing_is_held_for_who_has_withdrawn(ground: Ground) -> list[str]:
+    """Consent is withdrawn while many places are being taken with it: each is let go, or was never taken."""
+    member = ground.newcomer()
+    withdrawal = {"patient_id": member.patient_id, "purpose": "HEALTH_DATA"}
+    results = together([
+        *(lambda p=phone, s=session: p.book(member.patient_id, s)  # type: ignore[misc]
+          for phone, session in zip(clients(member.phone, CROWD), ground.doctors * CROWD, strict=False)),
+        lambda: later(member.phone, secrets.randbelow(8), lambda: member.phone.call(
+            "POST", "account/consents/withdrawal", withdrawal))])
+    ground.control.settle()
+    held = ground.count("SELECT COUNT(*) FROM bookings WHERE patient_id = %s AND live_flag = 1", (member.patient_id,))
+    return broken_answers(results, "consent_required", "already_booked", "too_many_that_day", "too_many_bookings",
+                          "too_many_unpaid", "slot_gone") + (
+        [f"{held} are held for who has withdrawn"] if held else [])
+
+
 def a_limit_lets_through_as_many_as_it_allows(ground: Ground) -> list[str]:
     """One account tries 32 codes at once; ten tries are allowed."""
     phone = Phone(ground.control).sign_in()
@@ -132,14 +181,17 @@ def an_account_has_so_many_patients(ground: Ground) -> list[str]:
 
 
 def a_patient_has_so_many_accounts(ground: Ground) -> list[str]:
-    """One person, added at once by many accounts; four are proven to hold it."""
+    """One person, added at once by many accounts, by two documents; four are proven to hold the record."""
     one = person()
     first = Phone(ground.control).sign_in()
     strangers = [first, *(Phone(ground.control, first.number).sign_in() for _ in range(9))]  # a family's one number
     for phone in strangers:
         phone.verify_phone()
     first.add_patient(one)
-    results = together([lambda p=phone: p.add_patient(one, proven=False) for phone in strangers[1:]])  # type: ignore[misc]
+    [file] = ground.control("GET", f"/his/patients?id_number={one['id_number']}")["patients"]
+    documents = [passport_of(ground.control, file), one]
+    results = together([lambda p=phone, d=documents[at % 2]: p.add_patient(d, proven=False)  # type: ignore[misc]
+                        for at, phone in enumerate(strangers[1:])])
     bound = ground.count("SELECT COUNT(*) FROM bindings b JOIN accounts a ON a.id = b.account_id WHERE b.bound_flag = 1"
                          " AND b.level = 'FULL' AND a.openid_hash IN (" + ", ".join(["%s"] * 10) + ")",
                          [hashed(ground.control, "openid", phone.openid) for phone in strangers])
@@ -147,6 +199,8 @@ def a_patient_has_so_many_accounts(ground: Ground) -> list[str]:
 
 
 RACES = [a_hot_session_sells_each_place_once, many_sessions_sell_each_place_once,
-         a_patient_has_one_registration_with_a_doctor, a_patients_day_has_its_limit, a_repeated_request_books_once,
-         an_account_holds_so_many_places_unpaid, a_limit_lets_through_as_many_as_it_allows, a_patient_is_bound_once,
+         a_patient_has_one_registration_with_a_doctor, a_person_with_two_documents_has_one_registration_with_a_doctor,
+         a_patients_day_has_its_limit, a_repeated_request_books_once,
+         an_account_holds_so_many_places_unpaid, an_account_has_so_many_places_on_trust,
+         nothing_is_held_for_who_has_withdrawn, a_limit_lets_through_as_many_as_it_allows, a_patient_is_bound_once,
          an_account_has_so_many_patients, a_patient_has_so_many_accounts]
