@@ -8,6 +8,7 @@ from hospital.booking import jobs as booking
 from hospital.booking import unbound as booking_unbound
 from hospital.checkin import service as checkin
 from hospital.checkin import unbound as checkin_unbound
+from hospital.console import custody
 from hospital.database.connection import database
 from hospital.database.outbox import work_off
 from hospital.invoices import service as invoices
@@ -21,6 +22,6 @@ from hospital.security import cipher
 
 HANDLERS = {**schedules.WORKER, **booking.WORKER, **ending.WORKER, **checkin.WORKER, **billing.WORKER, **events.WORKER,
             **payment.WORKER, **invoices.WORKER, **messages.WORKER, **patients.WORKER, **holders.WORKER,
-            **booking_unbound.WORKER, **checkin_unbound.WORKER, **billing_unbound.WORKER}
+            **booking_unbound.WORKER, **checkin_unbound.WORKER, **billing_unbound.WORKER, **custody.WORKER}
 
 main_handler = timer_function(lambda: work_off(database(), HANDLERS, function="worker", ready=cipher.ready))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 from api_routes import PRIVATE, named
 
 from sandbox.phone import Control, Phone, Refused
@@ -188,6 +189,54 @@ def test_the_audit_is_read_page_by_page_and_that_is_kept_too(control: Control, g
     read = sql("SELECT detail FROM audit WHERE action = 'audit.list' AND claimed = 'zhou.ba' ORDER BY id")
     assert len(read) == len(found)
     assert json.loads(read[0][0]) == {"actor": f"account:{account}", "limit": 1}
+
+
+def test_an_entry_is_opened_into_a_file_that_goes_after_an_hour_and_that_is_kept(
+        control: Control, everything: Phone, sql: Ask) -> None:
+    account = account_of(control, sql, everything.openid)
+    [listed] = control.operate("audit.list", actor=f"account:{account}", actions="account.phone")["entries"]
+    assert listed["has_sealed_values"]
+    told = control.operate("audit.open", entry_id=listed["id"], note="张三投诉号码被改", by="chen.er")
+    assert everything.number not in str(told)
+    shown = file_of(control, told["file"]).json()
+    assert (shown["sealed_values"], shown["action"]) == ({"old": None, "new": everything.number}, "account.phone")
+    rows = sql("SELECT subject, result, detail FROM audit WHERE action = 'audit.open' AND claimed = 'chen.er' "
+               "ORDER BY id")
+    assert [row[:2] for row in rows] == [(listed["id"], "begun"), (listed["id"], "opened")]
+    assert json.loads(rows[1][2]) == {"file": told["file"]}
+    again = control.operate("audit.open", entry_id=listed["id"], note="再看一次", by="chen.er")["file"]
+    assert again != told["file"]
+    control.advance(3700)
+    control.work()
+    assert [file_of(control, one).status_code for one in (told["file"], again)] == [404, 404]
+
+
+def test_an_entry_that_is_not_there_or_has_nothing_sealed_is_not_opened_and_that_is_kept(
+        control: Control, ill: dict[str, Any], sql: Ask) -> None:
+    [bound] = control.operate("audit.list", subject=ill["id"], actions="patient.bind")["entries"]
+    for entry, code in ((bound["id"], "nothing_sealed"), ("0" * 26, "entry_not_found")):
+        with pytest.raises(Refused) as refusal:
+            control.operate("audit.open", entry_id=entry, note="张三问起", by="zheng.shi")
+        assert refusal.value.code == code
+    rows = sql("SELECT result FROM audit WHERE action = 'audit.open' AND claimed = 'zheng.shi' ORDER BY id")
+    assert [row[0] for row in rows] == ["begun", "nothing_sealed", "begun", "entry_not_found"]
+
+
+def test_what_cos_does_not_take_is_not_opened_and_may_be_asked_for_again(
+        control: Control, guest: Phone, ill: dict[str, Any], sql: Ask) -> None:
+    account = account_of(control, sql, guest.openid)
+    [(entry,)] = sql("SELECT id FROM audit WHERE actor = %s AND action = 'account.phone'", (f"account:{account}",))
+    control.fault("cos", "put_object", "error", times=2, status=503)
+    with pytest.raises(Refused) as refusal:
+        control.operate("audit.open", entry_id=entry, note="张三问起")
+    assert refusal.value.code == "unanswered"
+    assert file_of(control, control.operate("audit.open", entry_id=entry, note="再试")["file"]).status_code == 200
+
+
+def file_of(control: Control, key: str) -> requests.Response:
+    """A file in the hospital's bucket."""
+    bucket = control("GET", "/scf/env/operations")["COS_BUCKET"]
+    return requests.get(f"{control.addresses['control']}/cos/objects/{key}", params={"bucket": bucket}, timeout=10)
 
 
 @pytest.mark.parametrize(("filters", "found"), [

@@ -68,6 +68,13 @@ def test_a_file_that_is_there_is_replaced_and_an_open_one_can_be_put(store: Cos)
     assert get(cos.link(KEY, seconds=60, filename="a.pdf")).content == CONTENT
 
 
+def test_a_file_that_is_removed_is_gone_and_to_remove_it_again_is_no_matter(store: Cos) -> None:
+    put()
+    cos.remove(KEY)
+    assert not cos.exists(KEY)
+    cos.remove(KEY)
+
+
 def test_a_file_that_is_not_there_does_not_exist(store: Cos) -> None:
     assert not cos.exists("invoices/none.pdf")
     assert get(cos.link("invoices/none.pdf", seconds=60, filename="a.pdf")).status_code == 404
@@ -151,7 +158,7 @@ def test_a_definite_refusal_is_told_by_its_code(store: Cos, monkeypatch: pytest.
     {"kind": "refuse", "params": {"code": "SlowDown", "status": 503}},
     {"kind": "refuse", "params": {"code": "RequestTimeTooSkewed", "status": 403}}])
 def test_what_says_nothing_about_the_file_is_no_answer(store: Cos, fault: dict[str, object]) -> None:
-    for call in (put, lambda: cos.exists(KEY)):
+    for call in (put, lambda: cos.exists(KEY), lambda: cos.remove(KEY)):
         store.world.faults.add(Fault("cos", "*", times=2, **fault))  # type: ignore[arg-type]
         with pytest.raises(Unanswered):
             call()

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
 
 from hospital.console.command import Command
 from hospital.console.entries import note, operator
+from hospital.database import outbox
 from hospital.database.connection import Database, Row
-from hospital.runtime.canonical import OptionalId, Text
-from hospital.runtime.errors import Invalid
-from hospital.security import audit, sealing, sessions
+from hospital.gateways import cos
+from hospital.runtime.canonical import Id, OptionalId, Text
+from hospital.runtime.errors import Conflict, Invalid, NotFound
+from hospital.runtime.ids import new_id
+from hospital.security import audit, cipher, sealing, sessions
+
+FORGET = "audit.forget"  # an arrow: the opened entry's file goes
+STAYS = timedelta(hours=1)
 
 
 class EndSessions(Command):
@@ -45,6 +51,13 @@ class ListAudit(Command):
     limit: Annotated[int, Field(ge=1, le=200)] = 100
 
 
+class OpenEntry(Command):
+    """An entry as ``audit.list`` names it, and why what is sealed in it must be read."""
+
+    entry_id: Id
+    note: Annotated[Text, Field(min_length=2, max_length=400)]
+
+
 def end_sessions(db: Database, command: EndSessions, now: datetime) -> dict[str, Any]:
     """Sign an account out everywhere, or everybody: they sign in again, who is not them does not."""
     if command.everyone == bool(command.account_id):
@@ -74,8 +87,42 @@ def list_audit(db: Database, command: ListAudit, now: datetime) -> dict[str, Any
     return {"entries": [_shown(row) for row in shown], "next": shown[-1]["id"] if len(page) > len(shown) else None}
 
 
+def open_entry(db: Database, command: OpenEntry, now: datetime) -> dict[str, Any]:
+    """Open what is sealed in one entry, into a file in COS that goes after an hour: what is returned ends in a log.
+
+    Raises NotFound, Conflict (nothing is sealed in it), Rejected, Unanswered.
+    """
+    cipher.ready()
+    found = audit.opened(db, command.entry_id)
+    if found is None:
+        raise NotFound("没有该审计记录，或已超过保存期限。", code="entry_not_found")
+    row, personal = found
+    if personal is None:
+        raise Conflict("该审计记录没有加密内容。", code="nothing_sealed")
+    file_id = new_id()
+    with db.transaction() as tx:  # before the file can be read: that it was opened, and that it goes
+        outbox.publish(tx, FORGET, file_id, due=now + STAYS, now=now)
+        note(tx, command, command.entry_id, now, "opened", detail={"file": _key(file_id)})
+    shown = {**_shown(row), "sealed_values": personal}
+    cos.put(_key(file_id), json.dumps(shown, ensure_ascii=False, indent=1).encode(), content_type="application/json")
+    return {"file": _key(file_id), "until": (now + STAYS).isoformat()}
+
+
+def forget(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+    """An opened entry's file goes. Raises Unanswered."""
+    cos.remove(_key(job.subject_id))
+    return None
+
+
+def _key(file_id: str) -> str:
+    return f"audit/{file_id}.json"
+
+
 def _shown(row: Row) -> dict[str, Any]:
     return {**{name: row[name] or "" for name in ("id", "actor", "claimed", "action", "subject", "result", "address",
                                                   "request_id")},
             "at": row["at"].isoformat(), "detail": json.loads(row["detail"]) if row["detail"] else {},
             "has_sealed_values": bool(row["has_personal"])}
+
+
+WORKER: dict[str, outbox.Handler] = {FORGET: forget}

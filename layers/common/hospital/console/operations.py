@@ -283,12 +283,13 @@ COMMANDS: dict[str, tuple[type[Command], Callable[[Database, Any, datetime], dic
     "sessions.end": (custody.EndSessions, custody.end_sessions),
     "personal.seal": (custody.SealPersonal, custody.seal_personal),
     "audit.list": (custody.ListAudit, custody.list_audit),
+    "audit.open": (custody.OpenEntry, custody.open_entry),
     **holders.COMMANDS,
 }
 READS = {"departments.show", "statement.show", "tasks.list", "audit.list", "bindings.show"}
 # Changed in several transactions, with another system asked between: what is begun is kept before.
 BEGUN = {"schedules.sync", "statement.make", "task.refund", "refund.give_up", "refund.paid_elsewhere", "patient.match",
-         "sessions.end", "personal.seal", "patient.correct", "patient.release"}
+         "sessions.end", "personal.seal", "patient.correct", "patient.release", "audit.open"}
 
 
 def operate(db: Database, event: dict[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,18 @@ def exists(key: str) -> bool:
     return True
 
 
+def remove(key: str) -> None:
+    """Delete a file; one that is not there is deleted as well. Raises Rejected, Unanswered."""
+    from qcloud_cos import CosClientError, CosServiceError
+
+    try:
+        _client().delete_object(Bucket=config().cos_bucket, Key=key)
+    except CosServiceError as error:
+        raise _outcome(error) from None
+    except CosClientError as error:
+        raise _silence(error) from None
+
+
 def link(key: str, *, seconds: int, filename: str) -> str:
     """An address that gives the file to whoever has it, named ``filename``, for some seconds; nobody is asked.
 

@@ -86,6 +86,16 @@ def _json(told: Facts) -> str:
     return json.dumps(told, ensure_ascii=False, default=str)
 
 
+def opened(source: Database | Transaction, entry_id: str) -> tuple[Row, Facts | None] | None:
+    """One entry, and what is sealed in it. None: there is no such entry (any more)."""
+    row = source.one("SELECT id, at, actor, claimed, action, subject, result, address, request_id, detail, "
+                     "personal_enc, personal_enc IS NOT NULL AS has_personal FROM audit WHERE id = %s", (entry_id,))
+    if row is None:
+        return None
+    sealed = row["personal_enc"]
+    return row, json.loads(cipher.unseal(sealed, f"audit.personal:{entry_id}")) if sealed is not None else None
+
+
 def page(source: Database, wanted: Filter, *, before: str, limit: int) -> list[Row]:
     """Entries, the newest first, older than the id ``before`` (empty: from the newest); what is sealed stays so."""
     conditions, args = ["id < %s"], [min(before or "Z" * 26, first_of(wanted.until) if wanted.until else "Z" * 26)]
