@@ -58,6 +58,12 @@ def twice() -> Response:
     return answer
 
 
+@api.get("/large/<size>", public=True)
+def large(size: str) -> dict[str, str]:
+    """An answer of some length."""
+    return {"text": "x" * int(size)}
+
+
 @api.get("/headers", public=True)
 def headers(call: Call) -> dict[str, Any]:
     """Headers that a client may give twice."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hospital.runtime.arrival import HEAD, LINE
 from hospital.runtime.http import MAX_BODY
-from hospital.runtime.server import ARRIVES_IN
+from hospital.runtime.server import ARRIVES_IN, READ_IN
 
 from tests.events.wire import Ask, all_of, head, next_of
 
@@ -24,6 +24,7 @@ UNFINISHED = [b"", b"G", b"GET /echo HTTP/1.1\r\nHost: d", head("GET /echo")[:-2
               head("PUT /echo", "Transfer-Encoding: chunked"),
               head("PUT /echo", "Transfer-Encoding: chunked") + b"4\r\nab"]
 SLOW = 4  # of each
+LARGE = 6_000_000  # more than the system keeps for a client that does not read
 
 
 @pytest.fixture
@@ -73,6 +74,43 @@ def test_clients_who_do_not_hang_up_after_their_answer_hold_nobody_up(ask: Ask, 
     assert [next_of(wire)[0] for wire in kept] == [200] * 40
     assert quick(ask)
     assert time.monotonic() - began < ARRIVES_IN
+
+
+def unread(stack: contextlib.ExitStack, port: int, content: bytes) -> socket.socket:
+    """A client that asks, and has not begun to read."""
+    wire = stack.enter_context(socket.socket())
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    wire.settimeout(20)
+    wire.connect(("127.0.0.1", port))
+    wire.sendall(content)
+    return wire
+
+
+def test_clients_who_do_not_read_their_answer_hold_nobody_up_and_are_let_go(ask: Ask, served: tuple[int, Path]) -> None:
+    with contextlib.ExitStack() as stack:
+        began = time.monotonic()
+        wires = [unread(stack, served[0], head(f"GET /large/{LARGE}")) for _ in range(20)]
+        time.sleep(1)
+        assert all(quick(ask) for _ in range(5))
+        status, _, told = all_of(wires.pop())  # who reads in time has it whole
+        assert (status, told) == (200, {"text": "x" * LARGE})
+        time.sleep(max(0.0, began + READ_IN + 3 - time.monotonic()))
+        came = 0
+        with contextlib.suppress(ConnectionError):
+            while piece := wires[0].recv(65536):
+                came += len(piece)
+        assert came < LARGE
+
+
+def test_after_an_answer_that_was_read_late_the_connection_serves_the_next_request(served: tuple[int, Path]) -> None:
+    with contextlib.ExitStack() as stack:
+        first = head(f"GET /large/{LARGE}", more="X: 1")
+        wire = unread(stack, served[0], first + head("GET /echo?q=second", more="X: 1"))
+        time.sleep(0.5)
+        assert next_of(wire)[2] == {"text": "x" * LARGE}
+        assert next_of(wire)[2]["q"] == "second"
+        wire.sendall(head("GET /echo?q=third"))
+        assert all_of(wire)[2]["q"] == "third"
 
 
 def test_a_request_that_comes_in_pieces_is_answered(dial: Dial) -> None:

@@ -1,9 +1,10 @@
 """gunicorn's worker for Web functions: threads are for whole requests, and every answer is ours.
 
-gunicorn's own threads read from the client: sixteen clients who never finish a header or a body hold all of them.
-Here the loop that waits for sockets collects each request (``arrival``); only a whole one gets a thread. What does
-not come in time is answered 408 and let go, what gunicorn refuses is answered in our JSON, and no answer says which
-server it is from.
+gunicorn's own threads read from the client and write to it: sixteen clients who never finish a header or a body, or
+never read, hold all of them. Here the loop that waits for sockets collects each request (``arrival``); only a whole one
+gets a thread, and what of its answer the client does not take at once is sent by the loop again. What does not come in
+time is answered 408 and let go, what gunicorn refuses is answered in our JSON, and no answer says which server it is
+from.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from hospital.runtime.arrival import Arrival
 from hospital.runtime.ids import new_id
 
 ARRIVES_IN = 10.0  # seconds from a request's first byte to its last
-READ_IN = 10.0  # an answer that the client does not take
+READ_IN = 10.0  # an answer that the client does not take at once
 LINGERS = 2.0  # a connection that is being closed, so that the client can read the answer
 LOOKS = 0.5  # how often late ones are looked for
 PIECE = 64 * 1024
@@ -85,12 +86,43 @@ class _Incoming:
         self.watched = False  # by the poller
 
 
+class _Taker:
+    """A connection's socket for a thread that answers: it waits for no client, and keeps what could not be sent."""
+
+    def __init__(self, sock: Any) -> None:
+        self.sock = sock
+        self.rest = bytearray()
+
+    def sendall(self, content: bytes) -> None:
+        """As a socket's. Raises OSError (the client has gone)."""
+        at = 0
+        try:
+            while at < len(content) and not self.rest:
+                at += self.sock.send(memoryview(content)[at:])
+        except (BlockingIOError, InterruptedError):
+            pass
+        self.rest += memoryview(content)[at:]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sock, name)
+
+
+class _Outgoing:
+    """What is left of an answer, and what its thread came to."""
+
+    def __init__(self, rest: bytearray, done: Any) -> None:
+        self.rest = memoryview(rest)
+        self.done = done
+        self.deadline = time.monotonic() + READ_IN
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]
     """A thread worker that gives threads to whole requests only."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._incoming: dict[TConn, _Incoming] = {}
+        self._outgoing: dict[TConn, _Outgoing] = {}
         self._next_look = 0.0
 
     # -- until a request is whole: in the loop ------------------------------------------------------
@@ -99,7 +131,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if conn.parser is None:
             conn.parser = RequestParser(self.cfg, iter(()), conn.client)  # it is given bytes; it never waits for any
             conn.initialized = conn.data_ready = True
-            conn.rest = b""
+            conn.rest, conn.unsent = b"", bytearray()
         idle = self.cfg.keepalive or ARRIVES_IN
         incoming = _Incoming(conn.rest, time.monotonic() + (ARRIVES_IN if conn.rest else idle))
         conn.rest = b""
@@ -169,8 +201,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for conn, incoming in list(self._incoming.items()):
             if incoming.deadline <= now or not self.alive:
                 self._too_late(conn, incoming)
+        for conn, outgoing in list(self._outgoing.items()):
+            if outgoing.deadline <= now:
+                self._unread(conn)
         while self._incoming and self.nr_conns >= self.worker_connections:
             self._drop(next(iter(self._incoming)))
+        while self._outgoing and self.nr_conns >= self.worker_connections:
+            self._unread(next(iter(self._outgoing)))
 
     def _too_late(self, conn: TConn, incoming: _Incoming) -> None:
         if incoming.leaving or not len(incoming.arrival):
@@ -201,9 +238,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     # -- when a request is whole: in a thread -------------------------------------------------------
     def handle_request(self, req: Any, conn: TConn) -> bool:
-        """As gunicorn's, to a client that takes the answer in time."""
-        conn.sock.settimeout(READ_IN)
-        return bool(super().handle_request(req, conn))
+        """As gunicorn's, which asks the connection for its socket; what can't be sent at once is left to the loop."""
+        conn.sock.setblocking(False)
+        taker = conn.sock = _Taker(conn.sock)
+        try:
+            return bool(super().handle_request(req, conn))
+        finally:
+            conn.sock, conn.unsent = taker.sock, taker.rest
 
     def handle_error(self, _req: Any, client: Any, _addr: Any, exc: BaseException) -> None:
         """Answer what gunicorn refuses, or what failed outside a door; nothing of it is repeated or logged."""
@@ -213,12 +254,48 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             log.failure("server.failed", exc)
         log.event("request.refused", status=status, error=type(exc).__name__)
         try:
-            client.settimeout(READ_IN)
-            client.sendall(told)
+            client.setblocking(False)
+            client.send(told)
         except OSError:
             return  # the client has gone, or reads nothing
 
+    # -- what the client has not taken at once: in the loop -----------------------------------------
     def finish_request(self, conn: TConn, fs: Any) -> None:
+        """The rest of the answer, then the next request on the connection, or its end."""
+        if not conn.unsent:
+            self._go_on_after(conn, fs)
+            return
+        self._outgoing[conn] = _Outgoing(conn.unsent, fs)
+        conn.unsent = bytearray()
+        try:
+            self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._writable, conn))
+        except (OSError, ValueError):
+            del self._outgoing[conn]
+            self.nr_conns -= 1
+            conn.close()
+
+    def _writable(self, conn: TConn, _sock: Any) -> None:
+        outgoing = self._outgoing[conn]
+        try:
+            outgoing.rest = outgoing.rest[conn.sock.send(outgoing.rest[:PIECE]):]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._unread(conn)
+            return
+        if not outgoing.rest:
+            del self._outgoing[conn]
+            self.poller.unregister(conn.sock)
+            self._go_on_after(conn, outgoing.done)
+
+    def _unread(self, conn: TConn) -> None:
+        """The client does not take its answer, or has gone."""
+        del self._outgoing[conn]
+        self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _go_on_after(self, conn: TConn, fs: Any) -> None:
         """The next request on the connection, or its end, without waiting for the client in the loop."""
         kept = not fs.cancelled() and fs.exception() is None and fs.result() is True
         if kept and not conn.astray and conn.rest:
