@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -70,8 +71,7 @@ def test_a_record_is_masked_and_shown_in_full_only_after_a_second_check(guest: P
     full = guest.call("POST", f"account/patients/{bound['id']}/reveal", {"code": code})
     assert (full["name"], full["id_number"], full["phone"]) == (someone["name"], number, guest.number)
     assert full["birth_date"] == f"{number[6:10]}-{number[10:12]}-{number[12:14]}"
-    assert full["card_number"][:1] + "*" * (len(full["card_number"]) - 3) + full["card_number"][-2:] == (
-        shown["card_number"])
+    assert re.fullmatch(r"[0-9]\*+[0-9]{2}", shown["card_number"])
     with pytest.raises(Refused) as refusal:  # the check is good for one look
         guest.call("POST", f"account/patients/{bound['id']}/reveal", {"code": code})
     assert (refusal.value.status, refusal.value.code) == (400, "wechat_code_invalid")

@@ -33,7 +33,8 @@ def test_after_a_whole_visit_no_column_of_any_table_holds_a_persons_own_in_plain
     within = [full["name"], full["id_number"], full["phone"], full["birth_date"], full["id_number"][6:14],
               everything.openid, everything.number, everything.token, everything.secret,
               code_of(control, sql, patient["id"])]
-    whole = {full["card_number"], *(one["check_code"] for one in everything.invoices() if one["check_code"])}
+    [file] = control("GET", f"/his/patients?id_number={full['id_number']}")["patients"]
+    whole = {file["card_number"], *(one["check_code"] for one in everything.invoices() if one["check_code"])}
     assert len(whole) > 2
     found = [(table, one) for table in tables(sql) for row in sql(f"SELECT * FROM `{table}`")
              for value in row if value is not None for one in [*within, *whole]

@@ -220,13 +220,13 @@ def order_view(db: Database, order: Order, now: datetime) -> OrderView:
 
 def charge_view(charge: Charge, refunded_fen: int, visible: bool) -> ChargeView:
     """One bill's part of an order; what it was for only while ``visible`` (the account may read of the patient)."""
-    kind, department, doctor, window = (
+    kind, department, doctor, number, window = (
         KINDS.get(charge.bill.kind, OTHER_KIND), charge.bill.department_name, charge.bill.doctor_name,
-        charge.pharmacy_window) if visible else ("", "", "", "")
+        charge.settlement_no, charge.pharmacy_window) if visible else ("", "", "", "", "")
     return ChargeView(
         id=charge.id, bill_no=charge.bill.bill_no, kind_text=kind, department_name=department, doctor_name=doctor,
         amount_fen=charge.amount_fen, state=charge.state, state_text=CHARGE_STATES[charge.state],
-        reason=charge.reason, settlement_no=charge.settlement_no, pharmacy_window=window,
+        reason=charge.reason, settlement_no=number, pharmacy_window=window,
         refunded_fen=refunded_fen, items=[_item(one) for one in charge.bill.items if visible])
 
 

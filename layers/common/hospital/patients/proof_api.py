@@ -18,6 +18,7 @@ from hospital.security.sessions import Caller
 
 WeChatCode = Annotated[str, Field(min_length=1, max_length=128)]
 SmsCode = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+NO_CARD = "档案由本账号在线新建，医院尚未核对证件，就诊卡号暂不显示。请携带证件到人工窗口核验后再查看。"
 
 
 class CodeSent(Model):
@@ -61,12 +62,13 @@ class SecondCheck(Model):
 
 
 class FullPatient(Model):
-    """A patient's full record, after the second check."""
+    """A patient's full record, after the second check. ``card_note``: why there is no card number, and what to do."""
 
     name: str
     id_number: str
     phone: str
     card_number: str
+    card_note: str
     birth_date: date
 
 
@@ -118,8 +120,10 @@ def reveal(caller: Caller, patient_id: str, body: SecondCheck) -> FullPatient:
     """The full record, after a second check of the phone on the hospital's file."""
     one = service.reveal(database(), caller.account_id, patient_id, phone_code=body.code or "",
                          sms_code=body.sms_code or "", now=utc_now())
+    made = one.proof == "NEW"  # whose record it is nobody has looked at, and with the card one proves more
     return FullPatient(name=one.identity.name, id_number=one.identity.id_number, phone=one.phone,
-                       card_number=one.card_number, birth_date=one.identity.birth_date)
+                       card_number="" if made else one.card_number, card_note=NO_CARD if made else "",
+                       birth_date=one.identity.birth_date)
 
 
 def list_holders(caller: Caller, patient_id: str) -> Holders:

@@ -229,7 +229,13 @@ def count_try(tx: Transaction, code_id: str) -> None:
     tx.run("UPDATE proof_codes SET tries = tries + 1 WHERE id = %s", (code_id,))
 
 
-# -- wrong card and visit numbers -------------------------------------------------------------------
+# -- card and visit numbers -------------------------------------------------------------------
+def is_told_by_app(source: Source, number: str) -> bool:
+    """Whether a receipt's number is of a bill that was paid here: who paid has read it here, and holds no paper."""
+    return source.one("SELECT id FROM charges WHERE settlement_no IN (%s, %s, %s) LIMIT 1",
+                      (number, number.upper(), number.lower())) is not None
+
+
 def insert_try(tx: Transaction, account_id: str, patient_id: str, now: datetime) -> None:
     """One that is about to be tried: it counts before its answer is known."""
     tx.insert("proof_tries", id=new_id(), account_id=account_id, patient_id=patient_id, tried_at=now)

@@ -129,7 +129,8 @@ def by_visit(db: Database, account_id: str, patient_id: str, *, card_number: str
     except Unanswered as silence:
         raise _his_unavailable("check_visit", silence) from None
     recent = told.known and told.on is not None and settings.proof_visit_days > 0 and oldest <= told.on <= today
-    return _decide(db, account_id, patient_id, "VISIT" if recent else None, now)
+    on_paper = recent and not proof_store.is_told_by_app(db, number)
+    return _decide(db, account_id, patient_id, "VISIT" if on_paper else None, now)
 
 
 def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None, now: datetime,
