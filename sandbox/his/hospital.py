@@ -44,7 +44,7 @@ class Hospital(System):
         self.qr_key = qr_key
         self._gate = Gate(client_id, key)
         self.sessions = Sessions(self.clock, seed, start)
-        self.patients = Patients(seed)
+        self.patients = Patients(self.clock, seed)
         self.trades = Trades()
         self.registrations = Registrations(self.clock, self.sessions, self.patients, self.trades)
         self.check_ins = CheckIns(self.clock, self.registrations, self.trades,

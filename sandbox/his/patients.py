@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
 
+from sandbox.clock import Clock
 from sandbox.his.model import Refused
 from sandbox.his.names import distinct
-from sandbox.his.wire import Fields, wrong
+from sandbox.his.wire import Fields, show, wrong
 
 ID_FORMS = {
     "ID_CARD": r"[1-9][0-9]{16}[0-9X]",
@@ -44,6 +45,7 @@ class Patient:
     birth_date: date
     phone: str
     guardian_id: tuple[str, str] | None  # type and number of the guardian's document
+    opened_at: datetime  # of merged files the latest
     seeded: bool = False
 
 
@@ -60,7 +62,8 @@ def age_on(day: date, birth: date) -> int:
 class Patients:
     """The index. The owner holds its lock around every call."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, clock: Clock, seed: int) -> None:
+        self._clock = clock
         self._by_document: dict[tuple[str, str], Patient] = {}
         self._codes: set[str] = set()
         self._made = 0
@@ -74,7 +77,8 @@ class Patients:
         """What is on file under a code, with the file's phone and guardian. Raises Refused PATIENT_UNKNOWN."""
         known = self._known(patient_code)
         guardian = dict(zip(("id_type", "id_number"), known.guardian_id, strict=True)) if known.guardian_id else None
-        return {**_shown(known), "phone": known.phone, "guardian": guardian}
+        return {**_shown(known), "phone": known.phone, "guardian": guardian,
+                "opened_at": show(known.opened_at)}
 
     def has_card(self, patient_code: str, card_number: str) -> bool:
         """Whether this is the card of that patient. Raises Refused PATIENT_UNKNOWN."""
@@ -93,7 +97,7 @@ class Patients:
             kept = self._add(documents[0], old.id_number, old.name, old.sex, old.birth_date, old.phone,
                              old.guardian_id, seeded=old.seeded)
         self._by_document.update(dict.fromkeys(documents, kept))
-        return kept
+        return self.correct(kept.code, opened_at=max(old.opened_at, kept.opened_at))
 
     def correct(self, code: str, **changes: Any) -> Patient:
         """Other personal data on the same record. Raises Refused PATIENT_UNKNOWN."""
@@ -154,7 +158,7 @@ class Patients:
         self._made += 1
         serial = 10_000_000 + self._made
         patient = Patient(f"P{serial}", f"88{serial}", key[0], id_number, name, sex, birth, phone,
-                          guardian, seeded)
+                          guardian, self._clock.now(), seeded)
         self._by_document[key] = patient
         self._codes.add(patient.code)
         return patient

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -174,7 +175,7 @@ def test_a_phone_on_file_is_one_that_messages_reach_or_none(phone: Any, read: st
 
 def test_a_file_without_phone_or_guardian_proves_nothing_and_is_read() -> None:
     file = PatientFile.model_validate(FILE)
-    assert (file.phone, file.guardian) == (None, None)
+    assert (file.phone, file.guardian, file.opened_at) == (None, None, None)
 
 
 @pytest.mark.parametrize("guardian", [None, {}, {"id_type": "ID_CARD"}, "欧阳", {"id_type": "ID_CARD", "id_number": 5},
@@ -187,6 +188,15 @@ def test_a_guardian_on_file_is_read_in_the_canonical_form() -> None:
     file = PatientFile.model_validate({**FILE, "guardian": {"id_type": "PASSPORT", "id_number": " e1234567 "}})
     assert file.guardian is not None
     assert (file.guardian.id_type, file.guardian.id_number) == ("PASSPORT", "E1234567")
+
+
+@pytest.mark.parametrize(("said", "read"), [
+    ("2019-03-04T08:00:00+08:00", datetime(2019, 3, 4, tzinfo=timezone.utc)),
+    ("2000-01-01T00:00:00+08:00", datetime(1999, 12, 31, 16, tzinfo=timezone.utc)),
+    *((odd, None) for odd in (None, "", 0, 86400, "1900-01-01T00:00:00+08:00", "1970-01-01T00:00:00Z", "2019-03-04",
+                              "2019-03-04T08:00:00", "soon", {}, True))])
+def test_since_when_a_file_exists_is_a_moment_of_our_time_or_not_said(said: Any, read: datetime | None) -> None:
+    assert PatientFile.model_validate({**FILE, "opened_at": said}).opened_at == read
 
 
 def test_a_visit_is_known_with_its_day() -> None:

@@ -35,10 +35,10 @@ def is_guardian(source: store.Source, account_id: str, file: PatientFile, today:
 def worth(tx: Transaction, patient_id: str, file: PatientFile, proof: Proof) -> Proof:
     """What a proof is worth: one that rests on what we gave for the file ourselves is that of having made it."""
     if proof in rules.OF_A_PHONE:
-        ours = file.phone is not None and proof_store.is_given(tx, patient_id, phone=file.phone)
+        ours = file.phone is not None and proof_store.is_given(tx, patient_id, phone=file.phone, since=file.opened_at)
     else:
         ours = proof == "GUARDIAN" and file.guardian is not None and proof_store.is_given(
-            tx, patient_id, guardian=(file.guardian.id_type, file.guardian.id_number))
+            tx, patient_id, guardian=(file.guardian.id_type, file.guardian.id_number), since=file.opened_at)
     return "NEW" if ours else proof
 
 
@@ -52,5 +52,6 @@ def is_over(source: store.Source, one: Holder, file: PatientFile, today: date) -
         return not is_guardian(source, one.account_id, file, today)
     if one.proof == "NEW":  # until the hospital itself has written one down, it stays with who made the record
         return one.phone != file.phone and not (
-            file.phone is not None and proof_store.is_given(source, one.patient_id, phone=file.phone))
+            file.phone is not None and proof_store.is_given(source, one.patient_id, phone=file.phone,
+                                                            since=file.opened_at))
     return one.proof == "PHONE" and one.phone != file.phone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from msgspec import Struct
@@ -15,6 +15,9 @@ from hospital.patients.record_store import SAME
 from hospital.patients.store import Source
 from hospital.runtime.ids import new_id
 from hospital.security import cipher
+
+CLOCKS_APART = timedelta(minutes=15)  # ours and the HIS's, and how long a question to it may be under way
+_FOREVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
 
 
 class SentCode(Struct, frozen=True):
@@ -118,19 +121,29 @@ def take_back(tx: Transaction, given_id: str) -> None:
     tx.run("DELETE FROM given_files WHERE id = %s", (given_id,))
 
 
+def made_with(tx: Transaction, key: bytes, given_id: str) -> None:
+    """The HIS has made the record with this: with nothing else that it was given for this person."""
+    tx.run("UPDATE given_files SET made = 1 WHERE id = %s", (given_id,))
+    tx.run("DELETE FROM given_files WHERE identity_key = %s AND id <> %s", (key, given_id))
+
+
 def given_for(tx: Transaction, key: bytes, patient_id: str) -> None:
     """The person has a row now; their document may become another."""
     tx.run("UPDATE given_files SET patient_id = %s WHERE identity_key = %s AND patient_id IS NULL", (patient_id, key))
 
 
-def is_given(source: Source, patient_id: str, *, phone: str = "", guardian: tuple[str, str] | None = None) -> bool:
+def is_given(source: Source, patient_id: str, *, phone: str = "", guardian: tuple[str, str] | None = None,
+             since: datetime | None = None) -> bool:
     """Whether a phone, or a guardian, is what we gave for a patient's record (locked reading: as it is now).
 
+    ``since``: when the HIS says that the file was made; what was given later, without an answer, did not make it.
     For a record from before that was kept, what its maker typed, where we know that they made it.
     """
+    until = since + CLOCKS_APART if since is not None else _FOREVER
     column, value = (("guardian_hash", _guardian_hash(guardian)) if guardian else ("phone_hash", phone_hash(phone)))
     kept = any(source.one(f"SELECT id FROM given_files WHERE {column} = %s AND (patient_id = %s OR identity_key = %s) "
-                          "LIMIT 1 LOCK IN SHARE MODE", (value, *one)) for one in _people(source, patient_id))
+                          "AND (made = 1 OR given_at <= %s) LIMIT 1 LOCK IN SHARE MODE", (value, *one, until))
+               for one in _people(source, patient_id))
     return kept or _is_typed_by_maker(source, patient_id, phone, guardian)
 
 

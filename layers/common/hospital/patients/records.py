@@ -15,7 +15,7 @@ from msgspec.structs import asdict, replace
 from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import persons as his
-from hospital.gateways.outcome import Rejected
+from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.patients import evidence, proof_store, rules, store
 from hospital.patients.model import Guardian, Identity, IdType, Record
 from hospital.runtime import log
@@ -41,19 +41,27 @@ def match(db: Database, identity: Identity, phone: str, guardian: Guardian | Non
           patient_id: str | None = None) -> his.MatchedPatient:
     """The HIS's record of a person, made when there is none; what we gave for it is known before it can be on a file.
 
-    Raises Rejected, Unanswered (it may have been made: what we gave stays known).
+    Raises Rejected, Unanswered (it may have been made: what we gave stays known, but of whom the HIS has had before).
     """
     cipher.ready()
+    key = store.identity_key(identity, guardian)
     with db.transaction() as tx:
-        given = proof_store.give(tx, store.identity_key(identity, guardian), phone,
-                                 (guardian.id_type, guardian.id_number) if guardian else None, patient_id, now)
+        given = proof_store.give(tx, key, phone, (guardian.id_type, guardian.id_number) if guardian else None,
+                                 patient_id, now)
     try:
         found = _ask_match(identity, phone, guardian)
     except Rejected:
         _take_back(db, given)
         raise
+    except Unanswered:
+        if patient_id is not None or store.with_identity(db, key) is not None:
+            _take_back(db, given)
+        raise
     if not found.created:
         _take_back(db, given)
+    else:
+        with db.transaction() as tx:
+            proof_store.made_with(tx, key, given)
     return found
 
 

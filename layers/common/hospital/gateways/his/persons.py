@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationError, WrapValidator
 
-from hospital.gateways.his.wire import Answer, Code, Legible, Number, get, post
+from hospital.gateways.his.wire import Answer, Code, Legible, Moment, Number, get, post
 from hospital.runtime import canonical
 
 
@@ -32,6 +33,14 @@ def _guardian(value: Any) -> dict[str, str] | None:
     return {name: value[name] for name in ("id_type", "id_number")} if named else None
 
 
+def _moment(value: Any, read: Callable[[Any], datetime | None]) -> datetime | None:
+    """When a file was made; what can't be read says nothing, and hinders nothing."""
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
 class GuardianOnFile(Answer):
     """Whom the HIS has on file as a child's guardian."""
 
@@ -42,7 +51,8 @@ class GuardianOnFile(Answer):
 class PatientFile(Answer):
     """What the HIS has on file under a patient code: the person as the hospital knows them now.
 
-    ``phone`` is the file's own, of a child its guardian's; None when there is none that messages reach.
+    ``phone`` is the file's own, of a child its guardian's; None when there is none that messages reach. ``opened_at``:
+    when the file was made, of merged ones the latest; None where the HIS does not say it, or not as a moment.
     """
 
     patient_code: Code
@@ -54,6 +64,7 @@ class PatientFile(Answer):
     birth_date: date
     phone: Annotated[str | None, BeforeValidator(_phone)] = None
     guardian: Annotated[GuardianOnFile | None, BeforeValidator(_guardian)] = None
+    opened_at: Annotated[Moment | None, WrapValidator(_moment)] = None
 
 
 class VisitChecked(Answer):
