@@ -118,6 +118,7 @@ class Case:
             self.phone.call("DELETE", f"account/patients/{patient_id}")
         else:
             [(binding,)] = self.ask("SELECT id FROM bindings WHERE patient_id = %s", (patient_id,))
+            self.control.operate("binding.vouch", binding_id=binding, note="seen: what it took is its own")
             self.control.operate("binding.end", binding_id=binding, note="by staff")
         self.control.settle()
 

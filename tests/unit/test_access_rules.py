@@ -38,6 +38,15 @@ def test_a_holder_ends_who_is_proven_no_better(mine: Any, level: Any, theirs: An
     assert rules.may_end(mine, level, theirs) == may
 
 
+@pytest.mark.parametrize(("mine", "level", "theirs", "is_one"), [
+    ("PHONE", "LIMITED", None, True), (None, "LIMITED", None, True), ("DESK", "FULL", "NEW", True),
+    ("VISIT", "FULL", "NEW", True), ("NEW", "FULL", "NEW", False), (None, "FULL", "NEW", False),
+    ("PHONE", "FULL", "VISIT", False), ("PHONE", "FULL", None, False)])
+def test_a_stranger_is_who_is_unproven_or_made_the_record_beside_a_better_proof(
+        mine: Any, level: Any, theirs: Any, is_one: bool) -> None:
+    assert rules.is_strangers(level, theirs, mine) == is_one
+
+
 @pytest.mark.parametrize(("proof", "others", "has"), [
     ("VISIT", ["NEW", "NEW"], True), ("GUARDIAN", ["NEW", "NEW", "VISIT"], True), ("VISIT", ["GUARDIAN", "SMS"], False),
     ("PHONE", ["NEW", "VISIT", "GUARDIAN"], True), ("PHONE", ["SMS", "NEW"], True), ("DESK", ["SMS", "PHONE"], False),

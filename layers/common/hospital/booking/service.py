@@ -83,7 +83,8 @@ def _booked_already(db: Database, order: NewBooking, account_id: str, settings: 
                     ) -> Conflict:
     """The refusal of a second registration. A stranger's does not bar who has proven that the patient is theirs.
 
-    What the stranger has not paid, or left behind with their binding, is let go; else their hold is the owner's to end.
+    Who only made the record is a stranger to who has proven more. What the stranger has not paid, or left behind with
+    their binding, is let go; else their hold is the owner's to end.
     """
     usual = Conflict("该就诊人已预约该医生同一时段，请勿重复挂号。", code="already_booked")
     other = store.in_the_way(db, order.patient_id, order.schedule_id)
@@ -91,9 +92,11 @@ def _booked_already(db: Database, order: NewBooking, account_id: str, settings: 
             db, account_id, order.patient_id, "RECORD", now):
         return usual
     hold = proof_store.latest_hold(db, other.account_id, order.patient_id)
-    if hold is None or patient_rules.level_of(hold[0], settings) == "FULL":
+    mine = proof_store.latest_hold(db, account_id, order.patient_id)
+    if hold is None or mine is None or not patient_rules.is_strangers(
+            patient_rules.level_of(hold[0], settings), hold[1], mine[1]):
         return usual
-    if other.state in ("HELD", "AWAITING_PAYMENT") or not hold[1]:
+    if other.state in ("HELD", "AWAITING_PAYMENT") or not hold[2]:
         try:
             cancel_booking(db, other.id, account_id=other.account_id, now=now)
         except Conflict as refusal:  # it moved on meanwhile

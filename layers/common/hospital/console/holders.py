@@ -58,10 +58,13 @@ def show(db: Database, command: OfPatient, now: datetime) -> dict[str, Any]:
 
 
 def end(db: Database, command: OnBinding, now: datetime) -> dict[str, Any]:
-    """End one account's hold on a record; its account is told."""
+    """End one account's hold on a record; its account is told. Who had only made the record was a stranger."""
     cipher.ready()
     with db.transaction() as tx:
-        ended = holders.end(tx, _binding(tx, command), by="STAFF", actor=entries.operator(), now=now)
+        binding = _binding(tx, command)
+        if binding.proof == "NEW":
+            binding = holders.strangers(tx, binding, now)
+        ended = holders.end(tx, binding, by="STAFF", actor=entries.operator(), now=now)
         _note(tx, command, command.binding_id, "done" if ended else "ended before", now)
     return {"ended": int(ended)}
 
@@ -100,10 +103,12 @@ def correct(db: Database, command: OnPatient, now: datetime) -> dict[str, Any]:
 
 def release(db: Database, command: OnPatient, now: datetime) -> dict[str, Any]:
     """End a squat: every hold on a record that was never proven, or by a phone alone, by an account whose phone is
-    not the one on file (any more). Raises Unavailable.
+    not the one on file (any more); what such holds left behind that their accounts ended themselves is given back too.
+
+    Raises Unavailable.
     """
     cipher.ready()
-    ended, found = 0, _known(db, command.patient_code)
+    ended, left, found = 0, 0, _known(db, command.patient_code)
     for patient_id in _records(db, found):
         phone = proving.on_file(db, patient_id, now).phone
         with db.transaction() as tx:
@@ -112,10 +117,16 @@ def release(db: Database, command: OnPatient, now: datetime) -> dict[str, Any]:
                 unproven = rules.level_of(one.level, settings) == "LIMITED"
                 weak = unproven or one.proof == "NEW" or one.proof in rules.OF_A_PHONE
                 if weak and (phone is None or one.phone != phone):
-                    proof_store.set_level(tx, one.binding_id, "LIMITED", None, now)  # what it took was a stranger's
-                    ended += holders.end(tx, one, by="STAFF", actor=entries.operator(), now=now)
+                    ended += holders.end(tx, holders.strangers(tx, one, now), by="STAFF", actor=entries.operator(),
+                                         now=now)
+            kept = {one.account_id for one in proof_store.holders(tx, patient_id)}
+            for one in proof_store.left(tx, patient_id):
+                if one.account_id not in kept and (phone is None or one.phone != phone):
+                    proof_store.end_left(tx, one.binding_id)
+                    holders.let_go(tx, one.binding_id, now)
+                    left += 1
     with db.transaction() as tx:
-        _note(tx, command, found[0], f"{ended} ended", now)
+        _note(tx, command, found[0], f"{ended} ended, {left} left before", now)
     return {"ended": ended}
 
 

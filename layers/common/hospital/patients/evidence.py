@@ -32,14 +32,29 @@ def is_guardian(source: store.Source, account_id: str, file: PatientFile, today:
                for one in store.bound_patients(source, account_id))
 
 
-def worth(tx: Transaction, patient_id: str, file: PatientFile, proof: Proof) -> Proof:
-    """What a proof is worth: one that rests on what we gave for the file ourselves is that of having made it."""
+def worth(tx: Transaction, account_id: str, patient_id: str, file: PatientFile | None, proof: Proof) -> Proof | None:
+    """What a proof is worth: one that rests on what we gave for the file ourselves is that of having made it.
+
+    None: nothing, since another has ended the account's hold on the record, and the proof is no newer than that.
+    """
+    if file is not None and _is_ours(tx, patient_id, file, proof):
+        proof = "NEW"
+    return proof if _outlasts_end(tx, account_id, patient_id, proof) else None
+
+
+def _is_ours(tx: Transaction, patient_id: str, file: PatientFile, proof: Proof) -> bool:
     if proof in rules.OF_A_PHONE:
-        ours = file.phone is not None and proof_store.is_given(tx, patient_id, phone=file.phone, since=file.opened_at)
-    else:
-        ours = proof == "GUARDIAN" and file.guardian is not None and proof_store.is_given(
-            tx, patient_id, guardian=(file.guardian.id_type, file.guardian.id_number), since=file.opened_at)
-    return "NEW" if ours else proof
+        return file.phone is not None and proof_store.is_given(tx, patient_id, phone=file.phone, since=file.opened_at)
+    return proof == "GUARDIAN" and file.guardian is not None and proof_store.is_given(
+        tx, patient_id, guardian=(file.guardian.id_type, file.guardian.id_number), since=file.opened_at)
+
+
+def _outlasts_end(source: store.Source, account_id: str, patient_id: str, proof: Proof) -> bool:
+    """Paper, a number that was once verified and having made the record are what the ended hold may have rested on."""
+    ended_at = proof_store.ended_by_others(source, account_id, patient_id)
+    if ended_at is None or proof == "SMS":
+        return True
+    return proof == "PHONE" and proof_store.is_verified_since(source, account_id, ended_at)
 
 
 def is_over(source: store.Source, one: Holder, file: PatientFile, today: date) -> bool:

@@ -14,7 +14,7 @@ from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
 from hospital.messages.rules import nameless, time_text
 from hospital.patients import access, proof_store, proving, record_store, records, rules, store
-from hospital.patients.model import BoundPatient, EndedBy, Holder
+from hospital.patients.model import BoundPatient, EndedBy, Holder, Proof
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import Forbidden, NotFound, TooMany
@@ -23,6 +23,7 @@ from hospital.security import audit, cipher, limits
 TELL = "binding.tell"
 UNTOLD = "binding.untold"  # a kind of task: the phone on file does not know of a binding
 DAY = timedelta(days=1)
+FRESH = timedelta(minutes=10)  # so long ago at most a number was verified that is in its owner's hand
 LATER = timedelta(minutes=10)  # else the platform, which sends no two within 30 s, would refuse the code that is next
 # What an account had begun for a patient and may not go on with is ended by who knows how; the subject is the binding.
 LET_GO = ("booking.let-go", "checkin.let-go", "billing.let-go")
@@ -64,8 +65,8 @@ def tell_phone(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | N
     staff are told.
     """
     binding, settings = proof_store.binding(db, job.subject_id), policy.load(db)
-    if binding is None or binding.proof in ("PHONE", "SMS"):  # whoever has that phone knows
-        return None
+    if binding is None or binding.proof == "SMS" or (binding.proof == "PHONE" and _has_it_now(binding)):
+        return None  # whoever has that phone knows
     if not (settings.sms_app_id and settings.sms_bound_template):
         return None
     # Those that came after it do not count: else who binds often enough would keep the phone from being told at all.
@@ -76,7 +77,7 @@ def tell_phone(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | N
     except Rejected as refusal:
         log.event("his.refused", operation="patient_file", code=refusal.code)
         return None
-    if phone is None or phone.startswith("+") or phone == binding.phone:
+    if phone is None or phone.startswith("+") or (phone == binding.phone and _has_it_now(binding)):
         return None
     try:
         limits.take("notices", phone, settings, now)
@@ -108,6 +109,11 @@ def _later(db: Database, binding: Holder, reason: str, after: timedelta, now: da
     return None
 
 
+def _has_it_now(binding: Holder) -> bool:
+    """Whether a holder's number was verified as they bound the record: one of long ago may be somebody else's now."""
+    return binding.phone_verified_at is not None and binding.phone_verified_at > binding.bound_at - FRESH
+
+
 # -- seeing and ending ------------------------------------------------------------------------------
 def others(db: Database, account_id: str, patient_id: str, now: datetime) -> list[Holder]:
     """Which other accounts hold a record. Raises NotBound, NotProven, ConsentRequired."""
@@ -132,18 +138,27 @@ def end_other(db: Database, account_id: str, patient_id: str, binding_id: str, n
         if not rules.may_end(mine.proof, rules.level_of(other.level, settings), other.proof):
             raise Forbidden("对方的核验方式更可靠，请您先完成手机号核验，或到人工窗口办理。",
                             code="proven_better")
-        if other.proof == "NEW" and mine.proof not in (None, "NEW"):
-            # It made the record, and its owner is somebody else: what it took is a stranger's.
-            proof_store.set_level(tx, binding_id, "LIMITED", None, now)
-            other = replace(other, level="LIMITED", proof=None)
-        end(tx, other, by="HOLDER", actor=f"account:{account_id}", now=now)
+        if rules.is_strangers(rules.level_of(other.level, settings), other.proof, mine.proof):
+            other = strangers(tx, other, now)
+        end(tx, other, by="HOLDER", actor=f"account:{account_id}", ended_with=mine.proof, now=now)
 
 
-def end(tx: Transaction, binding: Holder, *, by: EndedBy, actor: str, now: datetime) -> bool:
-    """End a binding: its consents go with it, what it had begun is let go, its account is told. False: it had ended."""
+def strangers(tx: Transaction, binding: Holder, now: datetime) -> Holder:
+    """A hold that is about to be ended as a stranger's: what it took goes back, also by who had made the record."""
+    proof_store.set_level(tx, binding.binding_id, "LIMITED", None, now)
+    return replace(binding, level="LIMITED", proof=None)
+
+
+def end(tx: Transaction, binding: Holder, *, by: EndedBy, actor: str, now: datetime,
+        ended_with: Proof | None = None) -> bool:
+    """End a binding: its consents go with it, what it had begun is let go, its account is told. False: it had ended.
+
+    ``ended_with``: the proof of the holder who ends it.
+    """
     bound = store.bound_patient(tx, binding.account_id, binding.patient_id)
     consented = access.may(tx, binding.account_id, binding.patient_id, "OWN", now)
-    if bound is None or bound.binding_id != binding.binding_id or not store.unbind(tx, binding.binding_id, by, now):
+    if bound is None or bound.binding_id != binding.binding_id or not store.unbind(
+            tx, binding.binding_id, by, ended_with, now):
         return False
     store.withdraw(tx, account_id=binding.account_id, patient_id=binding.patient_id, purpose=None, now=now)
     rest = store.bound_patients(tx, binding.account_id)

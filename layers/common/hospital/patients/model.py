@@ -72,12 +72,13 @@ class BoundPatient(Struct, frozen=True):
 
 
 class Holder(Struct, frozen=True):
-    """An account that has a patient bound; ``phone`` is its own, verified by WeChat."""
+    """An account that has a patient bound; ``phone`` is its own, verified by WeChat then (None: long ago)."""
 
     binding_id: str
     account_id: str
     patient_id: str
     phone: str | None
+    phone_verified_at: datetime | None
     relation: Relation
     level: Level | None
     proof: Proof | None

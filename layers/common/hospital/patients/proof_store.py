@@ -30,8 +30,8 @@ class SentCode(Struct, frozen=True):
 
 
 # -- holders ----------------------------------------------------------------------------------------
-_HOLDER = ("SELECT b.id, b.account_id, b.patient_id, b.relation, b.level, b.proof, b.bound_at, a.phone_enc "
-           "FROM bindings b JOIN accounts a ON a.id = b.account_id")
+_HOLDER = ("SELECT b.id, b.account_id, b.patient_id, b.relation, b.level, b.proof, b.bound_at, a.phone_enc, "
+           "a.phone_verified_at FROM bindings b JOIN accounts a ON a.id = b.account_id")
 
 
 def holders(source: Source, patient_id: str) -> list[Holder]:
@@ -55,15 +55,45 @@ def binding(source: Source, binding_id: str) -> Holder | None:
     return _holder(row) if row else None
 
 
-def latest_hold(source: Source, account_id: str, patient_id: str) -> tuple[Level | None, bool] | None:
-    """The level of an account's latest binding of a patient's record, and whether it stands; None: there never was one.
+def latest_hold(source: Source, account_id: str, patient_id: str) -> tuple[Level | None, Proof | None, bool] | None:
+    """Level and proof of an account's latest binding of a record, and whether it stands; None: there never was one.
 
     Of several that stand, by different documents, a proven one.
     """
-    row = source.one(f"SELECT level, bound_flag FROM bindings WHERE account_id = %s AND patient_id IN {SAME} "
+    row = source.one(f"SELECT level, proof, bound_flag FROM bindings WHERE account_id = %s AND patient_id IN {SAME} "
                      "ORDER BY bound_flag IS NULL, bound_flag = 1 AND COALESCE(level, '') <> 'FULL', bound_at DESC, "
                      "id DESC LIMIT 1", (account_id, patient_id))
-    return (row["level"], row["bound_flag"] is not None) if row else None
+    return (row["level"], row["proof"], row["bound_flag"] is not None) if row else None
+
+
+def ended_by_others(source: Source, account_id: str, patient_id: str) -> datetime | None:
+    """When a holder or staff last ended the account's hold on a patient's record.
+
+    By a holder who had only made the record it is no judgement of whose it is.
+    """
+    row = source.one("SELECT MAX(unbound_at) AS at FROM bindings WHERE account_id = %s "
+                     f"AND patient_id IN {SAME} AND ended_by IN ('HOLDER', 'STAFF') "
+                     "AND COALESCE(ended_with, '') <> 'NEW'", (account_id, patient_id))
+    return row["at"] if row else None
+
+
+def is_verified_since(source: Source, account_id: str, then: datetime) -> bool:
+    """Whether WeChat has verified the account's number after a moment; of long ago it was not kept."""
+    return source.one("SELECT id FROM accounts WHERE id = %s AND phone_verified_at > %s", (account_id, then)
+                      ) is not None
+
+
+def left(source: Source, patient_id: str) -> list[Holder]:
+    """Holds that their own account has ended, and that were never proven, or by having made the record."""
+    return [_holder(row) for row in source.all(
+        f"{_HOLDER} WHERE b.patient_id IN {SAME} AND b.ended_by = 'ACCOUNT' "
+        "AND (COALESCE(b.level, '') <> 'FULL' OR b.proof = 'NEW') ORDER BY b.id", (patient_id,))]
+
+
+def end_left(tx: Transaction, binding_id: str) -> None:
+    """Staff say of such a hold that it was a stranger's."""
+    tx.run("UPDATE bindings SET ended_by = 'STAFF', level = 'LIMITED', proof = NULL, proven_at = NULL WHERE id = %s",
+           (binding_id,))
 
 
 _OF_THE_SAME = ("{0}.account_id = b.account_id AND {0}.patient_id IN (SELECT q.id FROM patients o JOIN patients q "
@@ -102,8 +132,8 @@ def set_level(tx: Transaction, binding_id: str, level: Level, proof: Proof | Non
 def _holder(row: Row) -> Holder:
     sealed: Any = row["phone_enc"]
     phone = cipher.unseal(sealed, f"accounts.phone:{row['account_id']}") if sealed else None
-    return Holder(row["id"], row["account_id"], row["patient_id"], phone, row["relation"], row["level"], row["proof"],
-                  row["bound_at"])
+    return Holder(row["id"], row["account_id"], row["patient_id"], phone, row["phone_verified_at"], row["relation"],
+                  row["level"], row["proof"], row["bound_at"])
 
 
 # -- what we gave for a file ------------------------------------------------------------------------

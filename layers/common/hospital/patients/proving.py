@@ -45,6 +45,12 @@ class NotTheirs(Forbidden):
     code, message = "proof_refused", "核验未通过，请核对后重试，或携带证件到人工窗口办理。"
 
 
+class EndedBefore(NotTheirs):
+    """Another holder, or staff, have ended the account's hold, and what is shown is no newer than that."""
+
+    message = "您对该就诊人的绑定曾被解除：请重新验证手机号后再试，或使用短信验证码，或携带证件到人工窗口办理。"
+
+
 class TooOften(TooMany):
     """Enough for now: of what, until when, and what may be done instead."""
 
@@ -138,7 +144,7 @@ def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None,
     """Write what came of it, audited both ways; what rests on a file is worth what the file's word is.
 
     ``by``: what is used up by it, and is taken back where it fails.
-    Raises WrongCode when that is not good.
+    Raises WrongCode when that is not good, NotTheirs.
     """
     cipher.ready()
     with db.transaction() as tx:
@@ -148,8 +154,7 @@ def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None,
         bound = store.bound_patient(tx, account_id, patient_id)
         assert bound is not None
         good = by(tx)
-        if proof is not None and file is not None:
-            proof = evidence.worth(tx, patient_id, file, proof)
+        shown, proof = proof, evidence.worth(tx, account_id, patient_id, file, proof) if proof is not None else None
         audit.record(tx, actor=f"account:{account_id}", action="patient.prove", subject=patient_id,
                      result=proof if good and proof else "refused", now=now)
         if good and proof is not None:
@@ -159,7 +164,7 @@ def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None,
     if not good:
         raise WrongCode
     if proof is None:
-        raise NotTheirs
+        raise NotTheirs if shown is None else EndedBefore
     bound = store.bound_patient(db, account_id, patient_id)
     if bound is None:  # ended in this moment
         raise access.NotBound

@@ -215,6 +215,11 @@ def may_end(mine: Proof | None, their_level: Level, theirs: Proof | None) -> boo
     return their_level == "LIMITED" or rank(mine) >= rank(theirs)
 
 
+def is_strangers(level: Level, proof: Proof | None, mine: Proof | None) -> bool:
+    """Whether a hold is a stranger's to a proven holder: unproven, or only of its maker beside a better proof."""
+    return level == "LIMITED" or (proof == "NEW" and rank(mine) > rank(proof))
+
+
 def rank(proof: Proof | None) -> int:
     """How good a proof is; 0: bound before there was any."""
     return _RANKS[proof] if proof else 0

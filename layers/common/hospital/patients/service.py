@@ -83,7 +83,7 @@ def set_phone(db: Database, account_id: str, code: str, now: datetime) -> str:
     phone = _ask_wechat(lambda: wechat.phone_number(code, openid))
     with db.transaction() as tx:
         before = store.phone_of(tx, account_id)
-        store.set_phone(tx, account_id, phone)
+        store.set_phone(tx, account_id, phone, now)
         audit.record(tx, actor=f"account:{account_id}", action="account.phone", subject=account_id,
                      result="done", now=now, personal={"old": before, "new": phone})
     return phone
@@ -168,8 +168,8 @@ def _bind(db: Database, account_id: str, new: NewPatient, record: MatchedPatient
         patient_id = records.row_for(tx, new.identity, new.guardian, record, now)
         record_store.lock(tx, patient_id)
         proof_store.given_for(tx, store.identity_key(new.identity, new.guardian), patient_id)
-        if proof is not None and file is not None:
-            proof = evidence.worth(tx, patient_id, file, proof)
+        if proof is not None:
+            proof = evidence.worth(tx, account_id, patient_id, file, proof)
         mine = store.bound_patients(tx, account_id)
         _check_limits(tx, mine, patient_id, new.relation)
         if proof is not None and not proving.has_room(tx, account_id, patient_id, proof):

@@ -59,10 +59,10 @@ def openid_of(source: Source, account_id: str) -> str:
     return sealed.value(row, "openid", f"accounts.openid:{account_id}")
 
 
-def set_phone(tx: Transaction, account_id: str, phone: str) -> None:
-    """The account's own verified number."""
-    tx.run("UPDATE accounts SET phone_enc = %s WHERE id = %s",
-           (cipher.seal(phone, f"accounts.phone:{account_id}"), account_id))
+def set_phone(tx: Transaction, account_id: str, phone: str, now: datetime) -> None:
+    """The account's own number, verified now."""
+    tx.run("UPDATE accounts SET phone_enc = %s, phone_verified_at = %s WHERE id = %s",
+           (cipher.seal(phone, f"accounts.phone:{account_id}"), now, account_id))
 
 
 def phone_of(source: Source, account_id: str) -> str | None:
@@ -297,10 +297,10 @@ def standings(source: Source, account_id: str) -> list[Row]:
     return [{**row, "birth_date": _birth_date(row)} for row in source.all(_STANDING, (account_id,))]
 
 
-def unbind(tx: Transaction, binding_id: str, by: EndedBy, now: datetime) -> bool:
-    """End a binding. False when it had ended."""
-    return tx.run("UPDATE bindings SET unbound_at = %s, ended_by = %s, is_default = 0 WHERE id = %s "
-                  "AND unbound_at IS NULL", (now, by, binding_id)) == 1
+def unbind(tx: Transaction, binding_id: str, by: EndedBy, ended_with: Proof | None, now: datetime) -> bool:
+    """End a binding; ``ended_with``: the proof of the holder who does. False when it had ended."""
+    return tx.run("UPDATE bindings SET unbound_at = %s, ended_by = %s, ended_with = %s, is_default = 0 WHERE id = %s "
+                  "AND unbound_at IS NULL", (now, by, ended_with, binding_id)) == 1
 
 
 def set_default(tx: Transaction, account_id: str, patient_id: str) -> None:
