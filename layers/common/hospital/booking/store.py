@@ -155,8 +155,9 @@ def end_hold(tx: Transaction, booking_id: str, now: datetime) -> None:
 
 # Whose registrations of a patient count for an account: its own, and of those who have proven (once) to hold them.
 # What strangers took in the patient's name, who never proved that they may, is not counted against who did; nor what
-# was left behind by who had only made the record. By whichever of the patient's documents. _TWICE: by another one there is a registration like it already (by the same
-# one the keys refuse it); the record is locked.
+# was left behind by who had only made the record. By whichever of the patient's documents.
+# _TWICE: by another one there is a registration like it already (by the same one the keys refuse it); the record is
+# locked.
 _COUNTED = (f"k.patient_id IN {SAME} AND k.live_flag = 1 AND k.visit_date >= %s AND (k.account_id = %s OR EXISTS "
             "(SELECT 1 FROM bindings b JOIN patients x ON x.id = b.patient_id JOIN patients y ON y.id = k.patient_id "
             "WHERE b.account_id = k.account_id AND x.record_id = y.record_id AND COALESCE(b.level, %s) = 'FULL' "

@@ -144,9 +144,13 @@ def end_other(db: Database, account_id: str, patient_id: str, binding_id: str, n
 
 
 def strangers(tx: Transaction, binding: Holder, now: datetime) -> Holder:
-    """A hold that is about to be ended as a stranger's: what it took goes back, also by who had made the record."""
-    proof_store.set_level(tx, binding.binding_id, "LIMITED", None, now)
-    return replace(binding, level="LIMITED", proof=None)
+    """A hold that is about to be ended as a stranger's: what it took goes back, also by who had made the record.
+
+    That they had made it stays known: what they typed then is on the file for nobody's proof.
+    """
+    proof: Proof | None = "NEW" if binding.proof == "NEW" else None
+    proof_store.set_level(tx, binding.binding_id, "LIMITED", proof, now)
+    return replace(binding, level="LIMITED", proof=proof)
 
 
 def end(tx: Transaction, binding: Holder, *, by: EndedBy, actor: str, now: datetime,

@@ -92,8 +92,7 @@ def left(source: Source, patient_id: str) -> list[Holder]:
 
 def end_left(tx: Transaction, binding_id: str) -> None:
     """Staff say of such a hold that it was a stranger's."""
-    tx.run("UPDATE bindings SET ended_by = 'STAFF', level = 'LIMITED', proof = NULL, proven_at = NULL WHERE id = %s",
-           (binding_id,))
+    tx.run("UPDATE bindings SET ended_by = 'STAFF', level = 'LIMITED' WHERE id = %s", (binding_id,))
 
 
 _OF_THE_SAME = ("{0}.account_id = b.account_id AND {0}.patient_id IN (SELECT q.id FROM patients o JOIN patients q "
