@@ -99,6 +99,20 @@ def test_who_made_the_record_and_was_ended_does_not_come_back_as_its_maker(
     assert refused(lambda: prove(thief, again, sms_code=code)) == (403, "proof_refused")
 
 
+def test_what_was_typed_for_a_record_of_before_it_was_kept_stays_the_makers_word_after_the_end(
+        control: Control, owner: Phone, thief: Phone, sql: Ask) -> None:
+    made = thief.add_patient(someone := person())
+    sql("DELETE FROM given_files WHERE patient_id = %s", (made["id"],))
+    mine = owner.add_patient(someone, proven=False)
+    bindings = control.operate("bindings.show", patient_code=code_of(control, sql, made["id"]))["bindings"]
+    control.operate("binding.vouch", binding_id=bindings[-1]["binding"], note="seen with ID card")
+    [other] = owner.call("GET", f"account/patients/{mine['id']}/holders")["holders"]
+    owner.call("DELETE", f"account/patients/{mine['id']}/holders/{other['id']}")
+    again = thief.add_patient(someone, proven=False)
+    verify_again(thief)
+    assert refused(lambda: prove(thief, again)) == (403, "proof_refused")
+
+
 def test_an_end_by_who_only_made_the_record_keeps_nobody_from_proving_it(
         control: Control, owner: Phone, thief: Phone, sql: Ask) -> None:
     made = thief.add_patient(someone := person())
