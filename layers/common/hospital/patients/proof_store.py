@@ -173,7 +173,7 @@ def is_given(source: Source, patient_id: str, *, phone: str = "", guardian: tupl
     kept = any(source.one(f"SELECT id FROM given_files WHERE {column} = %s AND (patient_id = %s OR identity_key = %s) "
                           "AND (made = 1 OR given_at <= %s) LIMIT 1 LOCK IN SHARE MODE", (value, *one, until))
                for one in _people(source, patient_id))
-    return kept or _is_typed_by_maker(source, patient_id, phone, guardian)
+    return kept or _is_typed_by_maker(source, patient_id, phone, guardian, until)
 
 
 def _people(source: Source, patient_id: str) -> list[tuple[str, bytes]]:
@@ -181,10 +181,11 @@ def _people(source: Source, patient_id: str) -> list[tuple[str, bytes]]:
         f"SELECT id, id_number_hash FROM patients WHERE id IN {SAME}", (patient_id,))]
 
 
-def _is_typed_by_maker(source: Source, patient_id: str, phone: str, guardian: tuple[str, str] | None) -> bool:
-    first = source.one(f"SELECT id, proof, phone_enc, guardian_enc FROM bindings WHERE patient_id IN {SAME} "
+def _is_typed_by_maker(source: Source, patient_id: str, phone: str, guardian: tuple[str, str] | None, until: datetime
+                       ) -> bool:
+    first = source.one(f"SELECT id, proof, phone_enc, guardian_enc, bound_at FROM bindings WHERE patient_id IN {SAME} "
                        "ORDER BY id LIMIT 1", (patient_id,))
-    if first is None or first["proof"] != "NEW":
+    if first is None or first["proof"] != "NEW" or first["bound_at"] > until:
         return False
     if guardian is None:
         return cipher.unseal(first["phone_enc"], f"bindings.phone:{first['id']}") == phone
