@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sys
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 
+from sandbox.line import Line
 from sandbox.templates import TEMPLATES
 
 
@@ -34,7 +33,7 @@ class Control:
 
     def __init__(self, addresses: dict[str, str]) -> None:
         self.addresses = addresses
-        self._http = requests.Session()
+        self._http = Line()
         self._skip: dict[str, int] = {}
 
     def from_now_on(self) -> Control:
@@ -95,20 +94,6 @@ class Control:
         return found
 
 
-class _From(HTTPAdapter):
-    """Calls from an address of one's own: all of 127.0.0.0/8 is this machine (only Linux lets one choose)."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **more: Any) -> None:
-        """As requests', bound to the address."""
-        if sys.platform == "linux":
-            more["source_address"] = (self._address, 0)
-        super().init_poolmanager(*args, **more)
-
-
 class Phone:
     """One WeChat user with their phone. ``address``: where they call from; else one that hardly anybody shares."""
 
@@ -126,11 +111,9 @@ class Phone:
         self.address = address or f"127.{1 + some[0] % 250}.{some[1]}.{1 + some[2] % 250}"
         self._http = self.line()
 
-    def line(self) -> requests.Session:
+    def line(self) -> Line:
         """Connections of its own, from the phone's address."""
-        session = requests.Session()
-        session.mount("http://", _From(self.address))
-        return session
+        return Line(self.address)
 
     # -- the API ------------------------------------------------------------------------------------
     def call(self, method: str, path: str, body: Any = None, *, key: str | None = None, **options: Any) -> Any:
@@ -309,7 +292,7 @@ class Phone:
     def invoice_file(self, invoice_id: str) -> bytes:
         """An e-bill's PDF, by a link that needs no session. Raises Refused."""
         link = self.call("POST", f"invoice/invoices/{invoice_id}/link")["url"]
-        response = requests.get(link, timeout=60)
+        response = self._http.request("GET", link)
         if response.status_code != 200:
             raise Refused(response.status_code, {"code": "no_file", "message": response.text[:200]})
         return response.content

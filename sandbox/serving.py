@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import socket
@@ -57,6 +58,7 @@ class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"  # keep-alive, like the real ones
     limit: ClassVar[int]
     malformed: ClassVar[Any]  # a Malformed
+    _headers_buffer: list[bytes]  # of the base: what is to be sent
 
     def log_request(self, *args: Any, **kwargs: Any) -> None:
         """Quiet: the journal is the log."""
@@ -67,9 +69,61 @@ class _Handler(WSGIRequestHandler):
 
     def make_environ(self) -> WSGIEnvironment:
         environ = super().make_environ()
+        length = environ.get("CONTENT_LENGTH", "0")
         if isinstance(environ["wsgi.input"], DechunkedInput):
             environ["wsgi.input"] = Chunks(self.rfile, self.limit)
+            self._is_read = False
+        else:
+            # What is refused for its length is not read, and what has none that can be read ends nowhere.
+            self._is_read = length.isascii() and length.isdigit() and int(length) <= self.limit
+            environ["wsgi.input"] = io.BytesIO(self.rfile.read(int(length)) if self._is_read else b"")
         return environ
+
+    def run_wsgi(self) -> None:
+        """Answer one request, and keep the connection for the next unless some of this one was left unread.
+
+        Werkzeug's own closes it each time: a connection and a thread for every call.
+        """
+        begun: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], Any]:
+            begun[:] = [status, headers]
+            return self.wfile.write
+
+        self.environ = environ = self.make_environ()
+        try:
+            content = self.server.app(environ, start_response)
+            try:
+                self._answer(begun[0], begun[1], b"".join(content))
+            finally:
+                if hasattr(content, "close"):
+                    content.close()
+        except OSError:  # the client hung up, or was made to
+            self.close_connection = True
+
+    def _answer(self, status: str, headers: list[tuple[str, str]], content: bytes) -> None:
+        code, _, phrase = status.partition(" ")
+        self.send_response(int(code), phrase)
+        for name, value in headers:
+            self.send_header(name, value)
+        told = {name.lower() for name, _ in headers}
+        if "content-length" not in told and self.command != "HEAD" and int(code) not in (204, 304):
+            self.send_header("Content-Length", str(len(content)))
+        if self.close_connection or not self._is_read:
+            self.send_header("Connection", "close")
+        if self.request_version != "HTTP/0.9":
+            content = b"".join([*self._headers_buffer, b"\r\n", content])  # at one go: half a packet less to wait for
+            self._headers_buffer = []
+        self.wfile.write(content)
+        if not self._is_read:
+            self._hear_out()
+
+    def _hear_out(self) -> None:
+        """Read what is still coming, so that the client gets to the answer instead of a connection that is reset."""
+        self.connection.settimeout(0.01)
+        with contextlib.suppress(OSError):
+            while self.rfile.read1(1 << 20):
+                pass
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What is no HTTP is answered in the system's own form too, never with what came."""
