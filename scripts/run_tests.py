@@ -37,9 +37,11 @@ def main() -> int:
     except local_db.NoServer as problem:
         print(problem, file=sys.stderr)
         return 1
+    environment = {**os.environ, "MYSQL": address, "SEED": str(seed)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # four processes would compile every test, and rewrite its asserts
     try:
         done = subprocess.run([sys.executable, "-m", "pytest", "-n", "3", "--dist", "worksteal", *sys.argv[1:]],
-                              cwd=ROOT, check=False, env={**os.environ, "MYSQL": address, "SEED": str(seed)})
+                              cwd=ROOT, check=False, env=environment)
     finally:
         if server is not None:
             local_db.stop(server)

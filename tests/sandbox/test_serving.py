@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import resource
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ from sandbox.cloud_api import CloudApi
 from sandbox.cos import Cos
 from sandbox.ebill import EBill
 from sandbox.ebill.system import BASE as EBILL
-from sandbox.faults import Faults
+from sandbox.faults import Fault, Faults
 from sandbox.his import His
 from sandbox.system import System, World
 from sandbox.wechat import WeChat
@@ -94,6 +96,36 @@ def test_a_chunk_that_breaks_off_is_no_endless_body() -> None:
     system = OTHERS["his"]()
     status, _, body = told(system.serve(), HEAD.format(path="/his/v1/registrations/lock").encode(), b"ff\r\nabc")
     assert (status, json.loads(body)["code"]) == (400, "MALFORMED")
+    system.stop()
+
+
+@pytest.mark.parametrize(("how", "is_kept"), [
+    ({"body": b"{}"}, True), ({"body": b"x" * 70_000}, False), ({"body": iter([b"{}"])}, False),
+    ({"headers": {"Connection": "close"}}, False)], ids=["read", "too long", "in chunks", "not wanted"])
+def test_a_connection_is_kept_for_the_next_call_unless_some_of_this_one_may_be_unread(how: dict[str, Any],
+                                                                                    is_kept: bool) -> None:
+    system = OTHERS["his"]()
+    line = http.client.HTTPConnection(system.serve().removeprefix("http://"), timeout=20)
+    for _ in range(2):
+        line.request("POST", "/his/v1/registrations/lock", **how)
+        assert json.loads(line.getresponse().read())["code"]
+        assert (line.sock is not None) is is_kept
+    line.close()
+    system.stop()
+
+
+def test_a_call_that_is_cut_ends_its_connection_and_the_next_is_answered_on_a_new_one() -> None:
+    system = OTHERS["his"]()
+    line = http.client.HTTPConnection(system.serve().removeprefix("http://"), timeout=20)
+    line.request("GET", "/his/v1/departments")
+    line.getresponse().read()
+    system.world.faults.add(Fault("his", "*", "cut_after"))
+    line.request("GET", "/his/v1/departments")
+    with pytest.raises(ConnectionError):
+        line.getresponse()
+    line.close()
+    line.request("GET", "/his/v1/departments")
+    assert json.loads(line.getresponse().read())["code"]
     system.stop()
 
 
