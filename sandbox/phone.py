@@ -153,8 +153,7 @@ class Phone:
         self._consent(TEMPLATES, times)
 
     def _consent(self, templates: Iterable[str], times: int) -> None:
-        self.control.together(*(("POST", f"/wechat/phones/{self.openid}/consent",
-                                 {"template_id": one, "accept": True, "times": times}) for one in templates))
+        self.control("POST", f"/wechat/phones/{self.openid}/consents", template_ids=list(templates), times=times)
 
     def inbox(self, name: str | None = None) -> list[dict[str, Any]]:
         """Messages on the phone, oldest first, of one template's title when given."""

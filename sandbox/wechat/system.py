@@ -31,12 +31,23 @@ class NewPhone(ControlBody):
     country_as: CountryAs = "number"
 
 
-class Consent(ControlBody):
+class Answer(ControlBody):
     """The person's answer when asked for leave to send. ``times``: taps, so messages allowed."""
 
-    template_id: str
     accept: bool = True
     times: int = Field(default=1, ge=1, le=100)
+
+
+class Consent(Answer):
+    """The answer for one template."""
+
+    template_id: str
+
+
+class Consents(Answer):
+    """The answer for several at once."""
+
+    template_ids: list[str]
 
 
 class Expiry(ControlBody):
@@ -99,6 +110,7 @@ class WeChat(System):
         control.post("/phones/<openid>/login-code")(self._login_code)
         control.post("/phones/<openid>/phone-code")(self._phone_code)
         control.post("/phones/<openid>/consent")(self._consent)
+        control.post("/phones/<openid>/consents")(self._consent_to_several)
         control.get("/phones/<openid>/consents")(self._consents)
         control.get("/phones/<openid>/inbox")(self._inbox)
         control.post("/tokens/expire")(self._expire_tokens)
@@ -246,18 +258,25 @@ class WeChat(System):
 
     def _consent(self, openid: str) -> Response:
         wish = body_as(Consent)
+        return jsonify(self._tapped(openid, [wish.template_id], wish)[0])
+
+    def _consent_to_several(self, openid: str) -> Response:
+        wish = body_as(Consents)
+        return jsonify(self._tapped(openid, wish.template_ids, wish))
+
+    def _tapped(self, openid: str, template_ids: list[str], answer: Answer) -> list[dict[str, Any]]:
         with self.lock:
             phone = self._phone(openid)
-            template = self.templates.get(wish.template_id)
-            if template is None:
+            if not self.templates.keys() >= set(template_ids):
                 raise Impossible("no such template", 404)
-            if not wish.accept:
-                phone.consents[wish.template_id] = 0
-            elif template.get("long_term"):
-                phone.consents[wish.template_id] = -1
-            else:
-                phone.consents[wish.template_id] = phone.consents.get(wish.template_id, 0) + wish.times
-            return jsonify(self._consent_view(phone, wish.template_id))
+            for one in template_ids:
+                if not answer.accept:
+                    phone.consents[one] = 0
+                elif self.templates[one].get("long_term"):
+                    phone.consents[one] = -1
+                else:
+                    phone.consents[one] = phone.consents.get(one, 0) + answer.times
+            return [self._consent_view(phone, one) for one in template_ids]
 
     def _consents(self, openid: str) -> Response:
         with self.lock:

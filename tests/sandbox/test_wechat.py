@@ -159,6 +159,18 @@ def test_a_message_reaches_the_inbox_and_uses_up_one_consent(
     assert inbox[0]["template_name"] == "预约成功通知"
 
 
+def test_several_templates_are_allowed_or_refused_by_one_tap_and_none_of_them_if_one_is_unknown(
+    wechat: WeChat, control: Any, openid: str
+) -> None:
+    consents = f"/wechat/phones/{openid}/consents"
+    assert control.post(consents, json={"template_ids": ["T-once", "T-none"]}).status_code == 404
+    assert control.get(consents).json == []
+    allowed = control.post(consents, json={"template_ids": ["T-once", "T-long"], "times": 2}).json
+    assert [(one["template_id"], one["left"]) for one in allowed] == [("T-once", 2), ("T-long", None)]
+    control.post(consents, json={"template_ids": ["T-once", "T-long"], "accept": False})
+    assert [one["accepted"] for one in control.get(consents).json] == [False, False]
+
+
 def test_a_lasting_consent_is_not_used_up_and_can_be_taken_back(
     wechat: WeChat, control: Any, openid: str
 ) -> None:
