@@ -61,6 +61,7 @@ class Unfit(Exception):
     reason = "does not fit its column"
 
 
+@lru_cache(maxsize=4096)  # the slots of a list begin at a few moments
 def _to_utc(text: str | bytes) -> Any:
     try:
         return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)  # type: ignore[arg-type]
