@@ -56,9 +56,14 @@ IN_FORCE = ("consents c WHERE c.account_id = %s AND c.patient_id = %s AND c.live
 SOME_FREE = ("SELECT id, starts_at FROM (SELECT id, starts_at FROM slots WHERE schedule_id = %s AND booking_id IS NULL "
              "AND state = 'OPEN' AND (on_sale_at IS NULL OR on_sale_at <= %s) AND starts_at > %s LIMIT %s) nearest "
              "ORDER BY RAND() LIMIT %s")
-COUNTED = ("k.patient_id = %s AND k.live_flag = 1 AND k.visit_date >= %s AND (k.account_id = %s OR EXISTS (SELECT 1 "
-           "FROM bindings b WHERE b.account_id = k.account_id AND b.patient_id = k.patient_id "
-           "AND COALESCE(b.level, %s) = 'FULL'))")
+_SAME = "SELECT q.id FROM patients o JOIN patients q ON q.record_id = o.record_id"
+COUNTED = (f"k.patient_id IN ({_SAME} WHERE o.id = %s) AND k.live_flag = 1 AND k.visit_date >= %s "
+           "AND (k.account_id = %s OR EXISTS (SELECT 1 FROM bindings b JOIN patients x ON x.id = b.patient_id "
+           "JOIN patients y ON y.id = k.patient_id WHERE b.account_id = k.account_id AND x.record_id = y.record_id "
+           "AND COALESCE(b.level, %s) = 'FULL' AND (b.bound_flag = 1 OR COALESCE(b.proof, '') <> 'NEW')))")
+TWICE = (f"EXISTS (SELECT 1 FROM bookings k WHERE k.patient_id IN ({_SAME} AND q.id <> o.id WHERE o.id = %s) "
+         "AND k.live_flag = 1 AND (k.schedule_id = s.id OR k.doctor_id = s.doctor_id AND k.visit_date = s.visit_date "
+         "AND k.period = s.period))")
 UNPAID = (
     "SELECT COALESCE(SUM(x.held), 0) AS unpaid, MIN(CASE WHEN x.held THEN x.expires_at END) AS unpaid_until, "
     "COALESCE(SUM(x.gone), 0) AS given_up, MIN(CASE WHEN x.gone THEN x.changed_at END) AS given_up_since, "
@@ -74,8 +79,8 @@ LOOK = ("SELECT s.doctor_id, s.visit_date, s.period, s.fee_fen, s.state, s.clini
         f"(SELECT GROUP_CONCAT(c.purpose) FROM {IN_FORCE}) AS consents, "
         f"(SELECT COUNT(*) FROM bookings k WHERE {COUNTED}) AS live, "
         f"(SELECT COUNT(*) FROM bookings k WHERE {COUNTED} AND k.visit_date = s.visit_date) AS that_day, "
-        "u.unpaid, u.unpaid_until, u.given_up, u.given_up_since, u.on_trust, u.on_trust_until, f.id AS place, "
-        "f.starts_at "
+        f"{TWICE} AS twice, u.unpaid, u.unpaid_until, u.given_up, u.given_up_since, u.on_trust, u.on_trust_until, "
+        "f.id AS place, f.starts_at "
         f"FROM schedules s JOIN ({UNPAID}) u ON 1 = 1 "
         f"LEFT JOIN ({SOME_FREE}) f ON 1 = 1 WHERE s.id = %s")
 LOCK_ACCOUNT = "SELECT id FROM accounts WHERE id = %s FOR UPDATE"
@@ -122,14 +127,15 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
     counted, since = (patient_id, now.date(), account_id, "LIMITED"), now - timedelta(days=1)
     _, _, [bound], found = exchange(
         cursor, ("BEGIN", ()), (LOCK_ACCOUNT, (account_id,)), (BOUND, (account_id, patient_id)),
-        (LOOK, (account_id, patient_id, now, *counted, *counted, _id(since), since, now.date(), account_id,
+        (LOOK, (account_id, patient_id, now, *counted, *counted, patient_id, _id(since), since, now.date(), account_id,
                 _id(now - timedelta(days=92)), schedule_id, now, after, NEAREST, TRIES, schedule_id)))
-    doctor_id, day, period, fee_fen, state, room, consents, _live, that_day, unpaid, _until, given_up = found[0][:12]
-    refused = unpaid >= 6 or given_up >= 15 or found[0][13] >= 12
+    doctor_id, day, period, fee_fen, state, room, consents, _live, that_day, twice, unpaid, _until, given_up = (
+        found[0][:13])
+    refused = twice or unpaid >= 6 or given_up >= 15 or found[0][14] >= 12
     if not bound or not consents or state != "OPEN" or that_day >= 3 or refused:
         cursor.execute("ROLLBACK")
         return "refused", ""
-    slot = _pick(cursor, schedule_id, booking_id, now, after, [row[15:] for row in found if row[15] is not None])
+    slot = _pick(cursor, schedule_id, booking_id, now, after, [row[16:] for row in found if row[16] is not None])
     if slot is None:
         cursor.execute("ROLLBACK")
         return "slot_gone", ""

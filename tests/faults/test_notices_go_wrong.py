@@ -165,19 +165,22 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, str], bytes], Notice], str]] = {
 }
 
 
+def what_was_done(control: Control, sql: Sql) -> Any:
+    """The ledger's and the tasks' lengths, and the last call of WeChat Pay (the journal's own length has an end)."""
+    return (sql("SELECT COUNT(*) FROM ledger"), sql("SELECT COUNT(*) FROM staff_tasks"),
+            control("GET", "/journal?system=wechatpay")[-1:])
+
+
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_a_forged_notice_is_refused_and_leaves_nothing(control: Control, sql: Sql, forgery: str,
                                                        genuine: tuple[dict[str, str], bytes]) -> None:
     forge, reason = FORGERIES[forgery]
-    before = sql("SELECT COUNT(*) FROM ledger"), sql("SELECT COUNT(*) FROM staff_tasks"), len(control(
-        "GET", "/journal?system=wechatpay"))
+    before = what_was_done(control, sql)
     for kind in ("payment", "refund"):
         answer = deliver(control, *forge(*genuine), kind)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "signature_invalid")
         assert reason in refusals(control)[-1]
-    after = sql("SELECT COUNT(*) FROM ledger"), sql("SELECT COUNT(*) FROM staff_tasks"), len(control(
-        "GET", "/journal?system=wechatpay"))
-    assert after == before, "it was recorded, or WeChat Pay was asked for a certificate"
+    assert what_was_done(control, sql) == before, "it was recorded, or WeChat Pay was asked for a certificate"
 
 
 def test_an_old_notice_is_stale_though_its_signature_is_right(control: Control,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def unread(today: Day) -> list[tuple[str, str, str, str]]:
 
 # -- columns ----------------------------------------------------------------------------------------
 def test_a_line_in_dollars_of_another_day_or_revoked_does_not_agree(today: Day, patient_of: Care) -> None:
-    said = {"币种": {"货币种类": "USD"}, "当日": {"交易时间": f"{today.day.replace(day=1)} 09:00:00"},
+    said = {"币种": {"货币种类": "USD"}, "当日": {"交易时间": f"{today.day - timedelta(days=1)} 09:00:00"},
             "撤销": {"交易状态": "REVOKED"}, "订单号": {"商户订单号": ours(7)}}
     numbers = {}
     for place, (word, columns) in enumerate(said.items()):

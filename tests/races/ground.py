@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -57,6 +58,17 @@ class Ground:
             "WHERE p.subject_id = %s UNION SELECT c.id FROM charges c WHERE c.order_id = %s", (one, one, one))}
         report = books.compare(self.control, *self._where)
         return [one for one in report.differences + report.pending if any(name in one for name in mine)]
+
+    @contextlib.contextmanager
+    def held(self, statement: str, args: Sequence[Any] = ()) -> Iterator[Callable[[], None]]:
+        """Rows that a SELECT names, locked until what it gives is called: who wants them waits in the middle."""
+        mysql, database = self._where
+        host, _, port = mysql.partition(":")
+        with contextlib.closing(local_db.connect(host, int(port), database)) as connection:
+            connection.begin()
+            with connection.cursor() as cursor:
+                cursor.execute(f"{statement} FOR UPDATE", tuple(args) or None)
+            yield connection.commit
 
     # -- people and sessions ------------------------------------------------------------------------
     @cached_property

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import secrets
+import time
 from typing import Any
 
 from sandbox.people import person
-from sandbox.phone import Phone
+from sandbox.phone import Phone, Refused
 from tests.features.whose import Record, passport_of
 from tests.opened import hashed
 from tests.races.ground import CROWD, HOT, Ground, broken_answers, clients, later, together, won
 
+HELD_FOR = 0.6  # seconds; less than who takes a place waits for another
 SOLD_TWICE = ("SELECT COUNT(*) FROM (SELECT slot_id FROM bookings WHERE live_flag = 1 AND schedule_id = %s "
               "GROUP BY slot_id HAVING COUNT(*) > 1) twice")
 
@@ -134,19 +136,31 @@ def an_account_has_so_many_places_on_trust(ground: Ground) -> list[str]:
 
 
 def nothing_is_held_for_who_has_withdrawn(ground: Ground) -> list[str]:
-    """Consent is withdrawn while many places are being taken with it: each is let go, or was never taken."""
+    """Consent is withdrawn while places are being taken with it: each is let go, or was never taken.
+
+    The places themselves are locked for a while, so that those who take them stand between the look at the consent
+    and their end.
+    """
     member = ground.newcomer()
+    phone, doctors = member.phone, ground.doctors[:3]
     withdrawal = {"patient_id": member.patient_id, "purpose": "HEALTH_DATA"}
-    results = together([
-        *(lambda p=phone, s=session: p.book(member.patient_id, s)  # type: ignore[misc]
-          for phone, session in zip(clients(member.phone, CROWD), ground.doctors * CROWD, strict=False)),
-        lambda: later(member.phone, secrets.randbelow(8), lambda: member.phone.call(
-            "POST", "account/consents/withdrawal", withdrawal))])
+    ids = [one["id"] for one in doctors]
+    with ground.held(f"SELECT id FROM slots WHERE schedule_id IN ({', '.join(['%s'] * len(ids))})", ids) as let_go:
+        def let_go_soon() -> None:
+            time.sleep(HELD_FOR)
+            let_go()
+
+        results = together([
+            *(lambda p=device, s=session: p.book(member.patient_id, s)  # type: ignore[misc]
+              for device, session in zip(clients(phone, len(doctors)), doctors, strict=True)),
+            lambda: later(phone, 2, lambda: phone.call("POST", "account/consents/withdrawal", withdrawal)),
+            let_go_soon])
     ground.control.settle()
     held = ground.count("SELECT COUNT(*) FROM bookings WHERE patient_id = %s AND live_flag = 1", (member.patient_id,))
     return broken_answers(results, "consent_required", "already_booked", "too_many_that_day", "too_many_bookings",
-                          "too_many_unpaid", "slot_gone") + (
-        [f"{held} are held for who has withdrawn"] if held else [])
+                          "too_many_unpaid", "slot_gone", "busy") + (
+        [f"{held} are held for who has withdrawn"] if held else []) + (
+        ["the withdrawal was refused"] if isinstance(results[-2], Refused) else [])
 
 
 def a_limit_lets_through_as_many_as_it_allows(ground: Ground) -> list[str]:

@@ -96,7 +96,7 @@ TABLES: dict[str, Mapping[str, set[str]]] = {
 def move(table: str, before: str, after: str) -> list[str]:
     """Make a move; the statements it made. Raises IllegalMove."""
     said: list[str] = []
-    thing: Any = SimpleNamespace(id="0" * 26, state=before, patient_id="", schedule_id="", doctor_id="",
+    thing: Any = SimpleNamespace(id="0" * 26, state=before, beside="", patient_id="", schedule_id="", doctor_id="",
                                  visit_date=MONDAY, period="MORNING")
     def run(sql: str, args: Any = ()) -> None:
         said.append(sql)
