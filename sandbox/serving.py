@@ -103,10 +103,13 @@ class _Handler(WSGIRequestHandler):
 
     def _answer(self, status: str, headers: list[tuple[str, str]], content: bytes) -> None:
         code, _, phrase = status.partition(" ")
-        self.send_response(int(code), phrase)
+        told = {name.lower() for name, _ in headers}
+        self.send_response_only(int(code), phrase)
+        for name, value in (("Server", self.version_string()), ("Date", self.date_time_string())):
+            if name.lower() not in told:  # a function's own time goes through, alone
+                self.send_header(name, value)
         for name, value in headers:
             self.send_header(name, value)
-        told = {name.lower() for name, _ in headers}
         if "content-length" not in told and self.command != "HEAD" and int(code) not in (204, 304):
             self.send_header("Content-Length", str(len(content)))
         if self.close_connection or not self._is_read:

@@ -28,6 +28,7 @@ from sandbox.ebill import EBill
 from sandbox.faults import KINDS, Fault, Faults
 from sandbox.his import His
 from sandbox.his.money import Charge
+from sandbox.hosting import hosting
 from sandbox.scf import Scf
 from sandbox.sms import Sms
 from sandbox.sms.system import policy_settings as sms_settings
@@ -42,6 +43,7 @@ MERCHANT = "1900000001"
 PUBLIC_KEY_ID = "PUB_KEY_ID_TEST_0000000001"
 PLACE_CODE = "001"
 BUCKET = "hospital-1250000000"
+PAGES = PROJECT / "build" / "h5"
 _CONTROL_BYTES = 16 * 1024 * 1024  # of a body: an event for a function may have 6 MB
 EVENTS_PATH = "/api/his_events/events"
 SETTLE_SECONDS = 90.0  # real; whatever is under way ends within, on a busy machine too
@@ -123,6 +125,7 @@ class Town:
                        run_timers=timers)
         self.cloud = CloudApi(self.world, scf=self.scf, secrets=keys.entries(), credentials=keys.credentials)
         self._add(self.cloud, self._cloud_api)
+        self.scf.app.register_blueprint(hosting(PAGES, lambda: self.control))
         self._add(self.scf, self._gateway)
 
     def _add(self, system: System, port: int) -> None:

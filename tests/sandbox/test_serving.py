@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from sandbox import serving
 from sandbox.clock import Clock
@@ -168,3 +169,14 @@ def test_the_control_interface_has_the_same_limit(tmp_path: Path) -> None:
     assert told(address, HEAD.format(path="/x").encode(), LONGEST)[0] == 413
     assert told(address, b"POST /x HTTP/1.1\r\nContent-Length: 1001\r\n\r\n")[0] == 413
     assert json.loads(told(address, b"GET /a b HTTP/1.1\r\n\r\n")[2]) == {"error": "Bad Request"}
+
+
+def test_an_answer_has_one_date_and_the_functions_own_goes_through() -> None:
+    from flask import Flask
+
+    app = Flask("t")
+    app.get("/own")(lambda: ("", 200, {"Date": "Sun, 22 Nov 2026 23:30:25 GMT"}))
+    app.get("/none")(lambda: "")
+    address = serving.serve(app, 0, name="dates", limit=1000, malformed=lambda _, phrase: {"error": phrase})
+    assert requests.get(f"{address}/own", timeout=10).headers["Date"] == "Sun, 22 Nov 2026 23:30:25 GMT"
+    assert requests.get(f"{address}/none", timeout=10).headers["Date"].endswith("GMT")
