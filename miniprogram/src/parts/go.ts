@@ -1,0 +1,31 @@
+/** From page to page. A page's address is its file's, such as `/booking/doctor`. */
+
+type Values = Record<string, string | undefined>
+
+export function address(page: string, values: Values = {}): string {
+  const pairs = Object.entries(values).filter((pair): pair is [string, string] => Boolean(pair[1]))
+  return page + (pairs.length ? `?${pairs.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')}` : '')
+}
+
+/** A page on top of this one; back leads here. */
+export function go(page: string, values: Values = {}): void {
+  uni.navigateTo({ url: address(page, values) })
+}
+
+/** Instead of this page: back leads to where this one came from. */
+export function goInstead(page: string, values: Values = {}): void {
+  uni.redirectTo({ url: address(page, values) })
+}
+
+/** One of the tabs. */
+export function goTab(page: string): void {
+  uni.switchTab({ url: page })
+}
+
+/** One page back; to the home page when there is none, as after a message was tapped. */
+export function goBack(): void {
+  if (getCurrentPages().length > 1)
+    uni.navigateBack()
+  else
+    goTab('/home/home')
+}

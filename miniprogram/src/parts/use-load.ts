@@ -1,0 +1,42 @@
+/** What a page shows while it is being fetched, when it is there, and when it is not. */
+import type { Ref } from 'vue'
+import { computed, ref, shallowRef } from 'vue'
+import type { Failure } from '@/api/errors'
+import { failure } from '@/api/errors'
+
+export interface Load<T> {
+  /** The newest answer; stays while a newer one is fetched. */
+  data: Readonly<Ref<T | undefined>>
+  failed: Readonly<Ref<Failure | undefined>>
+  isLoading: Readonly<Ref<boolean>>
+  /** Fetches, again if need be; of several under way only the last one's answer counts. Never raises. */
+  load: () => Promise<void>
+}
+
+export function useLoad<T>(fetch: () => Promise<T>): Load<T> {
+  const data = shallowRef<T>()
+  const failed = shallowRef<Failure>()
+  const underWay = ref(0)
+  let last = 0
+
+  async function load(): Promise<void> {
+    const mine = ++last
+    underWay.value++
+    try {
+      const got = await fetch()
+      if (mine === last) {
+        data.value = got
+        failed.value = undefined
+      }
+    }
+    catch (thrown) {
+      if (mine === last)
+        failed.value = failure(thrown)
+    }
+    finally {
+      underWay.value--
+    }
+  }
+
+  return { data, failed, isLoading: computed(() => underWay.value > 0), load }
+}

@@ -1,0 +1,56 @@
+/** The promise of whatever holds the pages: WeChat, or a browser. What only a host can do goes through here. */
+
+/** What `wx.requestPayment` takes, as the server made and signed it. */
+export interface PaymentSheet {
+  timeStamp: string
+  nonceStr: string
+  package: string
+  signType: string
+  paySign: string
+}
+
+/** How the payment sheet was closed. Whether money moved only the server knows. */
+export type Closed = 'done' | 'cancelled' | 'failed'
+
+export interface Place {
+  latitude: number
+  longitude: number
+}
+
+export interface Host {
+  /** What a server exchanges for an openid. Raises when the host gives none. */
+  signInCode: () => Promise<string>
+  /** The code that a tap on the phone-number button brought; null: the person said no. `event` is the tap's. */
+  phoneCode: (event: unknown) => Promise<string | null>
+  /** Opens the payment sheet. */
+  pay: (sheet: PaymentSheet) => Promise<Closed>
+  /** Asks leave to send messages; only in a tap, with nothing awaited before. Never raises, never blocks. */
+  askToSend: (templateIds: readonly string[]) => Promise<void>
+  /** The text of a code before the camera; null: given up. */
+  scan: () => Promise<string | null>
+  /** Where the phone is; null: not told. */
+  whereAmI: () => Promise<Place | null>
+  /** Shows a place on the map. */
+  showPlace: (place: Place & { name: string, address: string }) => void
+  /** Pictures the person chose, as paths; empty: none. */
+  choosePictures: (most: number) => Promise<string[]>
+  /** Opens a PDF of ours. Raises when it can't be had. */
+  openDocument: (url: string) => Promise<void>
+  /** To another mini-program; false: not possible here, or refused. */
+  jumpTo: (appId: string, path: string) => Promise<boolean>
+  /** Calls back now and whenever the network comes or goes. */
+  onNetwork: (told: (isConnected: boolean) => void) => void
+  /** Shows the privacy guide when the host wants it agreed to; false: not agreed. */
+  agreeToPrivacy: () => Promise<boolean>
+  /** The size of text that the person chose in the host's settings, in px; 16 is usual. */
+  fontSize: () => number
+  storage: {
+    get: (name: string) => unknown
+    set: (name: string, value: unknown) => void
+    remove: (name: string) => void
+  }
+  /** `bytes` random bytes from the host's own source, in hexadecimal. */
+  randomHex: (bytes: number) => Promise<string>
+  /** What the person's list of signed-in devices calls this one. */
+  device: () => string
+}

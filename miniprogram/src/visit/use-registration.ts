@@ -1,0 +1,32 @@
+import type { PaymentSheet } from '@/platform'
+import { get, post } from '@/api/request'
+import { useAct } from '@/parts/use-act'
+import { useLoad } from '@/parts/use-load'
+import { usePaying } from '@/parts/use-paying'
+import { seen } from './rules'
+
+/** One registration: how it stands, paying it, giving it up. */
+export function useRegistration(id: () => string) {
+  const path = () => ({ path: { booking_id: id() } })
+  const { data, failed, isLoading, load } = useLoad(() => get('/api/booking/bookings/{booking_id}', path()))
+
+  const paying = usePaying({
+    open: async () => {
+      const { payment } = await post('/api/booking/bookings/{booking_id}/payment', path())
+      return payment as PaymentSheet | null
+    },
+    look: async () => {
+      await load()
+      if (failed.value)
+        throw failed.value
+      return data.value ? seen(data.value) : 'pending'
+    },
+  })
+
+  const cancelling = useAct(async () => {
+    await post('/api/booking/bookings/{booking_id}/cancellation', path())
+    await load()
+  })
+
+  return { registration: data, failed, isLoading, load, paying, cancelling }
+}

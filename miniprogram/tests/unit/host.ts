@@ -1,0 +1,66 @@
+/** A host for tests: a phone whose storage is a map, and that does as it is told. */
+import type { Closed, Host, PaymentSheet } from '../../src/platform/host'
+
+export type { Closed, Host, PaymentSheet, Place } from '../../src/platform/host'
+
+const kept = new Map<string, unknown>()
+let drawn = 0
+
+export const phone = {
+  codes: [] as (string | Error)[],
+  closes: [] as Closed[],
+  sheets: [] as PaymentSheet[],
+  scans: [] as (string | null)[],
+  opened: [] as string[],
+  /** Whether documents can be opened, and other mini-programs jumped to. */
+  isAble: true,
+  clear(): void {
+    kept.clear()
+    this.codes = []
+    this.closes = []
+    this.sheets = []
+    this.scans = []
+    this.opened = []
+    this.isAble = true
+  },
+}
+
+const nothing = () => Promise.reject(new Error('not in this test'))
+
+export const host: Host = {
+  signInCode: async () => {
+    const code = phone.codes.shift() ?? 'code'
+    if (code instanceof Error)
+      throw code
+    return code
+  },
+  phoneCode: async () => 'phone-code',
+  pay: async (sheet) => {
+    phone.sheets.push(sheet)
+    return phone.closes.shift() ?? 'done'
+  },
+  askToSend: async () => undefined,
+  scan: async () => phone.scans.shift() ?? null,
+  whereAmI: nothing,
+  showPlace: () => undefined,
+  choosePictures: nothing,
+  openDocument: async (url) => {
+    if (!phone.isAble)
+      throw new Error('no such file')
+    phone.opened.push(url)
+  },
+  jumpTo: async (appId, path) => {
+    phone.opened.push(`${appId} ${path}`)
+    return phone.isAble
+  },
+  onNetwork: () => undefined,
+  agreeToPrivacy: async () => true,
+  fontSize: () => 16,
+  storage: {
+    get: name => kept.get(name),
+    set: (name, value) => void kept.set(name, value),
+    remove: name => void kept.delete(name),
+  },
+  randomHex: async bytes => (++drawn).toString(16).padStart(bytes * 2, '0'),
+  device: () => 'test phone',
+}

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest'
+import { byDoctor, intention } from '../../src/booking/rules'
+import { asksGuardian, blank, bornBy, missing } from '../../src/family/rules'
+import { again, nextVisit } from '../../src/home/rules'
+import { consequence, seen } from '../../src/visit/rules'
+
+const session = (doctor: string, day: number, free: number, state = 'OPEN') => ({
+  doctor_id: doctor, doctor_name: doctor, doctor_title: '', state, free, starts_at: `2026-12-0${day}T01:00:00Z`,
+})
+
+describe('choosing a doctor', () => {
+  it('puts who has the earliest place first, and who has none last', () => {
+    const found = byDoctor([session('full', 1, 0), session('late', 3, 2), session('stopped', 1, 5, 'STOPPED'), session('early', 2, 1)])
+    expect(found.map(one => one.id)).toEqual(['early', 'late', 'full', 'stopped'])
+  })
+
+  it('another place, patient or fee is another intention', () => {
+    const order = { patient_id: 'P', schedule_id: 'S', slot_id: null, fee_fen: 1 }
+    const others = [{ ...order, slot_id: 'L' }, { ...order, fee_fen: 2 }, { ...order, patient_id: 'Q' }]
+    expect(new Set([order, ...others].map(intention)).size).toBe(4)
+  })
+})
+
+describe('the home page', () => {
+  const one = (state: string, starts_at: string, expires_at: string | null = null) =>
+    ({ state, starts_at, expires_at, visit_date: starts_at.slice(0, 10) })
+
+  it('puts what is to be paid before what is near', () => {
+    const near = one('CONFIRMED', '2026-12-01T01:00:00Z')
+    const unpaid = one('HELD', '2026-12-05T01:00:00Z', '2026-12-01T00:10:00Z')
+    expect(nextVisit([near, unpaid], '2026-12-01')).toBe(unpaid)
+    expect(nextVisit([near], '2026-12-01')).toBe(near)
+    expect(nextVisit([near], '2026-12-02')).toBeUndefined()
+    expect(nextVisit([one('CANCELLED', '2026-12-05T01:00:00Z')], '2026-12-01')).toBeUndefined()
+  })
+
+  it('offers doctors seen before who have a place, two at most', () => {
+    const doctor = (id: string, ...free: number[]) => ({ id, sessions: free.map(number => ({ state: 'OPEN', free: number })) })
+    const found = again([doctor('a', 0), doctor('b', 0, 3), doctor('c', 1), doctor('d', 1)])
+    expect(found.map(one => one.doctor.id)).toEqual(['b', 'c'])
+  })
+})
+
+describe('adding a patient', () => {
+  it('reads the birth date from an identity card', () => {
+    expect(bornBy({ ...blank(), id_number: '44990120200501001' })).toBe('')
+    expect(bornBy({ ...blank(), id_number: '449901 20200501 001x' })).toBe('2020-05-01')
+  })
+
+  it('asks for a guardian until the eighteenth birthday', () => {
+    const child = { ...blank(), id_number: '449901200812010016' }
+    expect(asksGuardian(child, '2026-11-30')).toBe(true)
+    expect(asksGuardian(child, '2026-12-01')).toBe(false)
+    expect(asksGuardian({ ...blank(), id_type: 'NONE' }, '2026-12-01')).toBe(true)
+  })
+
+  it('says what is missing, one thing at a time', () => {
+    const draft = { ...blank(), name: '王芳', id_number: '449901199010110016', phone: '13800138000' }
+    expect(missing({ ...draft, name: ' ' }, [], '2026-12-01')).toContain('姓名')
+    expect(missing(draft, ['HEALTH_DATA'], '2026-12-01')).toContain('同意')
+    expect(missing({ ...draft, agreed: ['HEALTH_DATA'] }, ['HEALTH_DATA'], '2026-12-01')).toBe('')
+    expect(missing({ ...draft, id_type: 'PASSPORT' }, [], '2026-12-01')).toContain('出生日期')
+  })
+})
+
+describe('a registration', () => {
+  it('is settled once it can\'t be paid and is not being confirmed', () => {
+    expect(seen({ state: 'AWAITING_PAYMENT', can_pay: true })).toBe('open')
+    expect(seen({ state: 'CONFIRMING', can_pay: false })).toBe('pending')
+    expect(seen({ state: 'REJECTED', can_pay: false })).toBe('settled')
+  })
+
+  it('says what cancelling leads to before it is done', () => {
+    const paid = { state: 'CONFIRMED', can_cancel: true, fee_fen: 1500, needs_payment: true }
+    expect(consequence(paid)).toContain('¥15.00')
+    expect(consequence({ ...paid, fee_fen: 0 })).not.toContain('¥')
+  })
+})
