@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from sandbox.scf import manifest
+from scripts import client
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 420  # lines; a longer file is two rooms
@@ -43,6 +44,23 @@ def files(*folders: str) -> list[Path]:
     return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
+def check_client() -> int:
+    """The mini-program's own checks; 1 when one fails."""
+    failed = 0
+    for step in ("types", "lint", "floors"):
+        problem = ""
+        try:
+            client.run(step)
+        except client.ClientFailed as told:
+            problem, failed = str(told), 1
+        print(f"check: miniprogram {step}: {'FAILED' if problem else 'ok'}")
+        if problem:
+            print(problem)
+    current = client.api_is_current()
+    print(f"check: miniprogram api: {'ok' if current else 'FAILED: run npm run api in miniprogram/'}")
+    return failed or int(not current)
+
+
 def main() -> int:
     """Run every check; 0 when all pass."""
     doors = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("functions/*/index.py"))]
@@ -60,6 +78,7 @@ def main() -> int:
         if done.returncode:
             print(done.stdout)
             failed = 1
+    failed |= check_client()
     problems = layout()
     print(f"check: layout: {'ok' if not problems else 'FAILED'}")
     for problem in problems:

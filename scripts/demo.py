@@ -17,7 +17,7 @@ from pathlib import Path
 import requests
 
 from sandbox.phone import Control, Refused
-from scripts import local_db, town
+from scripts import client, local_db, town
 from scripts.journey import StepFailed, walk
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +41,7 @@ def main() -> int:
             if not once:
                 check_ports(PORT, PORTS)
             return run(once=once)
-    except (NotNow, local_db.NoServer) as problem:
+    except (NotNow, local_db.NoServer, client.ClientFailed) as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -51,6 +51,8 @@ def main() -> int:
 
 def run(*, once: bool) -> int:
     """The demo itself; 0, or 1 when a step failed. Raises NotNow, NoServer."""
+    print("building the mini-program for the browser …", flush=True)
+    client.build("h5")
     print("starting MariaDB, the sandbox and the functions …", flush=True)
     server, port = local_db.start(FOLDER / "db")
     mysql = f"127.0.0.1:{port}"
@@ -101,7 +103,8 @@ def check_ports(first: int, number: int) -> None:
 
 def serve(control: Control, mysql: str) -> None:
     """Say where everything is."""
-    print("\nServing until Ctrl-C. Try for example")
+    print(f"\nServing until Ctrl-C. The mini-program: {control.addresses['scf']}/")
+    print("Or try for example")
     print(f"  curl {control.addresses['scf']}/api/booking/departments")
     print(f"  curl {control.addresses['control']}/clock")
     for name, address in {**control.addresses, "mysql (root, database hospital_demo)": mysql}.items():

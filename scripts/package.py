@@ -1,4 +1,5 @@
-"""``make package``: the layer and every function of ``serverless.yml`` as deployable zips in build/package.
+"""``make package``: the layer and every function of ``serverless.yml`` as deployable zips in build/package, and the
+mini-program's two builds: build/mp-weixin (to be uploaded with WeChat's tools) and build/h5.
 
 The same sources give the same bytes: entries are sorted, have one fixed time, and the byte code is
 unchecked (it stays valid whatever times the cloud gives the files it unpacks). Third-party packages come
@@ -19,6 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from sandbox.scf import manifest
+from scripts import client
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "package"
@@ -194,7 +196,8 @@ def main() -> int:
     options = parser.parse_args()
     try:
         packages = build(options.out.resolve(), options.python)
-    except CannotPackage as problem:
+        clients = [client.build("mp-weixin"), client.build("h5")]
+    except (CannotPackage, client.ClientFailed) as problem:
         print(f"package: {problem}", file=sys.stderr)
         return 1
     if not packages[0].byte_code:
@@ -202,6 +205,9 @@ def main() -> int:
     print(f"{'zip':<40}{'zipped':>12}{'unpacked':>12}   bytes, Python {options.python}")
     for one in packages:
         print(f"{os.path.relpath(one.file):<40}{one.zipped:>12,}{one.unpacked:>12,}")
+    for folder in clients:
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        print(f"{os.path.relpath(folder):<40}{'':>12}{size:>12,}")
     return 0
 
 

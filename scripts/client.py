@@ -1,0 +1,59 @@
+"""The mini-program's tools, for the commands that need them: its checks, its unit tests, and its two builds."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIENT = ROOT / "miniprogram"
+Kind = Literal["h5", "mp-weixin"]
+_SOURCES = ("src", "index.html", "vite.config.ts", "package-lock.json", ".env")
+
+
+class ClientFailed(Exception):
+    """A tool of the client ended badly; the text is what it said."""
+
+
+def run(*words: str) -> str:
+    """One of the client's npm scripts; what it printed. Raises ClientFailed."""
+    done = subprocess.run(["npm", "run", "--silent", *words], cwd=CLIENT, text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "NO_COLOR": "1"})
+    if done.returncode:
+        raise ClientFailed(f"npm run {' '.join(words)}:\n{done.stdout}")
+    return done.stdout
+
+
+def build(kind: Kind) -> Path:
+    """The folder ``build/<kind>``, made anew when its sources have changed. Raises ClientFailed."""
+    folder, stamp = ROOT / "build" / kind, ROOT / "build" / f"{kind}.stamp"
+    folder.parent.mkdir(exist_ok=True)
+    with (ROOT / "build" / f"{kind}.lock").open("w") as lock:  # test workers ask at the same time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        now = _sources()
+        if not folder.exists() or not stamp.exists() or stamp.read_text() != now:
+            run(f"build:{kind}")
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(CLIENT / "dist" / "build" / kind, folder)
+            stamp.write_text(now)
+    return folder
+
+
+def api_is_current() -> bool:
+    """Whether the client's types are those of ``docs/openapi.json``. Raises ClientFailed."""
+    return run("api:print") == (CLIENT / "src" / "api" / "schema.d.ts").read_text()
+
+
+def _sources() -> str:
+    total = sha256()
+    for name in _SOURCES:
+        place = CLIENT / name
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file():
+                total.update(str(path.relative_to(CLIENT)).encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
