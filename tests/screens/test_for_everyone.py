@@ -50,7 +50,7 @@ def test_no_page_keeps_anybody_out(hand: Hand, session: dict[str, Any], size: st
     if size == "large":
         hand.open("/").tap("长辈版，大字号").sees("标准版")
     pages: dict[str, tuple[str, str]] = {
-        "home": ("/", "预约挂号"), "me": ("/home/me", "我的就诊人"), "departments": ("/booking/departments", "外科"),
+        "home": ("/", "查看详情"), "me": ("/home/me", "我的就诊人"), "departments": ("/booking/departments", "外科"),
         "by-date": ("/booking/by-date", "余"), "doctor": (f"/booking/doctor?id={session['doctor_id']}", "出诊科室"),
         "doctors": (f"/booking/doctors?department={session['department_id']}", "有号"),
         "search": ("/booking/search", "搜索"),

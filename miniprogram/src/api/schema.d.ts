@@ -1457,7 +1457,7 @@ export interface components {
         };
         /**
          * FullPatient
-         * @description A patient's full record, after the second check.
+         * @description A patient's full record, after the second check. ``card_note``: why there is no card number, and what to do.
          */
         readonly FullPatient: {
             /** Name */
@@ -1468,6 +1468,8 @@ export interface components {
             readonly phone: string;
             /** Card Number */
             readonly card_number: string;
+            /** Card Note */
+            readonly card_note: string;
             /**
              * Birth Date
              * Format: date
