@@ -20,24 +20,29 @@ class ClientFailed(Exception):
     """A tool of the client ended badly; the text is what it said."""
 
 
-def run(*words: str) -> str:
+def run(*words: str, **environment: str) -> str:
     """One of the client's npm scripts; what it printed. Raises ClientFailed."""
     done = subprocess.run(["npm", "run", "--silent", *words], cwd=CLIENT, text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "NO_COLOR": "1"})
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env={**os.environ, "NO_COLOR": "1", **environment})
     if done.returncode:
         raise ClientFailed(f"npm run {' '.join(words)}:\n{done.stdout}")
     return done.stdout
 
 
-def build(kind: Kind) -> Path:
-    """The folder ``build/<kind>``, made anew when its sources have changed. Raises ClientFailed."""
-    folder, stamp = ROOT / "build" / kind, ROOT / "build" / f"{kind}.stamp"
+def build(kind: Kind, base: str | None = None, name: str = "") -> Path:
+    """The folder ``build/<name or kind>``, made anew when its sources have changed. Raises ClientFailed.
+
+    ``base``: the address of the functions in it; else the environment's ``VITE_API_BASE``.
+    """
+    base = os.environ.get("VITE_API_BASE", "") if base is None else base
+    folder, stamp = ROOT / "build" / (name or kind), ROOT / "build" / f"{name or kind}.stamp"
     folder.parent.mkdir(exist_ok=True)
     with (ROOT / "build" / f"{kind}.lock").open("w") as lock:  # test workers ask at the same time
         fcntl.flock(lock, fcntl.LOCK_EX)
-        now = _sources()
+        now = f"{_sources()} {base}"
         if not folder.exists() or not stamp.exists() or stamp.read_text() != now:
-            run(f"build:{kind}")
+            run(f"build:{kind}", VITE_API_BASE=base)
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(CLIENT / "dist" / "build" / kind, folder)
             stamp.write_text(now)

@@ -1,5 +1,6 @@
 """``make package``: the layer and every function of ``serverless.yml`` as deployable zips in build/package, and the
-mini-program's two builds: build/mp-weixin (to be uploaded with WeChat's tools) and build/h5.
+mini-program's two builds: build/h5, and build/mp-weixin (to be uploaded with WeChat's tools) once ``VITE_API_BASE``
+names the functions' address, which stands in it.
 
 The same sources give the same bytes: entries are sorted, have one fixed time, and the byte code is
 unchecked (it stays valid whatever times the cloud gives the files it unpacks). Third-party packages come
@@ -196,7 +197,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         packages = build(options.out.resolve(), options.python)
-        clients = [client.build("mp-weixin"), client.build("h5")]
+        clients = [client.build("h5")] + ([client.build("mp-weixin")] if os.environ.get("VITE_API_BASE") else [])
     except (CannotPackage, client.ClientFailed) as problem:
         print(f"package: {problem}", file=sys.stderr)
         return 1
@@ -208,6 +209,8 @@ def main() -> int:
     for folder in clients:
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         print(f"{os.path.relpath(folder):<40}{'':>12}{size:>12,}")
+    if len(clients) == 1:
+        print("no build for WeChat: set VITE_API_BASE to the functions' https address", file=sys.stderr)
     return 0
 
 

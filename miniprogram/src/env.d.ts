@@ -1,7 +1,7 @@
 /// <reference types="vite/client" />
 
 interface ImportMetaEnv {
-  /** Where the functions answer; empty: the page's own address. */
+  /** Where the functions answer, without a slash at the end; empty, in a browser alone: the page's own address. */
   readonly VITE_API_BASE: string
 }
 

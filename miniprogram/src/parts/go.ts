@@ -7,6 +7,16 @@ export function address(page: string, values: Values = {}): string {
   return page + (pairs.length ? `?${pairs.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')}` : '')
 }
 
+/** A value of a page's address as it was meant: WeChat hands it over as it was written, a browser has read it. */
+export function meant(value: string | undefined): string {
+  try {
+    return decodeURIComponent(value ?? '')
+  }
+  catch {
+    return value ?? ''
+  }
+}
+
 /** A page on top of this one; back leads here. */
 export function go(page: string, values: Values = {}): void {
   uni.navigateTo({ url: address(page, values) })

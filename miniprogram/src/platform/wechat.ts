@@ -13,10 +13,13 @@ export const wechat: Host = {
 
   phoneCode: event => Promise.resolve((event as { detail?: { code?: string } }).detail?.code ?? null),
 
-  pay: sheet => new Promise((resolve) => {
+  pay: ({ timeStamp, nonceStr, package: order, signType, paySign }) => new Promise((resolve) => {
     wx.requestPayment({
-      ...sheet,
-      signType: sheet.signType as 'RSA',
+      timeStamp,
+      nonceStr,
+      package: order,
+      signType: signType as 'RSA',
+      paySign,
       success: () => resolve('done'),
       fail: ({ errMsg }) => resolve(closed(errMsg)),
     })
