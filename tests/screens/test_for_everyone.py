@@ -57,8 +57,8 @@ def test_no_page_keeps_anybody_out(hand: Hand, session: dict[str, Any], size: st
         "confirm": (f"/booking/confirm?doctor={session['doctor_id']}&session={session['id']}", "确认挂号 ¥25.00"),
         "registrations": ("/visit/registrations", session["doctor_name"]), "registration": (registration, "取消挂号"),
         "patients": ("/family/patients", "添加就诊人"), "patient": (patient, "移除就诊人"),
-        "add": ("/family/add", "与我的关系"), "bills": ("/bills/bills", "还需核验"),
-        "payments": ("/money/payments", "¥25.00"), "ebills": ("/ebills/ebills", "¥25.00"),
+        "add": ("/family/add", "与我的关系"), "bills": ("/bills/bills", "核验"),
+        "payments": ("/money/payments", "¥25.00"), "ebills": ("/ebills/ebills", "自动开具"),
     }
     found: dict[str, list[str]] = {}
     for name, (address, text) in pages.items():

@@ -20,15 +20,30 @@ function earliest<T>(some: readonly T[], of: (one: T) => string): T | undefined 
 }
 
 interface OnSale {
+  doctor_id: string
+  visit_date: string
+  period: string
   state: string
   free: number
 }
 
-/** The first session with a place of each doctor seen before, two at most; those without any stay out. */
-export function again<D extends { sessions: readonly OnSale[] }>(seen: readonly D[]): { doctor: D, session: D['sessions'][number] }[] {
+type Taken = Pick<OnSale, 'doctor_id' | 'visit_date' | 'period' | 'state'>
+
+/**
+ * The first session with a place of each doctor seen before, two at most; those without any stay out, and so does what
+ * is booked already: the hospital takes one registration with a doctor in a period.
+ */
+export function again<D extends { sessions: readonly OnSale[] }>(
+  seen: readonly D[], registrations: readonly Taken[],
+): { doctor: D, session: D['sessions'][number] }[] {
+  const mine = new Set(registrations.filter(one => LIVE.includes(one.state)).map(place))
   const found = seen.flatMap((doctor) => {
-    const session = doctor.sessions.find(one => one.state === 'OPEN' && one.free > 0)
+    const session = doctor.sessions.find(one => one.state === 'OPEN' && one.free > 0 && !mine.has(place(one)))
     return session ? [{ doctor, session }] : []
   })
   return found.slice(0, 2)
+}
+
+function place(one: Taken): string {
+  return [one.doctor_id, one.visit_date, one.period].join(' ')
 }

@@ -12,6 +12,6 @@ export function useHome(clock: () => number = serverNow) {
     return { bookings: mine.bookings, doctors: seen.doctors }
   })
   const next = computed(() => nextVisit(data.value?.bookings ?? [], dayOf(clock())))
-  const seen = computed(() => again(data.value?.doctors ?? []))
+  const seen = computed(() => again(data.value?.doctors ?? [], data.value?.bookings ?? []))
   return { next, seen, failed, isLoading, isThere: computed(() => data.value !== undefined), load }
 }

@@ -34,10 +34,17 @@ describe('the home page', () => {
     expect(nextVisit([one('CANCELLED', '2026-12-05T01:00:00Z')], '2026-12-01')).toBeUndefined()
   })
 
-  it('offers doctors seen before who have a place, two at most', () => {
-    const doctor = (id: string, ...free: number[]) => ({ id, sessions: free.map(number => ({ state: 'OPEN', free: number })) })
-    const found = again([doctor('a', 0), doctor('b', 0, 3), doctor('c', 1), doctor('d', 1)])
-    expect(found.map(one => one.doctor.id)).toEqual(['b', 'c'])
+  it('offers doctors seen before who have a place, two at most, and nothing that is booked already', () => {
+    const doctor = (id: string, ...free: number[]) => ({
+      id, sessions: free.map((number, at) => ({
+        doctor_id: id, visit_date: `2026-12-0${at + 1}`, period: 'MORNING', state: 'OPEN', free: number,
+      })),
+    })
+    const seen = [doctor('a', 0), doctor('b', 0, 3), doctor('c', 1, 1), doctor('d', 1)]
+    expect(again(seen, []).map(one => one.doctor.id)).toEqual(['b', 'c'])
+    const booked = { doctor_id: 'c', visit_date: '2026-12-01', period: 'MORNING', state: 'CONFIRMED' }
+    expect(again(seen, [booked]).map(one => one.session.visit_date)).toEqual(['2026-12-02', '2026-12-02'])
+    expect(again(seen, [{ ...booked, state: 'CANCELLED' }])[1]?.session.visit_date).toBe('2026-12-01')
   })
 })
 
