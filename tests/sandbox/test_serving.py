@@ -175,8 +175,8 @@ def test_an_answer_has_one_date_and_the_functions_own_goes_through() -> None:
     from flask import Flask
 
     app = Flask("t")
-    app.get("/own")(lambda: ("", 200, {"Date": "Sun, 22 Nov 2026 23:30:25 GMT"}))
-    app.get("/none")(lambda: "")
+    app.get("/own", endpoint="own")(lambda: ("", 200, {"Date": "Sun, 22 Nov 2026 23:30:25 GMT"}))
+    app.get("/none", endpoint="none")(lambda: "")
     address = serving.serve(app, 0, name="dates", limit=1000, malformed=lambda _, phrase: {"error": phrase})
     assert requests.get(f"{address}/own", timeout=10).headers["Date"] == "Sun, 22 Nov 2026 23:30:25 GMT"
     assert requests.get(f"{address}/none", timeout=10).headers["Date"].endswith("GMT")
