@@ -32,6 +32,13 @@ class Member:
         self.phone.allow_messages("booking")
         self.patient_id: str = self.phone.add_patient(person(), relation="SELF")["id"]
 
+    def come_back(self) -> None:
+        """Sign in again where the session has ended."""
+        try:
+            self.phone.call("GET", "account/me")
+        except Refused:
+            self.phone.sign_in()
+
 
 class Ground:
     """The town and its database. What a race needs is made at its first use and used again."""
@@ -72,10 +79,16 @@ class Ground:
 
     # -- people and sessions ------------------------------------------------------------------------
     @cached_property
-    def crowd(self) -> list[Member]:
-        """Everybody who races."""
+    def _crowd(self) -> list[Member]:
         with ThreadPoolExecutor(8) as pool:
             return list(pool.map(lambda _: Member(self), range(CROWD)))
+
+    @property
+    def crowd(self) -> list[Member]:
+        """Everybody who races, signed in: a race before this one may have let days pass."""
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda one: one.come_back(), self._crowd))
+        return self._crowd
 
     def newcomer(self) -> Member:
         """One more account with a patient."""
@@ -174,8 +187,9 @@ class Ground:
 
     def give_up(self, held: list[tuple[Phone, str]]) -> None:
         """Held places go back on sale."""
-        together([lambda phone=phone, number=number: phone.raw(  # type: ignore[misc]
-            "POST", f"booking/bookings/{number}/cancellation") for phone, number in held])
+        if held:
+            together([lambda phone=phone, number=number: phone.raw(  # type: ignore[misc]
+                "POST", f"booking/bookings/{number}/cancellation") for phone, number in held])
         self.control.settle()
 
 

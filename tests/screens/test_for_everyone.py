@@ -9,7 +9,7 @@ import pytest
 
 from scripts.client import CLIENT
 from tests.screens.hand import Hand
-from tests.screens.test_registering import pay, with_patient
+from tests.screens.test_pages_of_registering import pay, with_patient
 
 AXE = (CLIENT / "node_modules" / "axe-core" / "axe.min.js").read_text()
 SERIOUS = """async () => {
