@@ -267,7 +267,7 @@ def test_a_refund_that_wechat_lists_on_the_day_it_was_accepted_is_late_and_evene
     today.at("23:59:30")
     care.phone.sign_in()
     care.refund(charge)
-    care.work()
+    care.control.work()
     [refund] = care.order()["refunds"]
     number, late = refund["out_refund_no"], 2 if hours == 36 else 1
     today.at("00:10:00", 1)

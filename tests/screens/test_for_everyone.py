@@ -48,7 +48,7 @@ def test_no_page_keeps_anybody_out(hand: Hand, session: dict[str, Any], size: st
     hand.open("/family/patients").sees("添加就诊人").tap(re.compile("本人")).sees("移除就诊人")
     patient = hand.page.url.partition("#")[2]
     if size == "large":
-        hand.open("/").tap("长辈版，大字号").sees("标准版")
+        hand.open("/").sees("查看详情").tap("长辈版，大字号").sees("标准版")
     pages: dict[str, tuple[str, str]] = {
         "home": ("/", "查看详情"), "me": ("/home/me", "我的就诊人"), "departments": ("/booking/departments", "外科"),
         "by-date": ("/booking/by-date", "余"), "doctor": (f"/booking/doctor?id={session['doctor_id']}", "出诊科室"),
