@@ -11,8 +11,8 @@ from sandbox.phone import Control, Refused
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 KIND = "trade.unreadable"
-COMMANDS = {"task.retry", "task.refund", "task.close", "refund.give_up", "refund.paid_elsewhere", "settings.change",
-            "statement.make", "schedules.sync", "patient.match"}
+COMMANDS = {"binding.end", "binding.vouch", "task.retry", "task.refund", "task.close", "refund.give_up",
+            "refund.paid_elsewhere", "settings.change", "statement.make", "schedules.sync", "patient.match"}
 
 
 @pytest.fixture
