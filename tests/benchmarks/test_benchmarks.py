@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +17,8 @@ TOGETHER = [bench.BOOKING, *([name] for name in bench.NAMES if name not in bench
 @pytest.fixture(scope="module")
 def place() -> Iterator[town.Place]:
     """Where they run: a database of their own, as its log of statements is the server's."""
-    with town.running(ROOT / "build" / "test" / "bench", machine.Effort(whole=False)) as place:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw")  # a file's tests may be shared by several
+    with town.running(ROOT / "build" / "test" / f"bench-{worker}", machine.Effort(whole=False)) as place:
         yield place
 
 
