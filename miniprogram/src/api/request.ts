@@ -20,7 +20,7 @@ type Query<O> = O extends { parameters: { query: infer V } }
   : O extends { parameters: { query?: infer V } } ? { query?: V } : { query?: never }
 type Body<O> = O extends { requestBody: { content: { 'application/json': infer V } } } ? { body: V } : { body?: never }
 type Keyed<O> = O extends { parameters: { header: { 'Idempotency-Key': string } } } ? { intention: string } : { intention?: never }
-type Options<O> = Params<O> & Query<O> & Body<O> & Keyed<O> & { ticket?: string }
+type Options<O> = Params<O> & Query<O> & Body<O> & Keyed<O> & { ticket?: string, asNobody?: true }
 type Json<R> = R extends { content: { 'application/json': infer V } } ? V : undefined
 type Answer<O> = O extends { responses: infer R } ? Json<R[Extract<keyof R, 200 | 201 | 202 | 204>]> : never
 type Rest<O> = Record<never, never> extends Options<O> ? [options?: Options<O>] : [options: Options<O>]
@@ -76,10 +76,12 @@ interface Loose {
   body?: unknown
   intention?: string
   ticket?: string
+  /** Signing in itself: with no session, and a refusal is no reason to sign in again. */
+  asNobody?: true
 }
 
 async function send<T>(method: Sent['method'], path: string, options: unknown): Promise<T> {
-  const { path: parts = {}, query = {}, body, intention, ticket } = (options ?? {}) as Loose
+  const { path: parts = {}, query = {}, body, intention, ticket, asNobody } = (options ?? {}) as Loose
   const sent: Omit<Sent, 'headers'> = {
     method,
     address: BASE + filled(path, parts) + asked(query),
@@ -93,7 +95,7 @@ async function send<T>(method: Sent['method'], path: string, options: unknown): 
   }
   const isRepeatable = method === 'GET' || intention !== undefined
   try {
-    const content = await persistently(sent, extra, isRepeatable)
+    const content = await persistently(sent, extra, isRepeatable, asNobody ? transport : signed)
     if (intention !== undefined)
       answered(intention)
     return content as T
@@ -106,10 +108,12 @@ async function send<T>(method: Sent['method'], path: string, options: unknown): 
 }
 
 /** Until there is an answer: what was refused for now is tried again, what may have arrived only if it may be repeated. */
-async function persistently(sent: Omit<Sent, 'headers'>, extra: Record<string, string>, isRepeatable: boolean): Promise<unknown> {
+async function persistently(
+  sent: Omit<Sent, 'headers'>, headers: Record<string, string>, isRepeatable: boolean, exchange: Transport,
+): Promise<unknown> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return understood(await signed(sent, extra))
+      return understood(await exchange({ ...sent, headers }))
     }
     catch (thrown) {
       if (!(thrown instanceof Failure) || attempt === TRIES || !mayRepeat(thrown, isRepeatable))
@@ -131,13 +135,13 @@ function pause(failed: Failure, attempt: number): number {
 }
 
 /** With our session; when it has ended, with a new one. Requests under way together renew it once: see the session. */
-async function signed(sent: Omit<Sent, 'headers'>, extra: Record<string, string>): Promise<Got> {
+async function signed(sent: Sent): Promise<Got> {
   const shown = credentials.headers()
-  const got = await transport({ ...sent, headers: { ...extra, ...shown } })
+  const got = await transport({ ...sent, headers: { ...sent.headers, ...shown } })
   if (got.status !== 401)
     return got
   await credentials.renew(shown)
-  return transport({ ...sent, headers: { ...extra, ...credentials.headers() } })
+  return transport({ ...sent, headers: { ...sent.headers, ...credentials.headers() } })
 }
 
 function understood(got: Got): unknown {

@@ -21,8 +21,8 @@ export function useConfirm(doctorId: () => string, sessionId: () => string) {
 
   const session = computed(() => data.value?.session)
   const slots = computed(() => data.value?.slots ?? [])
-  /** The place that was chosen, while it is still there; else the earliest. */
-  const slot = computed(() => slots.value.find(one => one.id === slotId.value) ?? slots.value[0])
+  /** The place that was chosen. None: the hospital gives one of the next that are free, which may be another's a moment later. */
+  const slot = computed(() => slots.value.find(one => one.id === slotId.value))
 
   const taking = useAct(async () => {
     const one = session.value
@@ -33,11 +33,15 @@ export function useConfirm(doctorId: () => string, sessionId: () => string) {
     return post('/api/booking/bookings', { body: order, intention: intention(order) })
   })
 
-  /** Takes the place. Its registration's id; undefined when it failed. Then the list is fetched anew: it told an old story. */
+  /**
+   * Takes the place. Its registration's id; undefined when it failed. Then the list is fetched anew: it told an old
+   * story. After an answer that was lost the choice stays, so that the next tap is the same request.
+   */
   async function take(): Promise<string | undefined> {
     const held = await taking.act()
     if (!held) {
-      slotId.value = null
+      if (taking.failed.value?.isFinal)
+        slotId.value = null
       await load()
     }
     return held?.id

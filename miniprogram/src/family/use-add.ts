@@ -16,7 +16,10 @@ const KEPT_MS = 30 * 60_000
 export function useAdd(clock: () => number = serverNow) {
   const patients = usePatients()
   const kept = host.storage.get(NAME) as { at: number, draft: Draft } | undefined
-  const draft = reactive(kept && clock() - kept.at < KEPT_MS ? kept.draft : blank())
+  const isFresh = kept !== undefined && clock() - kept.at < KEPT_MS
+  if (!isFresh)
+    host.storage.remove(NAME) // somebody's number: it does not stay longer than it is of use
+  const draft = reactive(isFresh ? kept.draft : blank())
   watch(draft, () => host.storage.set(NAME, { at: clock(), draft: { ...draft } }), { deep: true })
 
   const { data, failed, isLoading, load } = useLoad(() => get('/api/account/consents'))

@@ -9,7 +9,10 @@ export interface Load<T> {
   data: Readonly<Ref<T | undefined>>
   failed: Readonly<Ref<Failure | undefined>>
   isLoading: Readonly<Ref<boolean>>
-  /** Fetches, again if need be; of several under way only the last one's answer counts. Never raises. */
+  /**
+   * Fetches, again if need be. Of several under way only the last one's answer counts, and all of them end with it: who
+   * has waited sees the newest. Never raises.
+   */
   load: () => Promise<void>
 }
 
@@ -18,9 +21,18 @@ export function useLoad<T>(fetch: () => Promise<T>): Load<T> {
   const failed = shallowRef<Failure>()
   const underWay = ref(0)
   let last = 0
+  let newest: Promise<void> = Promise.resolve()
 
   async function load(): Promise<void> {
-    const mine = ++last
+    let awaited
+    newest = once(++last)
+    do {
+      awaited = newest
+      await awaited
+    } while (awaited !== newest)
+  }
+
+  async function once(mine: number): Promise<void> {
     underWay.value++
     try {
       const got = await fetch()

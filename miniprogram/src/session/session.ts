@@ -35,7 +35,9 @@ async function signIn(): Promise<void> {
   catch {
     throw new Failure('ended', { sentence: '暂时无法登录微信，请稍后重试。' })
   }
-  const { token } = await post('/api/account/sessions', { body: { code, secret_hash: sha256(secret), device: host.device() } })
+  const { token } = await post('/api/account/sessions', {
+    body: { code, secret_hash: sha256(secret), device: host.device() }, asNobody: true,
+  })
   host.storage.set(NAME, { token, secret })
 }
 

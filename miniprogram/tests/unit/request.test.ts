@@ -109,6 +109,12 @@ describe('a session that has ended', () => {
     await expect(get('/api/booking/bookings')).rejects.toMatchObject({ trouble: 'ended' })
   })
 
+  it('ends when the code is refused too: signing in does not wait for itself', async () => {
+    const { asked } = server(no(401, 'no_session'), no(401, 'wechat_code_invalid'))
+    await expect(get('/api/booking/bookings')).rejects.toMatchObject({ trouble: 'ended' })
+    expect(asked[1]?.headers.Authorization).toBeUndefined()
+  })
+
   it('says so when WeChat gives no code', async () => {
     phone.codes = [new Error('denied')]
     server(no(401, 'no_session'))

@@ -188,9 +188,9 @@ class _Rule(Rule):
     Should werkzeug come to name them otherwise, they are written again, and all else stays as it is.
     """
 
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+    def _compile_builder(self, _append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
         def build(*_values: Any) -> tuple[str, str]:
-            raise NotImplementedError(self.rule, append_unknown)
+            raise TypeError(f"{self.rule}: addresses are matched here, never built")
         return build
 
 
