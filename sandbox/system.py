@@ -42,7 +42,7 @@ class System:
         self.world = world
         self.clock = world.clock
         self.lock = threading.RLock()  # guards the system's state; one call at a time changes it
-        self.app = Flask(f"sandbox.{self.name}")
+        self.app = Flask(f"sandbox.{self.name}", static_folder=None)  # its own /static would stand before ours
         self.control = Blueprint(self.name, f"sandbox.{self.name}.control")
         self.app.before_request(self._before)
         self.app.after_request(self._after)

@@ -86,11 +86,15 @@ def test_without_a_rule_a_registration_may_be_cancelled_until_its_place_starts(
 
 def test_the_cut_off_may_be_an_hour_of_a_day_before(control: Control, guest: Phone, ill: dict[str, Any],
                                                     new_session: Open, visit: Any, policy: Callable[..., None]) -> None:
-    policy(cancel_days_before=1, cancel_until="09:00")
+    policy(cancel_days_before=1, cancel_until="09:00", hold_minutes=21)
     session = new_session(date="2026-11-24")
+    offered = guest.call("GET", f"booking/sessions/{session['id']}/slots")
     first, second = visit(guest, ill, session), visit(guest, guest.add_patient(person()), session)
     until = datetime.fromisoformat(guest.booking(first)["cancel_until"].replace("Z", "+00:00"))
     assert until.astimezone(BEIJING).hour == 9
+    # What was shown before it was taken is what holds after it.
+    assert {one["cancel_until"] for one in offered["slots"]} == {guest.booking(first)["cancel_until"]}
+    assert (offered["hold_minutes"], offered["pay_now"]) == (21, True)
     control("PUT", "/clock", now="2026-11-23T08:59:50+08:00")
     assert not closed(guest, first)
     control("PUT", "/clock", now="2026-11-23T09:00:00+08:00")

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Request, Response, Route, expect
 
 from sandbox.people import person
 from sandbox.phone import Control, Phone
@@ -42,13 +42,20 @@ class Hand:
         self.page: Page = context.new_page()
         self.page.on("pageerror", lambda error: self.faults.append(f"error in the page: {error}"))
 
+        self.page.on("response", self._part)
+
+    def _part(self, response: Response) -> None:
+        """What a page is made of must be there; what it asks of the functions may well be refused."""
+        if response.status >= 400 and response.request.resource_type in ("document", "image", "script", "stylesheet"):
+            self.faults.append(f"{response.status}: {response.url}")
+
     def _elsewhere(self, route: Route, request: Request) -> None:
         if not _OWN.search(request.url):
             self.faults.append(f"asked another address: {request.url}")
         route.abort()
 
     def let_go(self) -> None:
-        """Close the phone. Fails when a page raised an error, or asked an address that is not ours."""
+        """Close the phone. Fails when a page raised an error, lacks a part, or asked an address that is not ours."""
         self.context.close()
         assert not self.faults, "\n".join(self.faults)
 

@@ -63,7 +63,7 @@ START = beijing(25, 8, 30)
     (Policy(cancel_days_before=2), beijing(24, 0)),
     (Policy(cancel_days_before=2, cancel_until=time(23, 59)), beijing(23, 23, 59))])
 def test_the_cut_off_is_as_the_hospital_says_and_never_after_the_start(policy: Policy, deadline: datetime) -> None:
-    assert rules.cancel_deadline(date(2026, 11, 25), START, policy) == deadline
+    assert schedule_rules.cancel_deadline(date(2026, 11, 25), START, policy) == deadline
 
 
 def test_paying_takes_as_long_as_the_hold_and_never_less_than_a_moment() -> None:

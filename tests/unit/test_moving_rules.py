@@ -12,7 +12,7 @@ from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages.rules import fit
 from hospital.runtime.clock import BEIJING
 from hospital.schedules import looks
-from hospital.schedules.rules import doubted_days, in_turn
+from hospital.schedules.rules import cancel_deadline, doubted_days, in_turn
 from hospital.site.rules import drop, is_doubted, is_second_look
 
 DAY, NEXT = date(2026, 11, 25), date(2026, 11, 26)
@@ -99,10 +99,10 @@ def test_only_the_room_at_the_end_of_the_way_to_it_is_changed() -> None:
 
 def test_a_changed_registration_is_free_until_then_whatever_the_cut_off() -> None:
     policy = Policy(cancel_days_before=3)
-    closed = rules.cancel_deadline(DAY, EIGHT, policy)
+    closed = cancel_deadline(DAY, EIGHT, policy)
     assert closed < EIGHT
-    assert rules.cancel_deadline(DAY, EIGHT, policy, EIGHT - timedelta(minutes=30)) == EIGHT - timedelta(minutes=30)
-    assert rules.cancel_deadline(DAY, EIGHT, policy, closed - timedelta(days=1)) == closed
+    assert cancel_deadline(DAY, EIGHT, policy, EIGHT - timedelta(minutes=30)) == EIGHT - timedelta(minutes=30)
+    assert cancel_deadline(DAY, EIGHT, policy, closed - timedelta(days=1)) == closed
 
 
 def test_a_day_is_doubted_by_its_own_share_and_every_day_by_the_whole_lists() -> None:

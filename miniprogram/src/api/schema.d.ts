@@ -2130,7 +2130,7 @@ export interface components {
         };
         /**
          * SlotView
-         * @description A place on sale.
+         * @description A place on sale. Once taken it may be given up on line until ``cancel_until``.
          */
         readonly SlotView: {
             /** Id */
@@ -2147,14 +2147,25 @@ export interface components {
              * Format: date-time
              */
             readonly ends_at: string;
+            /**
+             * Cancel Until
+             * Format: date-time
+             */
+            readonly cancel_until: string;
         };
         /**
          * Slots
-         * @description Places on sale, earliest first.
+         * @description Places on sale, earliest first, and what taking one means today.
+         *
+         *     It is kept for ``hold_minutes`` for who pays now (``pay_now``), else the fee is paid on arrival.
          */
         readonly Slots: {
             /** Slots */
             readonly slots: readonly components["schemas"]["SlotView"][];
+            /** Hold Minutes */
+            readonly hold_minutes: number;
+            /** Pay Now */
+            readonly pay_now: boolean;
         };
         /**
          * Templates

@@ -16,11 +16,11 @@ export function useConfirm(doctorId: () => string, sessionId: () => string) {
       get('/api/booking/sessions/{schedule_id}/slots', { path: { schedule_id: sessionId() } }),
       patients.load(),
     ])
-    return { doctor, session: doctor.sessions.find(one => one.id === sessionId()), slots: places.slots }
+    return { doctor, session: doctor.sessions.find(one => one.id === sessionId()), places }
   })
 
   const session = computed(() => data.value?.session)
-  const slots = computed(() => data.value?.slots ?? [])
+  const slots = computed(() => data.value?.places.slots ?? [])
   /** The place that was chosen. None: the hospital gives one of the next that are free, which may be another's a moment later. */
   const slot = computed(() => slots.value.find(one => one.id === slotId.value))
 
@@ -48,7 +48,8 @@ export function useConfirm(doctorId: () => string, sessionId: () => string) {
   }
 
   return {
-    doctor: computed(() => data.value?.doctor), session, slots, slot, patient: computed(() => patients.current),
+    doctor: computed(() => data.value?.doctor), session, slots, slot, places: computed(() => data.value?.places),
+    patient: computed(() => patients.current),
     choose: (id: string) => slotId.value = id,
     failed, isLoading, load, take, isTaking: taking.isDoing, refused: taking.failed,
   }

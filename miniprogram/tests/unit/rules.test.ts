@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { byDoctor, intention } from '../../src/booking/rules'
+import { byDoctor, intention, terms } from '../../src/booking/rules'
 import { asksGuardian, blank, bornBy, missing } from '../../src/family/rules'
 import { again, nextVisit } from '../../src/home/rules'
 import { consequence, seen } from '../../src/visit/rules'
@@ -18,6 +18,26 @@ describe('choosing a doctor', () => {
     const order = { patient_id: 'P', schedule_id: 'S', slot_id: null, fee_fen: 1 }
     const others = [{ ...order, slot_id: 'L' }, { ...order, fee_fen: 2 }, { ...order, patient_id: 'Q' }]
     expect(new Set([order, ...others].map(intention)).size).toBe(4)
+  })
+})
+
+describe('what taking a place means', () => {
+  const now = Date.parse('2026-12-01T00:00:00Z')
+  const places = (pay_now: boolean, ...until: string[]) =>
+    ({ hold_minutes: 15, pay_now, slots: until.map(cancel_until => ({ cancel_until })) })
+
+  it('is said in words: paying, keeping, giving up until when', () => {
+    expect(terms(places(true, '2026-12-01T09:00:00Z'), undefined, 1500, now)).toEqual([
+      '号源会为你保留 15 分钟，请在这段时间内付款。', '今天 17:00 前可以在手机上取消，已付的挂号费原路退回。',
+    ])
+    expect(terms(places(false, '2026-12-01T09:00:00Z'), undefined, 1500, now)[0]).toContain('取号时再付')
+    expect(terms(places(false, '2026-12-01T09:00:00Z'), undefined, 0, now)[0]).toBe('不用付款。')
+  })
+
+  it('follows the place that was chosen, and says when it can not be given up', () => {
+    const two = places(true, '2026-12-01T09:00:00Z', '2026-11-30T09:00:00Z')
+    expect(terms(two, two.slots[1], 1500, now)[1]).toContain('不能在手机上取消')
+    expect(terms(places(true), undefined, 1500, now)).toHaveLength(1)
   })
 })
 

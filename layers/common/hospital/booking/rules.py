@@ -9,6 +9,7 @@ from hospital.booking.model import Booking, Counts
 from hospital.database.policy import Policy
 from hospital.runtime.clock import at_hospital, hospital_day, later_text
 from hospital.runtime.errors import Conflict, TooMany
+from hospital.schedules.rules import cancel_deadline
 
 DAY = timedelta(days=1)
 LONGEST_AHEAD = timedelta(days=92)  # so long before a visit is nothing sold: 60 days, and what is put off
@@ -41,22 +42,6 @@ def too_many_unpaid(counts: Counts, policy: Policy, now: datetime) -> TooMany | 
         return TooMany(f"您有{counts.on_trust}个无需预先支付的预约尚未就诊，请先就诊或取消，"
                        f"或于{later_text(wait, now)}再试。", wait=wait, code="too_many_on_trust")
     return None
-
-
-def cancel_deadline(visit_date: date, starts_at: datetime, policy: Policy, free_until: datetime | None = None
-                    ) -> datetime:
-    """Until when a registration may be cancelled on line; never after it starts.
-
-    ``free_until``: the hospital has changed it, so that the cut-off does not count before then.
-    """
-    if policy.cancel_until is not None:
-        deadline = at_hospital(visit_date - timedelta(days=policy.cancel_days_before), policy.cancel_until)
-    elif policy.cancel_days_before:  # "the day before" without a time: until that day's midnight
-        deadline = at_hospital(visit_date - timedelta(days=policy.cancel_days_before - 1), time(0))
-    else:
-        deadline = starts_at
-    deadline = min(deadline, starts_at)
-    return max(deadline, free_until) if free_until is not None else deadline
 
 
 # What a patient is told of a registration, and how it is called.

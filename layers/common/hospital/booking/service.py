@@ -128,7 +128,7 @@ def _take(db: Database, order: NewBooking, settings: policy.Policy, *, account_i
             booking_id, account_id, order.patient_id, order.schedule_id, place.id, offer.doctor_id,
             offer.visit_date, offer.period, place.starts_at, offer.fee_fen, settings.payment, "HELD", "",
             f"B{booking_id}", False, until, "", "", now, hold_until=rules.hold_until(until, settings),
-            cancel_until=rules.cancel_deadline(offer.visit_date, place.starts_at, settings),
+            cancel_until=schedule_rules.cancel_deadline(offer.visit_date, place.starts_at, settings),
             clinic_room=offer.clinic_room)
         store.insert(tx, booking, now)
         audit.by_account(tx, account_id, "booking.hold", booking.id, now)

@@ -116,18 +116,24 @@ class Sessions(Model):
 
 
 class SlotView(Model):
-    """A place on sale."""
+    """A place on sale. Once taken it may be given up on line until ``cancel_until``."""
 
     id: str
     number: int
     starts_at: datetime
     ends_at: datetime
+    cancel_until: datetime
 
 
 class Slots(Model):
-    """Places on sale, earliest first."""
+    """Places on sale, earliest first, and what taking one means today.
+
+    It is kept for ``hold_minutes`` for who pays now (``pay_now``), else the fee is paid on arrival.
+    """
 
     slots: list[SlotView]
+    hold_minutes: int
+    pay_now: bool
 
 
 class Search(Model):
@@ -240,8 +246,9 @@ def slots(schedule_id: str) -> Slots:
         raise NotFound("未找到该出诊安排，请返回重试。", code="schedule_not_found")
     rows = (store.free_slots(db, schedule_id, after=rules.earliest_start(now, settings), now=now)
             if session.state == "OPEN" else [])
-    return Slots(slots=[SlotView(id=row["id"], number=row["number"], starts_at=row["starts_at"],
-                                 ends_at=row["ends_at"])
+    return Slots(hold_minutes=settings.hold_minutes, pay_now=settings.payment == "AT_BOOKING" and session.fee_fen > 0,
+                 slots=[SlotView(id=row["id"], number=row["number"], starts_at=row["starts_at"], ends_at=row["ends_at"],
+                                 cancel_until=rules.cancel_deadline(session.visit_date, row["starts_at"], settings))
                         for row in sorted(rows, key=lambda row: (row["starts_at"], row["number"]))])
 
 

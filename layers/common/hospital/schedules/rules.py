@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 
 from hospital.database.policy import Policy
-from hospital.runtime.clock import BEIJING, hospital_day
+from hospital.runtime.clock import BEIJING, at_hospital, hospital_day
 
 READING_SECONDS = 300  # the timer reads the lists every five minutes
 
@@ -26,6 +26,22 @@ def is_open_day(day: date, now: datetime, policy: Policy) -> bool:
 def earliest_start(now: datetime, policy: Policy) -> datetime:
     """Places that start before this are no longer sold."""
     return now + timedelta(minutes=policy.same_day_closes_minutes)
+
+
+def cancel_deadline(visit_date: date, starts_at: datetime, policy: Policy, free_until: datetime | None = None
+                    ) -> datetime:
+    """Until when a place may be given up on line once it is taken; never after it starts.
+
+    ``free_until``: the hospital has changed it, so that the cut-off does not count before then.
+    """
+    if policy.cancel_until is not None:
+        deadline = at_hospital(visit_date - timedelta(days=policy.cancel_days_before), policy.cancel_until)
+    elif policy.cancel_days_before:  # "the day before" without a time: until that day's midnight
+        deadline = at_hospital(visit_date - timedelta(days=policy.cancel_days_before - 1), time(0))
+    else:
+        deadline = starts_at
+    deadline = min(deadline, starts_at)
+    return (max(deadline, free_until) if free_until is not None else deadline).astimezone(timezone.utc)
 
 
 def on_sale_again(now: datetime, policy: Policy, chance: float) -> datetime | None:

@@ -1,0 +1,28 @@
+/** Line pictures beside words, never in place of them. Drawn by Lucide (ISC); part of the package, so nothing is fetched. */
+import largeType from 'lucide-static/icons/a-large-small.svg?raw'
+import calendarDays from 'lucide-static/icons/calendar-days.svg?raw'
+import calendarPlus from 'lucide-static/icons/calendar-plus.svg?raw'
+import clipboard from 'lucide-static/icons/clipboard-list.svg?raw'
+import receipt from 'lucide-static/icons/receipt-text.svg?raw'
+import stethoscope from 'lucide-static/icons/stethoscope.svg?raw'
+import people from 'lucide-static/icons/users-round.svg?raw'
+import wallet from 'lucide-static/icons/wallet.svg?raw'
+
+const ACCENT = '#0b6e6e' // a picture can't see the page's custom properties
+
+function drawn(svg: string): string {
+  return `data:image/svg+xml,${encodeURIComponent(svg.replace(/<!--.*?-->/s, '').trim().replace('currentColor', ACCENT))}`
+}
+
+export const ICONS = {
+  'calendar-days': drawn(calendarDays),
+  'calendar-plus': drawn(calendarPlus),
+  clipboard: drawn(clipboard),
+  'large-type': drawn(largeType),
+  people: drawn(people),
+  receipt: drawn(receipt),
+  stethoscope: drawn(stethoscope),
+  wallet: drawn(wallet),
+}
+
+export type IconName = keyof typeof ICONS
