@@ -117,10 +117,10 @@ class Faults:
         with self._lock:
             self._lock.wait_for(lambda: all(one is not fault for one in self._faults), LONGEST_HOLD)
 
-    def clear(self) -> None:
-        """Everything works again."""
+    def clear(self, system: str | None = None) -> None:
+        """Everything works again, or one ``system``: what was ordered for it by that name."""
         with self._lock:
-            self._faults.clear()
+            self._faults = [fault for fault in self._faults if system not in (None, fault.system)]
             self._lock.notify_all()
 
     def listing(self) -> list[dict[str, Any]]:

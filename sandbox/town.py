@@ -28,7 +28,7 @@ from sandbox.ebill import EBill
 from sandbox.faults import KINDS, Fault, Faults
 from sandbox.his import His
 from sandbox.his.money import Charge
-from sandbox.hosting import hosting
+from sandbox.hosting import host
 from sandbox.scf import Scf
 from sandbox.sms import Sms
 from sandbox.sms.system import policy_settings as sms_settings
@@ -125,7 +125,7 @@ class Town:
                        run_timers=timers)
         self.cloud = CloudApi(self.world, scf=self.scf, secrets=keys.entries(), credentials=keys.credentials)
         self._add(self.cloud, self._cloud_api)
-        self.scf.app.register_blueprint(hosting(PAGES, lambda: self.control))
+        host(self.scf.app, PAGES, lambda: self.control, _CONTROL_BYTES)
         self._add(self.scf, self._gateway)
 
     def _add(self, system: System, port: int) -> None:
@@ -305,7 +305,7 @@ def _general(town: Town) -> Blueprint:
 
     @control.delete("/faults")
     def clear_faults() -> ResponseReturnValue:
-        town.world.faults.clear()
+        town.world.faults.clear(request.args.get("system"))
         return "", 204
 
     @control.get("/lengths")
@@ -315,8 +315,9 @@ def _general(town: Town) -> Blueprint:
     @control.get("/journal")
     def journal() -> ResponseReturnValue:
         wanted = {name: request.args[name] for name in ("system", "operation") if name in request.args}
-        return jsonify([line for line in list(town.world.journal)
-                        if all(line.get(name) == value for name, value in wanted.items())])
+        lines = [line for line in list(town.world.journal)
+                 if all(line.get(name) == value for name, value in wanted.items())]
+        return jsonify(lines[-request.args.get("last", len(lines), int):])
 
     @control.post("/settle")
     def settle() -> ResponseReturnValue:

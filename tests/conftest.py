@@ -66,6 +66,7 @@ def control(world: Control) -> Iterator[Control]:
     world.together(
         ("DELETE", "/faults", {}),
         ("POST", "/wechatpay/notices/mode", {"hold": False, "reorder": False, "drop": False}),
+        ("PUT", "/wechatpay/notices/next", {}),
         ("POST", "/wechatpay/refunds/policy", {"delay_seconds": 3, "outcome": "SUCCESS", "times": -1}),
         ("POST", "/wechatpay/balance", {"enough": True}),
         ("POST", "/wechatpay/bills/mode", {"refunds_on": "success", "bom": True}),

@@ -51,7 +51,7 @@ def _add_orders(his: Hospital) -> None:
     @control.get("/bills", endpoint="all_bills")
     def all_bills() -> Response:
         with his.lock:
-            return jsonify([_raw(his, bill) for bill in latest(his.bills.all())])
+            return jsonify([_raw(his, bill) for bill in latest(his.bills.all(), "patient_code")])
 
     @control.post("/bills", endpoint="create_bill")
     def create_bill() -> tuple[Response, int]:
@@ -116,7 +116,7 @@ def _add_till(his: Hospital) -> None:
     def all_charges() -> Response:
         with his.lock:
             now = his.clock.now()
-            return jsonify([one.wire(now) for one in latest(his.trades.of_kind(Charge))])
+            return jsonify([one.wire(now) for one in latest(his.trades.of_kind(Charge), "patient_code")])
 
     @control.get("/desk-refunds", endpoint="all_desk_refunds")
     def all_desk_refunds() -> Response:

@@ -32,7 +32,7 @@ def add_desk(his: Hospital) -> None:
     @control.get("/books", endpoint="books")
     def books() -> Response:
         with his.lock:
-            return jsonify([his.registrations.view(one) for one in latest(his.registrations.all())])
+            return jsonify([his.registrations.view(one) for one in latest(his.registrations.all(), "patient_code")])
 
     @control.get("/patients", endpoint="patients")
     def patients() -> Response:
@@ -49,6 +49,18 @@ def add_desk(his: Hospital) -> None:
     def doctors() -> Response:
         with his.lock:
             return jsonify(doctors=[one.wire() for one in his.sessions.doctors.values()])
+
+    @control.get("/schedules", endpoint="schedules")
+    def schedules() -> Response:
+        """The sessions of a ``?date=``, of a ``?department_code=`` when one is named: without their slots."""
+        fields, now = Fields(request.args.to_dict(), ("date", "department_code")), his.clock.now()
+        day = fields.day("date")
+        with his.lock:
+            shown = [one for one in his.sessions.between(day, day)
+                     if one.department.code == request.args.get("department_code", one.department.code)]
+            return jsonify([{**{name: value for name, value in one.wire(now).items() if name != "slots"},
+                             "doctor_name": one.doctor.name, "department_name": one.department.name,
+                             "free": sum(slot.is_free(now) for slot in one.slots)} for one in shown])
 
     @control.post("/schedules", endpoint="open_schedule")
     def open_schedule() -> tuple[Response, int]:

@@ -154,6 +154,7 @@ class Registrations:
         session = one.slot.schedule
         return {
             "trade_no": one.trade_no, "slot_code": one.slot.code, "patient_code": one.patient_code,
+            "schedule_code": session.code, "schedule_state": session.state, "doctor_name": session.doctor.name,
             "doctor_code": session.doctor.code, "date": session.day.isoformat(),
             "period": session.period, "state": one.state_at(self._clock.now()), "fee_fen": one.fee_fen,
             "paid_fen": one.paid_fen, "transaction_id": one.transaction_id,

@@ -52,6 +52,10 @@ def add_routes(scf: Service) -> None:
     def functions() -> Answer:
         return jsonify({name: _pool_facts(pool) for name, pool in scf.pools().items()}), 200
 
+    @control.get("/timers")
+    def timers() -> Answer:
+        return jsonify(scf.timers.listing()), 200
+
     @control.post("/timers/<function>/<name>/fire")
     def fire(function: str, name: str) -> Answer:
         target = scf.function(function)

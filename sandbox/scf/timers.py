@@ -30,6 +30,7 @@ class Timers:
                         for timer in function.timers if timer.enabled]
         self._seen = clock.now()
         self._next = self._reckon()
+        self._fired: list[datetime | None] = [None] * len(self._timers)
 
     def tick(self) -> None:
         """Fire what is due now."""
@@ -43,6 +44,7 @@ class Timers:
                 moment = self._next[index]
                 if moment is not None and moment <= now:
                     due.append((function, timer_event(timer, moment)))
+                    self._fired[index] = now
                     self._next[index] = timer.cron.next_after(now)
             self._seen = now
         for function, event in due:
@@ -52,6 +54,13 @@ class Timers:
         """When (sandbox seconds) the next timer is due."""
         with self._lock:
             return min((moment.timestamp() for moment in self._next if moment is not None), default=None)
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Every timer with when it is next due, and when it last fired by itself."""
+        with self._lock:
+            return [{"function": function.name, "name": timer.name, "cron": timer.cron.expression,
+                     "next": moment and moment.isoformat(), "fired": fired and fired.isoformat()}
+                    for (function, timer), moment, fired in zip(self._timers, self._next, self._fired, strict=True)]
 
     def _reckon(self) -> list[datetime | None]:
         return [timer.cron.next_after(self._seen) for _, timer in self._timers]

@@ -52,6 +52,7 @@ class Sms(System):
         self._credentials = dict(credentials)
         self._book = Book()
         self.app.add_url_rule("/", endpoint="send_sms", view_func=self._call, methods=["POST"])
+        self.control.add_url_rule("/texts", endpoint="newest", view_func=self._newest, methods=["GET"])
         self.control.add_url_rule("/phones/<number>", endpoint="texts", view_func=self._texts, methods=["GET"])
         self.control.add_url_rule("/phones/<number>/limits", endpoint="forget_limits", view_func=self._forget,
                                   methods=["DELETE"])
@@ -125,6 +126,14 @@ class Sms(System):
         with self.lock:
             return jsonify([{"at": one.at.isoformat(), "template_id": one.template_id, "values": one.values,
                              "text": one.text} for one in self._book.sent.get(number, [])])
+
+    def _newest(self) -> Response:
+        """The last ``?last=20`` texts on any phone, newest first."""
+        with self.lock:
+            sent = [(one, number) for number, texts in self._book.sent.items() for one in texts]
+        sent.sort(key=lambda pair: pair[0].at, reverse=True)
+        return jsonify([{"at": one.at.isoformat(), "phone": number, "text": one.text}
+                        for one, number in sent[:request.args.get("last", 20, int)]])
 
     def _forget(self, number: str) -> tuple[str, int]:
         with self.lock:

@@ -83,6 +83,7 @@ class Order:
     fingerprint: str
     created_at: datetime
     expires_at: datetime
+    description: str
     prepays: dict[str, datetime] = field(default_factory=dict)  # prepay_id → its end
     closed_at: datetime | None = None
     paid_at: datetime | None = None
@@ -125,6 +126,7 @@ class Order:
         return {
             "out_trade_no": self.out_trade_no, "transaction_id": self.transaction_id,
             "state": self.state(now), "openid": self.openid, "total_fen": self.total_fen,
+            "description": self.description,
             "refunded_fen": self.returned_fen(now, "SUCCESS"),
             "refunding_fen": self.returned_fen(now, "PROCESSING", "ABNORMAL"),
             "created_at": written(self.created_at), "expires_at": written(self.expires_at),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urljoin
 
@@ -17,23 +16,16 @@ from sandbox.wechat.control_json import ControlBody, Impossible, answer_errors, 
 from sandbox.wechatpay.book import Order
 from sandbox.wechatpay.counter import Counter
 from sandbox.wechatpay.refunds import Policy, Refunds
+from sandbox.wechatpay.sheets import Sheets, Shown, payable
 from sandbox.wechatpay.transactions import Transactions
 
 
-class Payment(ControlBody):
-    """What the mini-program hands to wx.requestPayment, and who does it.
+class Payment(Shown):
+    """A sheet, and what becomes of it.
 
     ``force`` pays after the deadline all the same; ``notify`` false loses the notice; ``copies`` repeats it.
     """
 
-    openid: str
-    appId: str
-    timeStamp: str
-    nonceStr: str
-    package: str
-    signType: Literal["RSA"]
-    paySign: str
-    when: Literal["now"] = "now"
     force: bool = False
     notify: bool = True
     copies: int = Field(default=1, ge=1, le=100)
@@ -95,6 +87,13 @@ class Mode(ControlBody):
     duplicate: bool | None = None
 
 
+class Fate(ControlBody):
+    """What becomes of the next notice about a payment: comes so many seconds ``late``, or is ``lost``."""
+
+    late: float = Field(default=0, ge=0)
+    lost: bool = False
+
+
 class Probe(ControlBody):
     """An endpoint to probe."""
 
@@ -124,6 +123,7 @@ class Control:
         self._refunds = refunds
         control = pay.control
         answer_errors(control)
+        Sheets(pay, transactions)
         control.post("/prepay/<prepay_id>/pay")(self._thumb)
         control.post("/orders/<out_trade_no>/force-pay")(self._force_pay)
         control.get("/orders")(self._orders)
@@ -134,6 +134,8 @@ class Control:
         control.post("/notices/replay")(self._replay)
         control.post("/notices/send")(self._say)
         control.post("/notices/mode")(self._mode)
+        control.get("/notices/next")(self._next)
+        control.put("/notices/next")(self._choose_next)
         control.post("/probes")(self._probe)
         control.post("/refunds/policy")(self._policy)
         control.post("/refunds/<out_refund_no>/solve")(self._solve)
@@ -142,29 +144,12 @@ class Control:
     def _thumb(self, prepay_id: str) -> Response:
         wish = body_as(Payment)
         pay = self._pay
-        message = f"{wish.appId}\n{wish.timeStamp}\n{wish.nonceStr}\n{wish.package}\n".encode()
-        if wish.appId != pay.app_id or wish.package != f"prepay_id={prepay_id}":
+        if wish.prepay_id != prepay_id:
             raise Impossible("appId or package is not this order's")
-        if not pay.keys.merchant_signed(message, wish.paySign):
-            raise Impossible("paySign is wrong")
         with pay.lock:
-            order = pay.book.by_prepay.get(prepay_id)
-            if order is None:
-                raise Impossible("no such prepay_id", 404)
-            self._check_payable(order, wish, prepay_id, pay.clock.now())
+            order = payable(pay, wish, late=wish.force)
             self._transactions.capture(order, notify=wish.notify, copies=wish.copies)
             return _receipt(order)
-
-    @staticmethod
-    def _check_payable(order: Order, wish: Payment, prepay_id: str, now: datetime) -> None:
-        if wish.openid != order.openid:
-            raise Impossible("this order is somebody else's to pay", 403)
-        if order.paid_at:
-            raise Impossible("the order is paid", 409)
-        if order.closed_at:
-            raise Impossible("the order is closed", 409)
-        if not wish.force and now >= min(order.expires_at, order.prepays[prepay_id]):
-            raise Impossible("the time for paying is over", 409)
 
     def _force_pay(self, out_trade_no: str) -> Response:
         wish = body_as(ForcedPayment)
@@ -179,7 +164,7 @@ class Control:
     def _orders(self) -> Response:
         with self._pay.lock:
             now = self._pay.clock.now()
-            return jsonify([order.view(now) for order in latest(self._pay.book.orders.values())])
+            return jsonify([order.view(now) for order in latest(self._pay.book.orders.values(), "openid")])
 
     def _one_order(self, out_trade_no: str) -> Response:
         with self._pay.lock:
@@ -239,6 +224,14 @@ class Control:
     def _mode(self) -> Response:
         wish = body_as(Mode)
         return jsonify(self._pay.notices.deliveries.set_mode(**wish.model_dump(exclude_none=True)))
+
+    def _next(self) -> Response:
+        return jsonify(late=self._pay.notices.next_late, lost=self._pay.notices.next_lost)
+
+    def _choose_next(self) -> Response:
+        wish, notices = body_as(Fate), self._pay.notices
+        notices.next_late, notices.next_lost = wish.late, wish.lost
+        return self._next()
 
     def _probe(self) -> Response:
         return jsonify({"status": self._pay.notices.probe(body_as(Probe).notify_url)})

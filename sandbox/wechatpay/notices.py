@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox import overrides
@@ -30,6 +30,7 @@ class Notices:
         self._keys = keys
         self.deliveries = Deliveries(world, "wechatpay", "notice", stamp=self._stamp, retry_seconds=RETRY_SECONDS,
                                      workers=_WORKERS)
+        self.next_late, self.next_lost = 0.0, False  # what becomes of the next one about a payment
 
     # -- what the system says -------------------------------------------------------------------
     def announce(
@@ -46,6 +47,12 @@ class Notices:
         envelope, _ = self._faults.overridden("wechatpay", ENVELOPE, lambda: said, envelope)
         self.deliveries.send(number, url, _text(envelope).encode(), _facts(event_type, out_trade_no),
                              due=at.timestamp(), lost=lost, copies=copies)
+
+    def next_fate(self) -> tuple[timedelta, bool]:
+        """How late the next notice about a payment comes, and whether it is lost; the one after it comes as usual."""
+        fate = timedelta(seconds=self.next_late), self.next_lost
+        self.next_late, self.next_lost = 0.0, False
+        return fate
 
     # -- what the control interface orders ------------------------------------------------------
     def say(self, url: str, event_type: str, plain: str, out_trade_no: str, envelope: dict[str, Any]

@@ -31,9 +31,11 @@ class Transactions:
         pay = self._pay
         now = pay.clock.now()
         pay.book.capture(order, now)
+        late, lost = pay.notices.next_fate()
         pay.notices.announce(
             "TRANSACTION.SUCCESS", "支付成功", order.out_trade_no, order.notify_url,
-            order.answer(pay.app_id, pay.merchant_id, now), now, lost=not notify, copies=copies,
+            order.answer(pay.app_id, pay.merchant_id, now), now + late, lost=lost or not notify,
+            copies=copies,
         )
 
     def _create(self) -> Response:
@@ -50,7 +52,7 @@ class Transactions:
             if order is None:
                 order = Order(
                     body.out_trade_no, body.amount.total, body.payer.openid, body.notify_url, body.attach,
-                    fingerprint, now, _deadline(body.time_expire, now),
+                    fingerprint, now, _deadline(body.time_expire, now), body.description,
                 )
                 pay.book.orders[order.out_trade_no] = order
             elif order.paid_at:

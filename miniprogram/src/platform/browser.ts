@@ -2,7 +2,8 @@
  * The browser's twin of WeChat. What only WeChat can do, such as knowing who holds the phone and taking the money, is
  * asked of whoever serves the page, below `town/`; the questions that WeChat would put are dialogs of `sheet.ts`.
  */
-import type { Closed, Host } from './host'
+import type { Closed, Host, PaymentSheet } from './host'
+import { yuan } from '@/words/money'
 import { hex, onNetwork, storage } from './common'
 import { ask, askText } from './sheet'
 
@@ -34,14 +35,38 @@ async function phone(): Promise<Phone> {
   return born
 }
 
-async function paid(sheet: object, prepayId: string): Promise<Closed> {
-  try {
-    await tell('POST', `/wechatpay/prepay/${prepayId}/pay`, { ...sheet, openid: (await phone()).openid })
-    return 'done'
+/** The payment sheet as the world keeps it: it may be answered here, or by whoever else holds the thumb. */
+interface Sheet {
+  id: string
+  at: 'phone' | 'desk'
+  state: 'OPEN' | 'PAID' | 'REFUSED' | 'CLOSED'
+  description: string
+  total_fen: number
+}
+
+const CLOSED: Record<Sheet['state'], Closed> = { OPEN: 'cancelled', PAID: 'done', REFUSED: 'failed', CLOSED: 'cancelled' }
+const PAYS = '确认支付'
+const LOOKS_AFTER = 500 // ms
+
+async function answered(id: string, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    await new Promise(resolve => setTimeout(resolve, LOOKS_AFTER))
+    const { state } = await tell<Sheet>('GET', `/wechatpay/sheets/${id}`).catch(() => ({ state: 'OPEN' })) // looks again
+    if (state !== 'OPEN')
+      return
   }
-  catch {
-    return 'failed'
-  }
+}
+
+async function paid(sheet: PaymentSheet): Promise<Closed> {
+  const { id, at, description, total_fen } = await tell<Sheet>('POST', '/wechatpay/sheets', { ...sheet, openid: (await phone()).openid })
+  let isOver = false
+  const [buttons, where] = at === 'phone' ? [[PAYS, '取消'], ''] : [['取消'], '，请在手机旁边的面板上付款']
+  const chosen = await ask('微信支付', `${description} ${yuan(total_fen)}${where}`, buttons, answered(id, () => isOver))
+  isOver = true
+  if (buttons[chosen] === PAYS)
+    await tell('POST', `/wechatpay/sheets/${id}/pay`)
+  const { state } = await tell<Sheet>('POST', `/wechatpay/sheets/${id}/close`)
+  return CLOSED[state]
 }
 
 export const browser: Host = {
@@ -53,10 +78,7 @@ export const browser: Host = {
     return isAllowed ? (await tell<{ code: string }>('POST', `/wechat/phones/${openid}/phone-code`)).code : null
   },
 
-  pay: async (sheet) => {
-    const chosen = await ask('微信支付', '请确认付款', ['确认支付', '取消'])
-    return chosen === 0 ? paid(sheet, sheet.package.split('=')[1] ?? '') : 'cancelled'
-  },
+  pay: sheet => paid(sheet).catch(() => 'failed' as const),
 
   askToSend: async (templateIds) => {
     if (templateIds.length === 0)

@@ -7,12 +7,12 @@ const STYLE = `
 .sheet p { margin: 0 0 20px; color: #4a5763; }
 .sheet input { box-sizing: border-box; width: 100%; height: 48px; margin-bottom: 16px; padding: 0 12px; border: 1px solid #5f6b76; border-radius: 8px; font-size: 16px; }
 .sheet button { display: block; width: 100%; height: 48px; margin-top: 12px; border: 0; border-radius: 8px; background: #e9eef0; color: #17212b; font-size: 16px; }
-.sheet button:first-of-type { background: #1b7a43; color: #fff; }
+.sheet button:first-of-type:not(:only-of-type) { background: #1b7a43; color: #fff; }
 `
 
-/** Which of the buttons was pressed. */
-export function ask(title: string, text: string, buttons: readonly string[]): Promise<number> {
-  return open(title, text, buttons, null).then(([pressed]) => pressed)
+/** Which of the buttons was pressed; -1: `elsewhere` was over first. */
+export function ask(title: string, text: string, buttons: readonly string[], elsewhere?: Promise<void>): Promise<number> {
+  return open(title, text, buttons, null, elsewhere).then(([pressed]) => pressed)
 }
 
 /** What was typed; null: given up. */
@@ -20,7 +20,13 @@ export function askText(title: string, text: string): Promise<string | null> {
   return open(title, text, ['确定', '取消'], text).then(([pressed, typed]) => pressed === 0 && typed ? typed : null)
 }
 
-function open(title: string, text: string, buttons: readonly string[], label: string | null): Promise<[number, string]> {
+function open(
+  title: string,
+  text: string,
+  buttons: readonly string[],
+  label: string | null,
+  elsewhere?: Promise<void>,
+): Promise<[number, string]> {
   return new Promise((resolve) => {
     const sheet = element('div', 'sheet')
     const form = element('form')
@@ -42,6 +48,10 @@ function open(title: string, text: string, buttons: readonly string[], label: st
         resolve([number, input.value.trim()])
       })
       form.append(button)
+    })
+    void elsewhere?.then(() => {
+      sheet.remove()
+      resolve([-1, ''])
     })
     sheet.append(form)
     document.body.append(sheet)
