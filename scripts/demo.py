@@ -103,7 +103,10 @@ def check_ports(first: int, number: int) -> None:
 
 def serve(control: Control, mysql: str) -> None:
     """Say where everything is."""
-    print(f"\nServing until Ctrl-C. The mini-program: {control.addresses['scf']}/")
+    site = control.addresses["scf"]
+    print("\nServing until Ctrl-C. Open in a browser:")
+    print(f"\n  {site}/town/desk/   手机旁的面板 the phone, and the world beside it: pay, order, break, let time pass")
+    print(f"  {site}/             小程序 the mini-program alone\n")
     print("Or try for example")
     print(f"  curl {control.addresses['scf']}/api/booking/departments")
     print(f"  curl {control.addresses['control']}/clock")

@@ -93,8 +93,8 @@ def _notices(keys: Keys, env: dict[str, str]) -> list[bytes]:
 
 def _notice(keys: Keys, env: dict[str, str], number: int, now: datetime) -> bytes:
     order = Order(out_trade_no=f"P{identifier('Q', number)}", total_fen=FEN, openid=f"bench-{number}", notify_url="",
-                  attach=None, fingerprint="", created_at=now, expires_at=now + timedelta(minutes=15), paid_at=now,
-                  transaction_id=f"42000{number:023d}")
+                  attach=None, fingerprint="", created_at=now, expires_at=now + timedelta(minutes=15), description="",
+                  paid_at=now, transaction_id=f"42000{number:023d}")
     content = order.answer(env["WECHAT_APP_ID"], env["WECHATPAY_MERCHANT_ID"], now)
     body = json.dumps({
         "id": f"EV-{number:023d}", "create_time": content["success_time"], "resource_type": "encrypt-resource",

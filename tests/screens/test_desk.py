@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 from sandbox.phone import Control, Phone
 from scripts.client import CLIENT
+from tests.screens.conftest import SIZE
 from tests.screens.hand import SHOTS, WAITS, Hand
 
 AXE = (CLIENT / "node_modules" / "axe-core" / "axe.min.js").read_text()
@@ -19,7 +20,7 @@ SERIOUS = """async () => {
   return violations.filter(one => ['serious', 'critical'].includes(one.impact))
     .map(one => `${one.id}: ${one.nodes.map(node => node.html.slice(0, 160)).join(' | ')}`)
 }"""
-WIDE, NARROW = {"width": 1440, "height": 1080}, {"width": 390, "height": 844}
+WIDE = {"width": 1440, "height": 1080}
 
 
 class Desk:
@@ -52,6 +53,17 @@ class Desk:
         self.phone.get_by_role("button", name=name, exact=isinstance(name, str)).locator("visible=true").first.click()
         return self
 
+    def shot(self, name: str, *, full_page: bool = False) -> None:
+        """A picture of the page as it is."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=str(SHOTS / f"{name}.png"), animations="disabled", full_page=full_page)
+
+    def problems(self) -> list[str]:
+        """What axe finds on the page around the phone."""
+        self.page.evaluate(AXE)
+        found: list[str] = self.page.evaluate(SERIOUS)
+        return found
+
     def sees(self, text: str | re.Pattern[str]) -> Desk:
         """Wait until the phone shows a text."""
         expect(self.phone.get_by_text(text).locator("visible=true").first).to_be_visible(timeout=WAITS)
@@ -78,15 +90,19 @@ def test_the_panels_thumb_refuses_and_pays_and_the_phone_is_told(
     desk.open(f"/booking/confirm?doctor={session['doctor_id']}&session={session['id']}").tap("确认挂号 ¥25.00")
     desk.sees("请在手机旁边的面板上付款")
     said(desk.press("微信支付", "拒付（余额不足）"), "没有付款")
-    desk.sees("号源已为你保留").tap("支付 ¥25.00")
+    desk.sees("号源已为你保留").tap("支付 ¥25.00").sees("请在手机旁边的面板上付款")
+    expect(pay.get_by_role("button", name="按指纹付款")).to_be_visible(timeout=WAITS)
+    desk.shot("desk")
     said(desk.press("微信支付", "按指纹付款"), "¥25.00 已付")
     desk.sees("预约成功")
     said(desk.press("刚刚发生了什么", "等手头的事都办完"), "都办完了")
     inbox = desk.card("手机收到的消息")
     expect(inbox).to_contain_text("挂号成功通知", timeout=WAITS)
-    desk.page.screenshot(path=str(SHOTS / "desk.png"), animations="disabled")
     said(desk.press("医院", re.compile("^医生停诊")), "停诊了。")
     expect(desk.card("医院").get_by_text("已停诊")).to_be_visible(timeout=WAITS)
+    message = control("GET", f"/wechat/phones/{desk.hand.openid()}/inbox")[-1]
+    desk.press("手机收到的消息", re.compile(message["template_name"]))
+    desk.page.frames[1].wait_for_url(f"**/#/{message['page']}", timeout=WAITS)
     assert [one["kind"] for one in control.tasks(subject_id=session["id"])] == ["schedule.stopped"]
 
 
@@ -125,16 +141,24 @@ def test_time_leaps_and_an_unpaid_place_is_let_go(desk: Desk, phone: Phone, pati
     said(desk.press("微信支付", re.compile("^钱还是来了")), "到账")
 
 
-def test_the_desk_keeps_nobody_out_and_says_errors_in_sentences(desk: Desk, control: Control,
-                                                                new_hand: Callable[..., Hand]) -> None:
+def test_the_desk_keeps_nobody_out_and_says_errors_in_sentences(desk: Desk) -> None:
     said(desk.press("医院", "开单"), "开了检验")
     price = desk.card("医院").get_by_label(re.compile("改为多少元"))
     price.fill("99999999")
     price.press("Enter")
     said(desk.card("医院").locator(".said.bad"), re.compile("^没有成功：.*[一-鿿]"))
-    desk.page.evaluate(AXE)
-    assert desk.page.evaluate(SERIOUS) == []
-    desk.page.set_viewport_size(NARROW)  # type: ignore[arg-type]
-    assert desk.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-    desk.page.screenshot(path=str(SHOTS / "desk-narrow.png"), animations="disabled", full_page=True)
-    assert desk.page.evaluate(SERIOUS) == []
+    assert desk.problems() == []
+
+
+def test_on_a_narrow_screen_the_world_is_below_the_phone_which_can_be_thrown_away(
+        new_hand: Callable[..., Hand]) -> None:
+    desk = Desk(new_hand())
+    whose = desk.page.locator("#whose")
+    number = whose.inner_text()
+    assert desk.page.evaluate("document.documentElement.scrollWidth") <= SIZE["width"]
+    desk.shot("desk-narrow", full_page=True)
+    assert desk.problems() == []
+    desk.page.get_by_role("button", name="换一部新手机").click()
+    expect(whose).not_to_have_text(number, timeout=WAITS)
+    expect(whose).to_contain_text("手机号", timeout=WAITS)
+    desk.sees("还没有预约")

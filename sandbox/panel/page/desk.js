@@ -35,8 +35,8 @@ function card(section) {
   }
   const button = (text, does, { kind = '', about = '' } = {}) => {
     const made = el('button', {
-      'type': 'button', 'class': kind, 'aria-label': about ? `${text} ${about}` : text,
-      'onclick': async () => {
+      type: 'button', class: kind, 'aria-label': about ? `${text} ${about}` : text,
+      onclick: async () => {
         made.disabled = true
         made.setAttribute('aria-busy', 'true')
         await act(does).finally(() => {
@@ -50,7 +50,7 @@ function card(section) {
   const { body, refresh: look } = section.open({ act, button })
   const id = `title-${cards.length}`
   document.getElementById(section.column).append(
-    el('section', { 'class': 'card', 'aria-labelledby': id }, el('h2', { id }, section.title), ...body, said))
+    el('section', { class: 'card', 'aria-labelledby': id }, el('h2', { id }, section.title), ...body, said))
   cards.push(look)
 }
 
@@ -68,7 +68,7 @@ async function round() {
   const failed = looked.filter(one => one.status === 'rejected').map(one => one.reason)
   const strange = failed.find(one => !(one instanceof Trouble))
   if (strange)
-    console.error(strange)
+    reportError(strange)
   trouble.hidden = failed.length === 0
   const text = failed[0] ? failed[0].message : ''
   if (trouble.textContent !== text)

@@ -15,7 +15,7 @@ export function el(name, properties = {}, ...children) {
 
 /** A choice with a label: `options` are [value, text] or { label, options } for a group. */
 export function choice(label, options, chosen, onchange) {
-  const select = el('select', { 'aria-label': label, 'onchange': () => onchange(select.value) })
+  const select = el('select', { 'aria-label': label, onchange: () => onchange(select.value) })
   fill(select, options, chosen)
   return select
 }

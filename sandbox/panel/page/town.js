@@ -53,7 +53,7 @@ export async function asPhone(path) {
   const session = kept('session')
   if (session === null)
     return null
-  const answer = await fetch(path, { headers: { 'Authorization': `Bearer ${session.token}`, 'X-Client-Secret': session.secret } })
+  const answer = await fetch(path, { headers: { Authorization: `Bearer ${session.token}`, 'X-Client-Secret': session.secret } })
   return answer.ok ? await answer.json() : null
 }
 

@@ -41,6 +41,6 @@ export const OPERATION = {
   stable_token: '取接口令牌', phone_number: '取手机号', send_message: '发订阅消息', create_order: '下单', query_order: '查订单',
   query_transaction: '查交易', close_order: '关单', create_refund: '申请退款', query_refund: '查退款', notice: '通知小程序',
   trade_bill: '取交易账单', fund_flow_bill: '取资金账单', download_bill: '下载账单', send_sms: '发短信', invoice_registration: '开挂号票',
-  invoice_outpatient: '开门诊票', write_off: '冲红', states: '查票据', by_bus_date: '取当日票据', check_total: '核对票据总数', turn_paper: '换开纸质票', pdf: '取票据文件',
-  put_object: '存文件', get_object: '取文件', head_object: '看文件', invoke: '叫醒云函数', route: '请求',
+  invoice_outpatient: '开门诊票', write_off: '冲红', states: '查票据', by_bus_date: '取当日票据', check_total: '核对票据总数',
+  turn_paper: '换开纸质票', pdf: '取票据文件', put_object: '存文件', get_object: '取文件', head_object: '看文件', invoke: '叫醒云函数', route: '请求',
 }

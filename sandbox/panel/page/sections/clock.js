@@ -14,7 +14,7 @@ export default {
   open({ act, button }) {
     let ahead = 0 // ms, of this machine's own clock
     const face = el('p', { class: 'clock' })
-    const wished = el('input', { 'type': 'datetime-local', 'aria-label': '日期和时间' })
+    const wished = el('input', { type: 'datetime-local', 'aria-label': '日期和时间' })
     const timers = el('ul', { class: 'rows' })
     const now = () => Date.now() + ahead
     const tick = () => face.textContent = `${day(now())} ${seconds(now())}`
@@ -61,7 +61,7 @@ export default {
       async refresh() {
         await look()
         const all = (await town('GET', '/scf/timers')).sort((one, other) => (one.next ?? '9').localeCompare(other.next ?? '9'))
-        redraw(timers, all.map(({ fired, ...one }) => one), () => all.map(one => el('li', {},
+        redraw(timers, all.map(one => [one.function, one.name, one.next]), () => all.map(one => el('li', {},
           el('span', {}, name(one), el('span', { class: 'hint' }, one.next ? ` ${dayAndTime(one.next)}` : '')),
           button('现在就做', async () => {
             const { error } = await town('POST', `/scf/timers/${one.function}/${one.name}/fire`)

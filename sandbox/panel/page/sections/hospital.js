@@ -1,11 +1,11 @@
 /** The hospital: its doctors, windows and machines, for one patient, and its sessions. */
 import { choice, el, fill, isInUse, redraw } from '../draw.js'
+import { patients } from '../patients.js'
 import { reopen, stop } from '../rota.js'
-import { asPhone, shownPage, town, Trouble } from '../town.js'
+import { town, Trouble } from '../town.js'
 import { BILL, KIND, PERIOD, REGISTRATION, yuan } from '../words.js'
 
 const SHOWN = 6 // bills, and registrations
-const ends = (text, number) => text.slice(-number)
 
 export default {
   title: '医院',
@@ -30,7 +30,7 @@ export default {
     function drawBill(one, charge) {
       const about = `${KIND[one.kind] ?? one.kind} ${yuan(one.total_fen)}`
       const at = `/bills/${one.bill_no}`
-      const wished = el('input', { 'type': 'number', 'min': '0.01', 'step': '0.01', 'placeholder': '元', 'aria-label': `${about} 改为多少元` })
+      const wished = el('input', { type: 'number', min: '0.01', step: '0.01', placeholder: '元', 'aria-label': `${about} 改为多少元` })
       const change = () => town('POST', `/his${at}/change`, { amount_fen: Math.round(wished.value * 100) }).then(() => '金额改了。')
       return el('li', { class: 'tall' },
         el('span', {}, el('strong', {}, about), el('span', { class: 'hint' }, ` ${BILL[one.state] ?? one.state}`
@@ -67,23 +67,14 @@ export default {
           one.schedule_state === 'STOPPED' && button('恢复出诊', () => reopen(one.schedule_code), { about })))
     }
 
-    let masked = [] // of this phone's own patients: the end of name and number
-    let askedAt = '' // which page it showed then, and how many were on file
-
-    /** All on file, this phone's own first: it shows them masked, and the hospital knows them whole. */
-    async function patients() {
-      const { patients: all } = await town('GET', '/his/patients')
-      if (askedAt !== `${all.length} ${shownPage()}`) {
-        const mine = await asPhone('/api/account/patients')
-        masked = (mine?.patients ?? []).map(one => `${ends(one.name, 1)} ${ends(one.id_number ?? '', 4)}`)
-        askedAt = `${all.length} ${shownPage()}`
-      }
-      const isMine = one => masked.includes(`${ends(one.name, 1)} ${ends(one.id_number, 4)}`)
+    /** Those on file, this phone's own first; one of them is chosen as soon as there is one. */
+    async function look() {
+      const { own, others } = await patients()
       const option = one => [one.patient_code, `${one.name} ${one.phone}`]
-      const [own, others] = [all.filter(isMine), all.filter(one => !isMine(one)).reverse()]
       const groups = [{ label: '这部手机的就诊人', options: own.map(option) }, { label: '医院档案里的其他人', options: others.map(option) }]
-      if (!all.some(one => one.patient_code === patient) || (own.length && !who.dataset.own))
-        patient = own[0]?.patient_code ?? others[0]?.patient_code ?? ''
+      const isKnown = [...own, ...others].some(one => one.patient_code === patient)
+      if (!isKnown || (own.length && !who.dataset.own))
+        patient = (own[0] ?? others[0])?.patient_code ?? ''
       who.dataset.own = own.length ? 'yes' : ''
       if (!isInUse(who))
         fill(who, groups.filter(one => one.options.length), patient)
@@ -95,7 +86,7 @@ export default {
         el('div', { class: 'fields beside' }, el('label', {}, '医生开单 ', kind),
           button('开单', async () => {
             if (!patient)
-              await patients()
+              await look()
             if (!patient)
               throw new Trouble('还没有患者：先在手机上添加一位就诊人。')
             const made = await town('POST', '/his/bills', { patient_code: patient, kind: kind.value })
@@ -107,7 +98,7 @@ export default {
         registrations,
       ],
       async refresh() {
-        await patients()
+        await look()
         if (!patient)
           return
         const of = `?patient_code=${patient}`

@@ -21,7 +21,7 @@ export default {
       await town('PUT', '/wechatpay/notices/next', { late: chosen === 'late' ? LATE : 0, lost: chosen === 'lost' })
       return chosen === 'usual' ? '下一条付款通知照常来。' : '只影响下一条付款通知；小程序会自己去问微信。'
     }))
-    const sheet = el('div', { 'class': 'sheet', 'aria-live': 'polite' })
+    const sheet = el('div', { class: 'sheet', 'aria-live': 'polite' })
     const orders = el('ul', { class: 'rows' })
 
     const drawSheet = one => one === null

@@ -31,7 +31,7 @@ export default {
   column: 'far',
 
   open({ button }) {
-    const list = el('ol', { 'class': 'log', 'tabindex': '0', 'aria-label': '刚刚发生的事，最新的在前' })
+    const list = el('ol', { class: 'log', tabindex: '0', 'aria-label': '刚刚发生的事，最新的在前' })
     return {
       body: [
         el('p', { class: 'row' }, button('等手头的事都办完', async () => {

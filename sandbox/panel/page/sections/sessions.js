@@ -15,7 +15,7 @@ export default {
       department = code
       return act(async () => undefined)
     })
-    const day = el('input', { 'type': 'date', 'aria-label': '日期', 'onchange': () => act(async () => undefined) })
+    const day = el('input', { type: 'date', 'aria-label': '日期', onchange: () => act(async () => undefined) })
     const list = el('ul', { class: 'rows' })
 
     function draw(one) {
