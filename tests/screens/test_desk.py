@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
+from sandbox.people import person
 from sandbox.phone import Control, Phone
 from scripts.client import CLIENT
 from tests.screens.conftest import SIZE
@@ -107,12 +108,29 @@ def test_the_panels_thumb_refuses_and_pays_and_the_phone_is_told(
 
 
 def test_what_a_doctor_orders_comes_to_the_phone_and_is_paid_there(desk: Desk) -> None:
+    expect(desk.card("医院").locator("optgroup").first).to_have_attribute("label", "这部手机的就诊人", timeout=WAITS)
     said(desk.press("医院", "开单"), "开了检验")
     desk.open("/bills/bills").sees("已选 1 笔").tap(re.compile("^支付 ¥"))
     desk.tap("确认支付").sees("缴费成功")
     desk.press("刚刚发生了什么", "等手头的事都办完")
     expect(desk.card("医院").get_by_text("已缴费")).to_be_visible(timeout=WAITS)
     said(desk.press("医院", re.compile("^窗口退费")), "退了费")
+
+
+def test_a_code_for_a_patient_of_the_phone_is_read_there_and_nobody_elses(
+        desk: Desk, control: Control, phone: Phone) -> None:
+    number = "13900001234"
+    control("DELETE", f"/sms/phones/{number}/limits")
+    bound = phone.add_patient(person(), proven=False, phone=number)
+    phone.call("POST", f"account/patients/{bound['id']}/proof-codes")
+    stranger = Phone(control).sign_in()
+    other = stranger.add_patient(person(), proven=False, phone="13900005678")
+    control("DELETE", "/sms/phones/13900005678/limits")
+    stranger.call("POST", f"account/patients/{other['id']}/proof-codes")
+    inbox = desk.card("手机收到的消息")
+    expect(inbox.get_by_text(re.compile(r"^\d{6}为您的就诊人核验码")).first).to_be_visible(timeout=WAITS)
+    expect(inbox.get_by_text(f"发到 {number}").first).to_be_visible()
+    expect(inbox.get_by_text("发到 13900005678")).to_have_count(0)
 
 
 def test_a_silent_hospital_is_said_by_the_phone_until_it_works_again(desk: Desk) -> None:
@@ -158,6 +176,8 @@ def test_on_a_narrow_screen_the_world_is_below_the_phone_which_can_be_thrown_awa
     assert desk.page.evaluate("document.documentElement.scrollWidth") <= SIZE["width"]
     desk.shot("desk-narrow", full_page=True)
     assert desk.problems() == []
+    desk.page.evaluate("localStorage.setItem('browser:phone', JSON.stringify({data: {openid: 'gone', phone: '1'}}))")
+    expect(desk.page.locator("#trouble")).to_contain_text("请点「换一部新手机」", timeout=WAITS)
     desk.page.get_by_role("button", name="换一部新手机").click()
     expect(whose).not_to_have_text(number, timeout=WAITS)
     expect(whose).to_contain_text("手机号", timeout=WAITS)
