@@ -29,6 +29,7 @@ from sandbox.faults import KINDS, Fault, Faults
 from sandbox.his import His
 from sandbox.his.money import Charge
 from sandbox.hosting import host
+from sandbox.his.profile import PROFILE
 from sandbox.scf import Scf
 from sandbox.sms import Sms
 from sandbox.sms.system import policy_settings as sms_settings
@@ -134,7 +135,7 @@ class Town:
 
     def prepare(self) -> None:
         """What a hospital does once: choose its templates, take over the HIS's directory and sessions."""
-        chosen = {"message_templates": policy_templates(), **sms_settings()}
+        chosen = {"message_templates": policy_templates(), **sms_settings(), **PROFILE}
         for event in ({"action": "settings.change", "changes": chosen}, {"action": "schedules.sync"}):
             result: Any = self.scf.invoke("operations", {**event, "by": "sandbox"}, asynchronous=False)
             if "error" in result:

@@ -157,7 +157,8 @@ def _without_null(field: Json) -> Json:
 
 def _responses(route: Route, refs: dict[Kind, Json]) -> Json:
     answer = _answer(route)
-    status = route.status if answer else HTTPStatus.NO_CONTENT.value  # a door answers None with 204
+    is_none = answer is None and route.status == HTTPStatus.OK
+    status = HTTPStatus.NO_CONTENT.value if is_none else route.status  # a door answers None with 204
     found: Json = {str(status): {"description": HTTPStatus(status).phrase}}
     if answer is not None:
         found[str(status)]["content"] = {"application/json": {"schema": refs[answer]}}

@@ -9,12 +9,13 @@ from hospital.billing.api import api as billing
 from hospital.billing.events_api import api as his_events
 from hospital.booking.api import api as booking
 from hospital.checkin.api import api as checkin
+from hospital.content.api import api as content
 from hospital.invoices.api import api as invoice
 from hospital.patients.api import api as account
 from hospital.payment.api import api as pay_callback
 from hospital.runtime.http import Route
 
-APIS = (account, billing, booking, checkin, his_events, invoice, pay_callback)
+APIS = (account, billing, booking, checkin, content, his_events, invoice, pay_callback)
 UNKNOWN = "0" * 26
 
 

@@ -18,7 +18,8 @@ from tests.opened import account_of, opened
 PUBLIC = {
     "POST account/sessions", "GET booking/departments", "GET booking/days", "GET booking/days/<day>/departments",
     "GET booking/sessions", "GET booking/sessions/<schedule_id>/slots", "GET booking/doctors",
-    "GET booking/doctors/<doctor_id>", "POST pay_callback/notices/payment", "POST pay_callback/notices/refund",
+    "GET booking/doctors/<doctor_id>", "GET content/hospital", "GET content/texts/<purpose>", "GET content/badge",
+    "POST pay_callback/notices/payment", "POST pay_callback/notices/refund",
     "POST his_events/events"}
 NOT_FOUND = {"patient_not_found", "booking_not_found", "order_not_found", "charge_not_found", "payment_not_found",
              "invoice_not_found", "code_of_another", "session_not_found"}

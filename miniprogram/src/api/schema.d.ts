@@ -760,6 +760,57 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/content/hospital": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The hospital: name, badge, where and when it is open, whom to call, and which texts are in force. */
+        readonly get: operations["content_hospital"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/content/texts/{purpose}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** A text in force: the privacy policy, the terms, what the hospital says of itself, what is consented to. */
+        readonly get: operations["content_text"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/content/badge": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The badge's picture: a redirect to where it lies for some minutes. */
+        readonly get: operations["content_badge"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/his_events/events": {
         readonly parameters: {
             readonly query?: never;
@@ -1298,6 +1349,11 @@ export interface components {
             readonly title: string;
             /** Body */
             readonly body: string;
+            /**
+             * Effective At
+             * Format: date-time
+             */
+            readonly effective_at: string;
         };
         /**
          * ConsentView
@@ -1477,6 +1533,28 @@ export interface components {
             readonly birth_date: string;
         };
         /**
+         * FullText
+         * @description A text in force.
+         */
+        readonly FullText: {
+            /**
+             * Purpose
+             * @enum {string}
+             */
+            readonly purpose: "PRIVACY_POLICY" | "USER_AGREEMENT" | "ABOUT" | "HEALTH_DATA" | "CHILD_GUARDIAN";
+            /** Version */
+            readonly version: number;
+            /** Title */
+            readonly title: string;
+            /**
+             * Effective At
+             * Format: date-time
+             */
+            readonly effective_at: string;
+            /** Body */
+            readonly body: string;
+        };
+        /**
          * Group
          * @description A first-level department with those below it.
          */
@@ -1547,6 +1625,47 @@ export interface components {
         readonly Holders: {
             /** Holders */
             readonly holders: readonly components["schemas"]["HolderView"][];
+        };
+        /**
+         * HospitalView
+         * @description The hospital as anybody may know it. What is empty (or null) has not been given: it is not shown.
+         *
+         *     ``badge`` is one or two characters; ``badge_picture`` is the address of a picture instead, relative to the API's.
+         */
+        readonly HospitalView: {
+            /** Name */
+            readonly name: string;
+            /** Short Name */
+            readonly short_name: string;
+            /** Badge */
+            readonly badge: string;
+            /** Badge Picture */
+            readonly badge_picture: string;
+            /** Address */
+            readonly address: string;
+            readonly place: components["schemas"]["PlaceView"] | null;
+            /** Phone */
+            readonly phone: string;
+            /** Emergency Phone */
+            readonly emergency_phone: string;
+            /** Hours */
+            readonly hours: readonly components["schemas"]["HoursView"][];
+            /** Licence */
+            readonly licence: string;
+            /** Icp */
+            readonly icp: string;
+            /** Texts */
+            readonly texts: readonly components["schemas"]["TextView"][];
+        };
+        /**
+         * HoursView
+         * @description When something is open, in words: ``what`` 门诊, ``when`` 周一至周日 8:00–17:30.
+         */
+        readonly HoursView: {
+            /** What */
+            readonly what: string;
+            /** When */
+            readonly when: string;
         };
         /**
          * InvoiceView
@@ -1952,6 +2071,16 @@ export interface components {
             readonly code: string;
         };
         /**
+         * PlaceView
+         * @description A point on a Chinese map (GCJ-02), in degrees.
+         */
+        readonly PlaceView: {
+            /** Latitude */
+            readonly latitude: number;
+            /** Longitude */
+            readonly longitude: number;
+        };
+        /**
          * ProofIn
          * @description How: by a code that was sent, by a visit, or (neither) by the account's verified phone or a proven guardian.
          */
@@ -2174,6 +2303,26 @@ export interface components {
         readonly Templates: {
             /** Template Ids */
             readonly template_ids: readonly string[];
+        };
+        /**
+         * TextView
+         * @description A text in force, without its body. A ``version`` that has grown is to be read, or agreed to, again.
+         */
+        readonly TextView: {
+            /**
+             * Purpose
+             * @enum {string}
+             */
+            readonly purpose: "PRIVACY_POLICY" | "USER_AGREEMENT" | "ABOUT" | "HEALTH_DATA" | "CHILD_GUARDIAN";
+            /** Version */
+            readonly version: number;
+            /** Title */
+            readonly title: string;
+            /**
+             * Effective At
+             * Format: date-time
+             */
+            readonly effective_at: string;
         };
         /**
          * Ticket
@@ -4457,6 +4606,107 @@ export interface operations {
                 content: {
                     readonly "application/json": components["schemas"]["Error"];
                 };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly content_hospital: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HospitalView"];
+                };
+            };
+            /** @description As it was under the `ETag` that came in `If-None-Match`. */
+            readonly 304: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly content_text: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly purpose: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["FullText"];
+                };
+            };
+            /** @description As it was under the `ETag` that came in `If-None-Match`. */
+            readonly 304: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly content_badge: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Found */
+            readonly 302: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Anything else that is no success. */
             readonly default: {

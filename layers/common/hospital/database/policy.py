@@ -36,6 +36,27 @@ class Rate:
     seconds: Annotated[float, Field(gt=0, le=86_400)]
 
 
+@dataclass(frozen=True)
+class Place:
+    """A point on a Chinese map (GCJ-02, as WeChat's and Tencent's maps count), in degrees."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+
+
+@dataclass(frozen=True)
+class Hours:
+    """When something is open, as a patient reads it: 门诊, 周一至周日 8:00–17:30."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+    what: Annotated[str, Field(min_length=1, max_length=20)]
+    when: Annotated[str, Field(min_length=1, max_length=60)]
+
+
+Phone = Annotated[str, Field(pattern=r"^(\+?[0-9][0-9 -]{2,20})?$")]
+
+
 class Policy(BaseModel):
     """Every setting, its unit in its name, its default here."""
 
@@ -103,6 +124,18 @@ class Policy(BaseModel):
     limit_orders: Rate = Rate(burst=40, seconds=60)  # by one account
     limit_booking: Rate = Rate(burst=60, seconds=0.5)  # tries by one account, in each instance
     message_templates: dict[str, Template] = {}
+    # The hospital's face: what anybody may know of it. Empty ones are not shown.
+    hospital_name: Annotated[str, Field(max_length=40)] = ""  # in full, as its licence has it
+    hospital_short_name: Annotated[str, Field(max_length=10)] = ""  # what the navigation bar has room for
+    hospital_badge: Annotated[str, Field(max_length=2)] = ""  # one or two characters
+    hospital_badge_picture: Annotated[str, Field(pattern=r"^([\w./-]{1,200})?$")] = ""  # its key in COS; instead
+    hospital_address: Annotated[str, Field(max_length=80)] = ""
+    hospital_place: Place | None = None
+    hospital_phone: Phone = ""
+    hospital_emergency_phone: Phone = ""
+    hospital_hours: Annotated[list[Hours], Field(max_length=10)] = []
+    hospital_licence: Annotated[str, Field(max_length=60)] = ""  # 医疗机构执业许可证登记号
+    hospital_icp: Annotated[str, Field(max_length=60)] = ""  # the mini-program's ICP filing number (备案号)
 
     @field_validator("ebill_path")
     @classmethod

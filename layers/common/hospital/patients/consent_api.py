@@ -30,6 +30,7 @@ class ConsentText(Model):
     version: int
     title: str
     body: str
+    effective_at: datetime
 
 
 class ConsentView(Model):

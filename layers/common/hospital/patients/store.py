@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
+from typing import get_args
 
 from msgspec.structs import asdict
 
+from hospital.content import store as content_store
 from hospital.database.connection import Database, Duplicate, Row, Transaction
-from hospital.patients.model import BoundPatient, EndedBy, Guardian, Identity, Level, Proof, Record
+from hospital.patients.model import BoundPatient, EndedBy, Guardian, Identity, Level, Proof, Purpose, Record
 from hospital.patients.record_store import SAME
 from hospital.runtime import canonical
 from hospital.runtime.ids import new_id
@@ -346,10 +348,8 @@ def patient_name(source: Source, patient_id: str) -> str:
 
 # -- consents ---------------------------------------------------------------------------------------
 def consent_texts(source: Source, now: datetime) -> list[Row]:
-    """The text in force for each purpose: its newest version."""
-    return source.all("SELECT t.purpose, t.version, t.title, t.body FROM consent_texts t WHERE t.version = "
-                      "(SELECT MAX(n.version) FROM consent_texts n WHERE n.purpose = t.purpose "
-                      "AND n.effective_at <= %s) ORDER BY t.purpose", (now,))
+    """The text in force for each purpose that somebody consents to for a patient."""
+    return content_store.texts_in_force(source, get_args(Purpose), now)
 
 
 def grant(tx: Transaction, *, account_id: str, patient_id: str, purpose: str, version: int, now: datetime) -> None:

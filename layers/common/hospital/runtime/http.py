@@ -93,6 +93,7 @@ class Route(Struct, frozen=True, eq=False):
     personal: bool = True  # whether its answer to a caller tells of a person
     early: Callable[[Call], None] | None = None
     shared: bool = False
+    fresh: int = 1
 
 
 class Watch(Protocol):
@@ -161,11 +162,13 @@ class Api(Struct):
         return self.route("DELETE", path, **options)
 
     def route(self, method: str, path: str, *, status: int = 200, public: bool = False, personal: bool = True,
-              early: Callable[[Call], None] | None = None, shared: bool = False) -> Callable[[Use], Use]:
+              early: Callable[[Call], None] | None = None, shared: bool = False, fresh: int = 1
+              ) -> Callable[[Use], Use]:
         """Register a route. ``status`` is the answer's when all goes well; a GET that is ``personal`` is kept.
 
         ``early`` looks at a request before its caller is asked for, and may refuse it for less than that costs.
-        ``shared``: the answer hangs on address and query alone, so that one will do for many (``shared.py``).
+        ``shared``: the answer hangs on address and query alone, so that one will do for many (``shared.py``), and for
+        ``fresh`` seconds whoever has it need not ask again.
         """
         def register(handler: Use) -> Use:
             hints = get_type_hints(handler)
@@ -177,7 +180,7 @@ class Api(Struct):
             if shared and not public:
                 raise TypeError(f"{method} {path}: what is shared can have no caller")
             self.routes.append(Route(method, path, handler, status, public, takes, gives, summary, personal, early,
-                                     shared))
+                                     shared, fresh))
             return handler
         return register
 
@@ -283,7 +286,7 @@ class _App:
         environ = call.request.environ
         content = self._answers.get(f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}",
                                     lambda: self._handle(route, arguments, call).get_data())
-        headers = {"ETag": content.tag, "Cache-Control": "public, max-age=1"}
+        headers = {"ETag": content.tag, "Cache-Control": f"public, max-age={route.fresh}"}
         if content.tag in call.header("If-None-Match"):
             return Response(status=304, headers=headers)
         return Response(content.body, headers=headers, mimetype="application/json")
