@@ -1,6 +1,7 @@
 import process from 'node:process'
 import uni from '@dcloudio/vite-plugin-uni'
 import { defineConfig, loadEnv } from 'vite'
+import { version } from './package.json'
 
 interface Named {
   type: number
@@ -57,6 +58,7 @@ function changed(code: string, [was, is]: [string, string]): string {
 export default defineConfig(({ mode }) => {
   checkBase(mode)
   return {
+    define: { __VERSION__: JSON.stringify(version) },
     plugins: [otherwise, uni({
       vueOptions: {
         template: {

@@ -5,6 +5,9 @@ interface ImportMetaEnv {
   readonly VITE_API_BASE: string
 }
 
+/** Of the program, as package.json has it. */
+declare const __VERSION__: string
+
 declare module '*.vue' {
   import type { DefineComponent } from 'vue'
 

@@ -139,9 +139,16 @@ def test_wechats_interface_is_used_as_it_wants_to_be(run: Run) -> None:
     run("usesWeChat")
 
 
+def test_the_privacy_guide_is_put_before_the_first_personal_field_refused_and_agreed_to(
+        run: Run, session: dict[str, Any]) -> None:
+    done = run("mindsThePrivacyGuide", session=session)
+    assert {"getPrivacySetting", "makePhoneCall"} <= set(done["called"])
+
+
 def test_every_page_opens_by_its_address(run: Run, session: dict[str, Any]) -> None:
     doctor, department = session["doctor_id"], session["department_id"]
     run("opensEveryPage", openings={
         "booking/doctors": f"department={department}", "booking/doctor": f"id={doctor}",
         "booking/confirm": f"doctor={doctor}&session={session['id']}",
-        "visit/registration": f"id={doctor}", "family/patient": f"id={doctor}"})
+        "visit/registration": f"id={doctor}", "family/patient": f"id={doctor}", "family/consent": f"id={doctor}",
+        "family/holders": f"id={doctor}", "account/text": "purpose=PRIVACY_POLICY"})

@@ -70,6 +70,11 @@ export function remove<P extends With<'delete'>>(path: P, ...rest: Rest<Operatio
   return send('DELETE', path, rest[0])
 }
 
+/** Where a picture of ours is, by its path as the server has given it. */
+export function picture(path: string): string {
+  return BASE + path
+}
+
 interface Loose {
   path?: Record<string, unknown>
   query?: Record<string, unknown>

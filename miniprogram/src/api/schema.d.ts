@@ -1596,6 +1596,8 @@ export interface components {
         /**
          * HolderView
          * @description Another account that holds the record; its phone is masked, null when WeChat has verified none.
+         *
+         *     ``can_end``: whether the caller may end that hold; not one that is proven better than their own.
          */
         readonly HolderView: {
             /** Id */
@@ -1617,6 +1619,8 @@ export interface components {
              * Format: date-time
              */
             readonly bound_at: string;
+            /** Can End */
+            readonly can_end: boolean;
         };
         /**
          * Holders

@@ -23,6 +23,17 @@ export function blank(): Draft {
   }
 }
 
+/** The documents that most people have, and the others: a child's are not an adult's. */
+export function documentsFor(relation: Draft['relation']): { usual: Partial<typeof DOCUMENTS>, rare: Partial<typeof DOCUMENTS> } {
+  const usual: Document[] = relation === 'CHILD' ? ['ID_CARD', 'BIRTH_CERTIFICATE', 'NONE'] : ['ID_CARD']
+  const isRare = (code: Document) => !usual.includes(code) && (relation === 'OTHER' || !OF_CHILDREN.includes(code))
+  const those = (are: (code: Document) => boolean) =>
+    Object.fromEntries(Object.entries(DOCUMENTS).filter(([code]) => are(code as Document)))
+  return { usual: those(code => usual.includes(code)), rare: those(isRare) }
+}
+
+/** Documents of children alone. */
+const OF_CHILDREN: Document[] = ['BIRTH_CERTIFICATE', 'NONE']
 /** Documents that say sex and birth date by themselves. */
 const TELLING: Document[] = ['ID_CARD', 'PERMANENT_RESIDENT']
 const ADULT = 18

@@ -51,5 +51,5 @@ export function useAdd(clock: () => number = serverNow) {
     draft.agreed = draft.agreed.includes(purpose) ? draft.agreed.filter(one => one !== purpose) : [...draft.agreed, purpose]
   }
 
-  return { draft, texts, needsGuardian, lacks, agree, failed, isLoading, load, adding }
+  return { draft, texts, today: dayOf(clock()), needsGuardian, lacks, agree, failed, isLoading, load, adding }
 }

@@ -3,7 +3,10 @@ import largeType from 'lucide-static/icons/a-large-small.svg?raw'
 import calendarDays from 'lucide-static/icons/calendar-days.svg?raw'
 import calendarPlus from 'lucide-static/icons/calendar-plus.svg?raw'
 import clipboard from 'lucide-static/icons/clipboard-list.svg?raw'
+import hospital from 'lucide-static/icons/hospital.svg?raw'
 import receipt from 'lucide-static/icons/receipt-text.svg?raw'
+import shield from 'lucide-static/icons/shield-check.svg?raw'
+import phone from 'lucide-static/icons/smartphone.svg?raw'
 import stethoscope from 'lucide-static/icons/stethoscope.svg?raw'
 import people from 'lucide-static/icons/users-round.svg?raw'
 import wallet from 'lucide-static/icons/wallet.svg?raw'
@@ -18,9 +21,12 @@ export const ICONS = {
   'calendar-days': drawn(calendarDays),
   'calendar-plus': drawn(calendarPlus),
   clipboard: drawn(clipboard),
+  hospital: drawn(hospital),
   'large-type': drawn(largeType),
   people: drawn(people),
+  phone: drawn(phone),
   receipt: drawn(receipt),
+  shield: drawn(shield),
   stethoscope: drawn(stethoscope),
   wallet: drawn(wallet),
 }

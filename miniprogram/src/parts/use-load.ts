@@ -3,6 +3,7 @@ import type { Ref } from 'vue'
 import { computed, ref, shallowRef } from 'vue'
 import type { Failure } from '@/api/errors'
 import { failure } from '@/api/errors'
+import { SIGNED_OUT } from '@/session/session'
 
 export interface Load<T> {
   /** The newest answer; stays while a newer one is fetched. */
@@ -42,8 +43,11 @@ export function useLoad<T>(fetch: () => Promise<T>): Load<T> {
       }
     }
     catch (thrown) {
-      if (mine === last)
+      if (mine === last) {
         failed.value = failure(thrown)
+        if (failed.value.code === SIGNED_OUT) // what was shown to somebody who has left is nobody else's to see
+          data.value = undefined
+      }
     }
     finally {
       underWay.value--

@@ -16,7 +16,7 @@ export function wayOn(failed: Failure | undefined, patientId: string | undefined
     case 'proof_required':
       return { text: '去核验身份', ...person }
     case 'consent_required':
-      return { text: '去查看授权书', ...person }
+      return { ...person, text: '去阅读并同意', page: patientId ? '/family/consent' : person.page }
     case 'patient_not_found':
       return { text: '查看我的就诊人', page: '/family/patients', values: {} }
     case 'code_of_another':

@@ -121,7 +121,11 @@ export const browser: Host = {
 
   onNetwork,
 
-  agreeToPrivacy: () => Promise.resolve(true),
+  wantsPrivacy: () => Promise.resolve(false),
+
+  onPrivacy: () => undefined,
+
+  call: phone => window.location.assign(`tel:${phone}`),
 
   fontSize: () => Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16,
 

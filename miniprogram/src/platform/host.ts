@@ -1,5 +1,8 @@
 /** The promise of whatever holds the pages: WeChat, or a browser. What only a host can do goes through here. */
 
+/** The id of the button by which WeChat knows that its privacy guide was agreed to. */
+export const AGREE_BUTTON = 'agree-to-privacy'
+
 /** What `wx.requestPayment` takes, as the server made and signed it. */
 export interface PaymentSheet {
   timeStamp: string
@@ -40,8 +43,15 @@ export interface Host {
   jumpTo: (appId: string, path: string) => Promise<boolean>
   /** Calls back now and whenever the network comes or goes. */
   onNetwork: (told: (isConnected: boolean) => void) => void
-  /** Shows the privacy guide when the host wants it agreed to; false: not agreed. */
-  agreeToPrivacy: () => Promise<boolean>
+  /** Whether the host itself wants its privacy guide agreed to before personal data may be asked for. */
+  wantsPrivacy: () => Promise<boolean>
+  /**
+   * Calls back whenever the host comes upon that by itself, as when a number is asked of it: `answer` tells it what the
+   * person said, true for agreed. The last one that was given is called; the host's own question is not shown then.
+   */
+  onPrivacy: (told: (answer: (isAgreed: boolean) => void) => void) => void
+  /** Calls a number; the person still has to confirm it. */
+  call: (phone: string) => void
   /** The size of text that the person chose in the host's settings, in px; 16 is usual. */
   fontSize: () => number
   storage: {

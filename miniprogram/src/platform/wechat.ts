@@ -1,10 +1,7 @@
 /** WeChat, by its own interface. Sources: developers.weixin.qq.com, 小程序 API. */
 import type { Closed, Host } from './host'
 import { hex, onNetwork, storage } from './common'
-
-const NO_NEW_DIALOG_MS = 10_000 // WeChat shows none within ten seconds of a refusal
-
-let refusedAt = 0
+import { AGREE_BUTTON } from './host'
 
 export const wechat: Host = {
   signInCode: () => new Promise((resolve, reject) => {
@@ -71,17 +68,16 @@ export const wechat: Host = {
 
   onNetwork,
 
-  agreeToPrivacy: () => new Promise((resolve) => {
-    if (Date.now() - refusedAt < NO_NEW_DIALOG_MS)
-      return resolve(false)
-    wx.requirePrivacyAuthorize({
-      success: () => resolve(true),
-      fail: () => {
-        refusedAt = Date.now()
-        resolve(false)
-      },
-    })
+  wantsPrivacy: () => new Promise((resolve) => {
+    wx.getPrivacySetting({ success: ({ needAuthorization }) => resolve(needAuthorization), fail: () => resolve(false) })
   }),
+
+  onPrivacy: told => wx.onNeedPrivacyAuthorization((given) => {
+    const resolve = given as unknown as (answer: { event: 'agree' | 'disagree', buttonId?: string }) => void // its types lack it
+    told(isAgreed => resolve(isAgreed ? { event: 'agree', buttonId: AGREE_BUTTON } : { event: 'disagree' }))
+  }),
+
+  call: phone => wx.makePhoneCall({ phoneNumber: phone, fail: () => undefined }), // given up: nothing to say
 
   fontSize: () => wx.getAppBaseInfo().fontSizeSetting ?? 16,
 

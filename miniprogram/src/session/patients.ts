@@ -31,5 +31,11 @@ export const usePatients = defineStore('patients', () => {
     host.storage.set(NAME, id)
   }
 
-  return { all, current, load, choose }
+  /** Nobody is signed in any more. */
+  function forget(): void {
+    all.value = undefined
+    chosenId.value = undefined
+  }
+
+  return { all, current, load, choose, forget }
 })

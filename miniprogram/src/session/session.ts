@@ -5,7 +5,7 @@
 import type { Credentials } from '@/api/request'
 import { sha256 } from 'js-sha256'
 import { Failure } from '@/api/errors'
-import { actAs, post } from '@/api/request'
+import { actAs, post, remove } from '@/api/request'
 import { host } from '@/platform'
 
 interface Kept {
@@ -14,6 +14,9 @@ interface Kept {
 }
 
 const NAME = 'session'
+const LEFT = 'session:left' // signed out by hand: nobody is signed in again without a tap
+const OF_A_PERSON = ['patient', 'draft:patient'] // what is kept on this phone of whoever was signed in
+export const SIGNED_OUT = 'signed_out'
 
 let underWay: Promise<void> | null = null
 
@@ -41,8 +44,10 @@ async function signIn(): Promise<void> {
   host.storage.set(NAME, { token, secret })
 }
 
-/** Signs in once, however many ask at the same time. */
+/** Signs in once, however many ask at the same time. Raises `Failure`. */
 function signInOnce(): Promise<void> {
+  if (host.storage.get(LEFT))
+    return Promise.reject(new Failure('ended', { code: SIGNED_OUT, sentence: '你已退出登录。' }))
   underWay ??= signIn().finally(() => underWay = null)
   return underWay
 }
@@ -63,7 +68,16 @@ export async function begin(): Promise<void> {
     await signInOnce()
 }
 
-/** Ends this phone's session here and at the server. */
-export function forget(): void {
-  host.storage.remove(NAME)
+/** Ends this phone's session here and at the server; until `enter` nobody is signed in again. Raises `Failure`. */
+export async function leave(): Promise<void> {
+  await remove('/api/account/sessions/current')
+  for (const name of [NAME, ...OF_A_PERSON])
+    host.storage.remove(name)
+  host.storage.set(LEFT, 'yes')
+}
+
+/** Signs in after `leave`, by a tap. Raises `Failure`. */
+export async function enter(): Promise<void> {
+  host.storage.remove(LEFT)
+  await signInOnce()
 }

@@ -56,3 +56,9 @@ export function left(until: number, now: number): string {
   const seconds = Math.max(0, Math.ceil((until - now) / 1000))
   return `${Math.floor(seconds / 60)}:${two(seconds % 60)}`
 }
+
+/** A day said whole: `2020年5月1日`. */
+export function dayInFull(day: string): string {
+  const [year, month, date] = day.split('-').map(Number) as [number, number, number]
+  return `${year}年${month}月${date}日`
+}

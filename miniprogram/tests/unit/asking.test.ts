@@ -55,12 +55,13 @@ describe('asking again', () => {
 
 describe('the way on', () => {
   it.each([
-    ['proof_required', '/family/patient'], ['consent_required', '/family/patient'], ['code_of_another', '/family/add'],
+    ['proof_required', '/family/patient'], ['consent_required', '/family/consent'], ['code_of_another', '/family/add'],
     ['patient_not_found', '/family/patients'],
   ])('after %s', (code, page) => expect(wayOn(new Failure('refused', { code }), 'P')?.page).toBe(page))
 
   it('is the list when it is not known whom it was about, and none after other refusals', () => {
     expect(wayOn(new Failure('refused', { code: 'proof_required' }), undefined)?.page).toBe('/family/patients')
+    expect(wayOn(new Failure('refused', { code: 'consent_required' }), undefined)?.page).toBe('/family/patients')
     expect(wayOn(new Failure('refused', { code: 'bill_paid' }), 'P')).toBeUndefined()
     expect(wayOn(undefined, 'P')).toBeUndefined()
   })

@@ -14,6 +14,9 @@ export const phone = {
   opened: [] as string[],
   /** Whether documents can be opened, and other mini-programs jumped to. */
   isAble: true,
+  wantsPrivacy: false,
+  /** What the page has given to be called when the host wants the guide agreed to. */
+  privacy: undefined as ((answer: (isAgreed: boolean) => void) => void) | undefined,
   clear(): void {
     kept.clear()
     this.codes = []
@@ -22,6 +25,8 @@ export const phone = {
     this.scans = []
     this.opened = []
     this.isAble = true
+    this.wantsPrivacy = false
+    this.privacy = undefined
   },
 }
 
@@ -54,7 +59,9 @@ export const host: Host = {
     return phone.isAble
   },
   onNetwork: () => undefined,
-  agreeToPrivacy: async () => true,
+  wantsPrivacy: async () => phone.wantsPrivacy,
+  onPrivacy: told => void (phone.privacy = told),
+  call: number => void phone.opened.push(`tel:${number}`),
   fontSize: () => 16,
   storage: {
     get: name => kept.get(name),

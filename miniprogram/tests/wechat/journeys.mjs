@@ -15,6 +15,16 @@ async function toConfirm(phone, { session }) {
 /** From the page that offers it: an invented person, proven by the phone's own number. */
 async function addPatient(phone, { patient, number }) {
   await phone.tap('先添加就诊人')
+  await phone.tap('同意并继续')
+  await fillIn(phone, { patient, number })
+  await phone.tap('用微信手机号核验')
+  await phone.sees('查看完整信息')
+  phone.back()
+  await phone.sees(`就诊人 **${patient.name.at(-1)}`)
+}
+
+/** On the page that adds a patient; then the page of that patient, who is not proven yet. */
+async function fillIn(phone, { patient, number }) {
   await phone.sees('与我的关系')
   await phone.fill('姓名', patient.name)
   await phone.fill('证件号码', patient.id_number)
@@ -23,10 +33,6 @@ async function addPatient(phone, { patient, number }) {
   await phone.sees('✓')
   await phone.tap('添加')
   await phone.sees('还需核验')
-  await phone.tap('用微信手机号核验')
-  await phone.sees('查看完整信息')
-  phone.back()
-  await phone.sees(`就诊人 **${patient.name.at(-1)}`)
 }
 
 async function toPay(phone, given) {
@@ -53,7 +59,7 @@ export const journeys = {
   async registers(phone, given) {
     await phone.sees('还没有预约')
     assert.equal(phone.wx.asked('login').length, 1)
-    assert.deepEqual([...phone.wx.kept.keys()], ['session'])
+    assert.deepEqual([...phone.wx.kept.keys()].filter(one => one !== 'hospital'), ['session'])
     await toPay(phone, given)
     await phone.sees('预约成功')
     const [sheet, ...others] = phone.wx.asked('requestPayment')
@@ -100,6 +106,43 @@ export const journeys = {
     return { id: shownId(phone) }
   },
 
+  /** The privacy guide: not on the first page, refused, agreed to, and WeChat's own question when it wants it again. */
+  async mindsThePrivacyGuide(phone, given) {
+    await phone.sees('还没有预约')
+    await phone.sees('示范市第一人民医院')
+    assert.equal(phone.title, '示范市一院')
+    await toConfirm(phone, given)
+    assert.equal(phone.wx.asked('getPrivacySetting').length, 0, 'nothing personal has been asked for yet')
+    await phone.tap('先添加就诊人')
+    await phone.sees('隐私保护提示')
+    await phone.tap('查看《隐私政策》')
+    await phone.sees('我们这样对待您的个人信息')
+    phone.back()
+    await phone.tap('不同意')
+    await phone.sees('你没有同意隐私政策')
+    assert.doesNotMatch(phone.text(), /证件号码　|与我的关系/)
+    await phone.tap('拨打医院电话 0571-00000000')
+    await phone.hasCalled('makePhoneCall', 1)
+    await phone.tap('再看一次，重新选择')
+    await phone.tap('同意并继续')
+    await phone.sees('与我的关系')
+    phone.back()
+    await phone.tap('先添加就诊人')
+    await phone.sees('与我的关系')
+    assert.doesNotMatch(phone.text(), /隐私保护提示/)
+    await fillIn(phone, given)
+    phone.wx.wantPrivacyAgain()
+    const refused = phone.tap('用微信手机号核验')
+    await phone.tap('不同意')
+    await refused
+    await phone.sees('没有同意隐私政策，不能使用微信手机号')
+    const agreed = phone.tap('用微信手机号核验')
+    await phone.tap('同意并继续')
+    await agreed
+    await phone.sees('查看完整信息')
+    return {}
+  },
+
   /** Every interface of WeChat that the program uses, as it uses it. */
   async usesWeChat(phone, { person }) {
     await phone.sees('还没有预约')
@@ -122,6 +165,7 @@ export const journeys = {
     assert.equal(host.fontSize(), 16)
     assert.equal(host.device(), 'A phone')
 
+    phone.wx.agree('agree-to-privacy')
     assert.equal(await host.scan(), null)
     person.scans = 'P:1'
     assert.equal(await host.scan(), 'P:1')
@@ -136,11 +180,19 @@ export const journeys = {
     host.showPlace({ latitude: 30.5, longitude: 114.3, name: '门诊楼', address: '1 号' })
     assert.equal(await host.jumpTo('wx1', 'pages/index'), true)
 
-    assert.equal(await host.agreeToPrivacy(), true)
+    phone.wx.wantPrivacyAgain()
+    assert.equal(await host.wantsPrivacy(), true)
+    const answers = []
+    host.onPrivacy(answer => answers.push(answer))
+    const scanned = host.scan()
+    answers.shift()(false)
+    assert.equal(await scanned, null)
+    phone.wx.agree('agree-to-privacy')
+    assert.equal(await host.wantsPrivacy(), false)
+    assert.equal(await host.scan(), 'P:1')
+    host.call('120')
+    assert.deepEqual(phone.wx.asked('makePhoneCall'), [{ phoneNumber: '120' }])
     person.agrees = false
-    assert.equal(await host.agreeToPrivacy(), false)
-    assert.equal(await host.agreeToPrivacy(), false)
-    assert.equal(phone.wx.asked('requirePrivacyAuthorize').length, 2, 'no new dialog within ten seconds of a refusal')
     assert.equal(await host.jumpTo('wx1', 'pages/index'), false)
 
     const seen = []

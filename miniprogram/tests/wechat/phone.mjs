@@ -199,6 +199,10 @@ export class Phone {
     const node = way.at(-1)
     this.taps++
     this.isTouched = true
+    if (node.attrs.openType === 'agreePrivacyAuthorization') {
+      this.wx.agree(node.attrs.id)
+      this.call(node, 'agreeprivacyauthorization', {})
+    }
     if (node.attrs.openType === 'getPhoneNumber')
       this.call(node, 'getphonenumber', await this.wx.phoneNumber())
     this.#bubble(way, 'tap', { x: 1, y: 1 })

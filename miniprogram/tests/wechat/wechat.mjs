@@ -19,6 +19,9 @@ export function wechatOf({ base, api, control, person, from, appId }) {
     const calls = []
     const kept = new Map()
     let network = () => undefined
+    let wantsPrivacy = true // the guide has not been agreed to
+    let onPrivacy = null
+    const agreed = new Set()
 
     /** As every interface of WeChat answers: later, one of success and fail, then complete. */
     function answering(name, does) {
@@ -75,6 +78,19 @@ export function wechatOf({ base, api, control, person, from, appId }) {
       return Object.fromEntries(tmplIds.map(one => [one, person.agrees ? 'accept' : 'reject']))
     }
 
+    /** Before what is personal: pending until the program has put the guide before the person, and told the answer. */
+    async function guide(name) {
+      if (!wantsPrivacy)
+        return
+      if (!onPrivacy)
+        throw refuse('privacy permission is not authorized', 104)
+      const answer = await new Promise(resolve => onPrivacy(resolve, { referrer: name }))
+      if (answer.event === 'agree' && !agreed.has(answer.buttonId))
+        phone.fault(`${name}: the button ${answer.buttonId} was not pressed`)
+      if (answer.event !== 'agree')
+        throw refuse('privacy permission is not authorized', 104)
+    }
+
     const change = how => answering(how, (asked) => {
       try {
         phone.change(how, asked)
@@ -97,20 +113,40 @@ export function wechatOf({ base, api, control, person, from, appId }) {
       asked: name => calls.filter(one => one.name === name).map(one => one.asked),
       kept,
       goOffline: isOff => network({ isConnected: !isOff, networkType: isOff ? 'none' : 'wifi' }),
-      phoneNumber: async () => person.agrees
-        ? { code: (await control('POST', `/wechat/phones/${person.openid}/phone-code`)).code, errMsg: 'getPhoneNumber:ok' }
-        : { errMsg: 'getPhoneNumber:fail user deny', errno: 103 },
+      phoneNumber: async () => {
+        try {
+          await guide('button.getPhoneNumber')
+        }
+        catch ({ message, errno }) {
+          return { errMsg: `getPhoneNumber:fail ${message}`, errno }
+        }
+        return person.agrees
+          ? { code: (await control('POST', `/wechat/phones/${person.openid}/phone-code`)).code, errMsg: 'getPhoneNumber:ok' }
+          : { errMsg: 'getPhoneNumber:fail user deny', errno: 103 }
+      },
+      /** The button of that id was pressed, by which the guide is agreed to. */
+      agree: (id) => {
+        agreed.add(id)
+        wantsPrivacy = false
+      },
+      /** The hospital has declared more than before. */
+      wantPrivacyAgain: () => {
+        agreed.clear()
+        wantsPrivacy = true
+      },
 
       login: answering('login', () => control('POST', `/wechat/phones/${person.openid}/login-code`)),
       request: answering('request', ask),
       requestPayment: answering('requestPayment', pay),
       requestSubscribeMessage: answering('requestSubscribeMessage', subscribe),
-      requirePrivacyAuthorize: answering('requirePrivacyAuthorize', () => {
-        if (!person.agrees)
-          throw refuse('privacy permission is not authorized', 104)
-      }),
+      getPrivacySetting: answering('getPrivacySetting', () => ({ needAuthorization: wantsPrivacy, privacyContractName: '《隐私保护指引》' })),
+      onNeedPrivacyAuthorization: told => void (onPrivacy = told),
+      makePhoneCall: answering('makePhoneCall', () => undefined),
       getRandomValues: answering('getRandomValues', ({ length }) => ({ randomValues: new Uint8Array(randomBytes(length)).buffer })),
-      scanCode: answering('scanCode', () => ({ result: orNothing(person.scans), scanType: 'QR_CODE' })),
+      scanCode: answering('scanCode', async () => {
+        await guide('scanCode')
+        return { result: orNothing(person.scans), scanType: 'QR_CODE' }
+      }),
       getFuzzyLocation: answering('getFuzzyLocation', () => {
         if (!phone.program.app.requiredPrivateInfos?.includes('getFuzzyLocation'))
           throw refuse('the api need to be declared in the requiredPrivateInfos field in app.json', 112)

@@ -115,10 +115,12 @@ def _has_it_now(binding: Holder) -> bool:
 
 
 # -- seeing and ending ------------------------------------------------------------------------------
-def others(db: Database, account_id: str, patient_id: str, now: datetime) -> list[Holder]:
-    """Which other accounts hold a record. Raises NotBound, NotProven, ConsentRequired."""
+def others(db: Database, account_id: str, patient_id: str, now: datetime) -> tuple[Proof | None, list[Holder]]:
+    """The account's own proof, and which others hold the record. Raises NotBound, NotProven, ConsentRequired."""
     access.check(db, account_id, patient_id, "RECORD", now)
-    return [one for one in proof_store.holders(db, patient_id) if one.account_id != account_id]
+    mine = store.bound_patient(db, account_id, patient_id)
+    return (mine.proof if mine else None,
+            [one for one in proof_store.holders(db, patient_id) if one.account_id != account_id])
 
 
 def end_other(db: Database, account_id: str, patient_id: str, binding_id: str, now: datetime) -> None:

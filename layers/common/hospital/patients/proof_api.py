@@ -73,13 +73,17 @@ class FullPatient(Model):
 
 
 class HolderView(Model):
-    """Another account that holds the record; its phone is masked, null when WeChat has verified none."""
+    """Another account that holds the record; its phone is masked, null when WeChat has verified none.
+
+    ``can_end``: whether the caller may end that hold; not one that is proven better than their own.
+    """
 
     id: str
     phone: str | None
     relation: Relation
     level: Level
     bound_at: datetime
+    can_end: bool
 
 
 class Holders(Model):
@@ -128,12 +132,13 @@ def reveal(caller: Caller, patient_id: str, body: SecondCheck) -> FullPatient:
 
 def list_holders(caller: Caller, patient_id: str) -> Holders:
     """Which other accounts hold the record."""
-    db, now = database(), utc_now()
+    db = database()
     settings = load_policy(db)
+    mine, others = holders.others(db, caller.account_id, patient_id, utc_now())
     return Holders(holders=[HolderView(
         id=one.binding_id, phone=rules.mask_phone(one.phone) if one.phone else None, relation=one.relation,
-        level=rules.level_of(one.level, settings), bound_at=one.bound_at)
-        for one in holders.others(db, caller.account_id, patient_id, now)])
+        level=rules.level_of(one.level, settings), bound_at=one.bound_at,
+        can_end=rules.may_end(mine, rules.level_of(one.level, settings), one.proof)) for one in others])
 
 
 def end_holder(caller: Caller, patient_id: str, binding_id: str) -> None:
