@@ -38,13 +38,14 @@ def browser() -> Iterator[Browser]:
 def new_hand(browser: Browser, pages: str, control: Control) -> Iterator[Callable[..., Hand]]:
     """``new_hand()``: another phone in another hand; ``new_hand(phone)``: that of somebody who has signed in before.
 
-    What went wrong in a page fails the test at its end.
+    ``asks_privacy=True``: one on which the privacy policy was not agreed to yet. What went wrong in a page fails the
+    test at its end.
     """
     hands: list[Hand] = []
 
-    def take(phone: Phone | None = None) -> Hand:
+    def take(phone: Phone | None = None, *, asks_privacy: bool = False) -> Hand:
         context = browser.new_context(viewport=SIZE, locale="zh-CN")  # type: ignore[arg-type]
-        hands.append(Hand(context, pages, control, phone))
+        hands.append(Hand(context, pages, control, phone, asks_privacy=asks_privacy))
         return hands[-1]
 
     yield take

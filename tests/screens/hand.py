@@ -20,14 +20,16 @@ _OWN = re.compile(r"cdn\.dcloud\.net\.cn/img/shadow-grey\.png")  # the framework
 
 def _kept(name: str, value: Any) -> str:
     """A line for a page: something is in the phone's storage, as the framework writes it, unless changed since."""
-    kept = json.dumps({"type": "string" if isinstance(value, str) else "object", "data": value})
+    kind = {str: "string", int: "number"}.get(type(value), "object")
+    kept = json.dumps({"type": kind, "data": value})
     return f"localStorage.getItem({name!r}) ?? localStorage.setItem({name!r}, {json.dumps(kept)});"
 
 
 class Hand:
     """One phone. ``taps`` counts what was pressed, sheets of the host included."""
 
-    def __init__(self, context: BrowserContext, address: str, control: Control, phone: Phone | None) -> None:
+    def __init__(self, context: BrowserContext, address: str, control: Control, phone: Phone | None, *,
+                 asks_privacy: bool = False) -> None:
         self.context = context
         self.address = address
         self.control = control
@@ -36,6 +38,8 @@ class Hand:
         context.set_default_timeout(WAITS)
         context.route(_ELSEWHERE, self._elsewhere)
         context.add_init_script(_kept("browser:messages", "yes"))
+        if not asks_privacy:
+            context.add_init_script(_kept("privacy:agreed", 1))
         if phone is not None:  # somebody who has been here before
             context.add_init_script(_kept("session", {"token": phone.token, "secret": phone.secret}) + _kept(
                 "browser:phone", {"openid": phone.openid, "phone": phone.number}))

@@ -11,8 +11,8 @@ export function lastUsed(one: Pick<Session, 'is_current' | 'last_used_at'>, now:
 }
 
 /** What a phone is called; many give no name. */
-export function deviceName(one: Pick<Session, 'device'>): string {
-  return one.device || '未知设备'
+export function deviceName(one: Pick<Session, 'device' | 'is_current'>): string {
+  return one.device || (one.is_current ? '这台手机' : '未知设备')
 }
 
 /** `11月23日 08:00 同意；今天 09:30 撤回`. */

@@ -8,7 +8,10 @@ import { leave } from '@/session/session'
 /** Where this account is signed in, and signing out: of one, of all others, here. */
 export function useDevices() {
   const patients = usePatients()
-  const { data, failed, isLoading, load } = useLoad(async () => (await get('/api/account/sessions')).sessions)
+  const { data, failed, isLoading, load } = useLoad(async () => {
+    const { sessions } = await get('/api/account/sessions')
+    return [...sessions.filter(one => one.is_current), ...sessions.filter(one => !one.is_current)]
+  })
 
   const ending = useAct(async (id: string) => {
     await remove('/api/account/sessions/{session_id}', { path: { session_id: id } })

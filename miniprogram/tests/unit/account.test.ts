@@ -16,6 +16,8 @@ import { begin } from '../../src/session/session'
 import { host, phone } from './host'
 import { no, ok, server } from './wire'
 
+type Phone = Parameters<typeof deviceName>[0]
+
 const profile = (version = 1, phone = '120') => ok({ name: '一院', phone, texts: [{ purpose: 'PRIVACY_POLICY', version }] })
 const text = (purpose: string, version = 2) => ({ purpose, version, title: purpose, body: '', effective_at: '' })
 const given = (purpose: string, version: number, granted_at: string, withdrawn_at: string | null = null) =>
@@ -140,7 +142,8 @@ describe('where one is signed in', () => {
   it('is said in words', () => {
     expect(lastUsed({ is_current: true, last_used_at: '2026-11-30T01:30:00Z' }, NOW)).toContain('本机')
     expect(lastUsed({ is_current: false, last_used_at: '2026-11-30T01:30:00Z' }, NOW)).toBe('最近使用 今天 09:30')
-    expect([deviceName({ device: '' }), deviceName({ device: 'Mate 60' })]).toEqual(['未知设备', 'Mate 60'])
+    expect([['', false], ['', true], ['Mate 60', true]].map(([device, is_current]) => deviceName({ device, is_current } as Phone)))
+      .toEqual(['未知设备', '这台手机', 'Mate 60'])
     expect(history({ granted_at: '2026-11-30T01:30:00Z', withdrawn_at: null }, NOW)).toBe('今天 09:30 同意')
     expect(history({ granted_at: '2026-11-29T01:30:00Z', withdrawn_at: '2026-11-30T01:30:00Z' }, NOW)).toContain('撤回')
   })

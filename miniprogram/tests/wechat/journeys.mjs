@@ -182,10 +182,10 @@ export const journeys = {
 
     phone.wx.wantPrivacyAgain()
     assert.equal(await host.wantsPrivacy(), true)
-    const answers = []
-    host.onPrivacy(answer => answers.push(answer))
+    const asks = new Promise(resolve => host.onPrivacy(resolve))
     const scanned = host.scan()
-    answers.shift()(false)
+    const answer = await asks
+    answer(false)
     assert.equal(await scanned, null)
     phone.wx.agree('agree-to-privacy')
     assert.equal(await host.wantsPrivacy(), false)
