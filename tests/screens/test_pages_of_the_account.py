@@ -125,7 +125,7 @@ def test_none_of_these_pages_keeps_anybody_out(
     if size == "large":
         hand.open("/").sees("还没有预约").tap("长辈版，大字号").sees("标准版")
     pages = {
-        "home-head": ("/", NAME), "about": ("/account/about", "急诊电话"),
+        "home-head": ("/", "还没有预约"), "about": ("/account/about", "急诊电话"),
         "privacy": ("/account/privacy", "医院保存什么"),
         "text": ("/account/text?purpose=PRIVACY_POLICY", "我们这样对待您的个人信息"),
         "copies": ("/account/copies", "已同意"), "devices": ("/account/devices", "退出本机登录"),
