@@ -145,7 +145,7 @@ def state(owner: Owner) -> list[Any]:
 def test_every_route_is_public_on_purpose_or_has_a_case() -> None:
     assert {str(door) for door in DOORS if door.route.public} == PUBLIC
     assert {str(door) for door in PRIVATE} == set(CASES)
-    assert len(APIS) == 7
+    assert len(APIS) == 8
 
 
 @pytest.mark.parametrize("door", PRIVATE, ids=named)

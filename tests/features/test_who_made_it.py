@@ -149,6 +149,7 @@ def test_who_only_made_a_record_does_not_end_who_is_proven_by_a_visit(control: C
     assert shown(prove(owner, mine, visit=visit)) == ("FULL", "VISIT")
     at = f"account/patients/{mine['id']}/holders"
     [theirs] = thief.call("GET", at)["holders"]
+    assert theirs["can_end"] is False
     assert refused(lambda: thief.call("DELETE", f"{at}/{theirs['id']}")) == (403, "proven_better")
     [other] = owner.call("GET", at)["holders"]
     owner.call("DELETE", f"{at}/{other['id']}")

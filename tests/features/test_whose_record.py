@@ -269,7 +269,7 @@ def test_a_proven_holder_sees_the_others_and_ends_a_strangers_hold_with_all_that
     held = thief.book(stolen["id"], session)["id"]
     at = f"account/patients/{mine['id']}/holders"
     [other] = owner.call("GET", at)["holders"]
-    assert (other["level"], other["relation"]) == ("LIMITED", "OTHER")
+    assert (other["level"], other["relation"], other["can_end"]) == ("LIMITED", "OTHER", True)
     assert other["phone"] == thief.number[:3] + "****" + thief.number[-4:]
     owner.call("DELETE", f"{at}/{other['id']}")
     control.settle()
@@ -292,6 +292,7 @@ def test_who_is_proven_by_a_receipt_does_not_end_who_holds_the_phone(control: Co
     prove(thief, stolen, visit={"card_number": record.file["card_number"], "number": record.receipt_number()})
     at = f"account/patients/{mine['id']}/holders"
     [theirs] = thief.call("GET", at)["holders"]
+    assert theirs["can_end"] is False
     assert refused(lambda: thief.call("DELETE", f"{at}/{theirs['id']}")) == (403, "proven_better")
     [other] = owner.call("GET", at)["holders"]
     owner.call("DELETE", f"{at}/{other['id']}")

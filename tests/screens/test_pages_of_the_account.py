@@ -75,7 +75,8 @@ def test_consent_is_taken_back_knowing_what_it_means_and_given_anew_where_it_is_
     owner.open(f"/family/patient?id={mine['id']}").sees("需要重新同意").shot("patient-without-consent")
     owner.open(f"/booking/confirm?doctor={session['doctor_id']}&session={session['id']}")
     owner.tap("确认挂号 ¥25.00").tap("去阅读并同意").sees("你撤回了同意").tap("同意并继续")
-    owner.sees("请先阅读，再点方框同意").tap(re.compile("^查看全文")).sees("处理的信息和目的").tap(re.compile("^同意 "), "checkbox").tap("同意并继续")
+    owner.sees("请先阅读，再点方框同意").tap(re.compile("^查看全文")).sees("处理的信息和目的")
+    owner.tap(re.compile("^同意 "), "checkbox").tap("同意并继续")
     owner.sees("就诊人　").sees_no("请先阅读并同意").tap("确认挂号 ¥25.00").tap("确认支付").sees("预约成功")
     owner.open("/account/copies").sees("已撤回").sees("已同意")
 
