@@ -22,8 +22,9 @@ BASE = "https://hospital.invalid"  # nobody's, by RFC 2606: the phone of the tes
 RUNTIME = client.CLIENT / "tests" / "wechat"
 MOST = 2 * 1024 * 1024  # bytes of a package
 SCRIPTS_AND_MORE = (".js", ".json", ".wxml", ".wxss", ".wxs")
-# what stands in libraries as a text and is asked by nobody: an error's explanation, a licence's origin
-SAID = ("https://vuejs.org/error-reference/", "https://uniapp.dcloud.net.cn/tutorial/", "https://github.com/emn178/js-sha256")
+# what stands there as a text and is asked by nobody: an error's explanation, a licence's origin, the name of a language
+SAID = ("https://vuejs.org/error-reference/", "https://uniapp.dcloud.net.cn/tutorial/", "https://github.com/emn178/js-sha256",
+        "http://www.w3.org/2000/svg")
 
 Run = Callable[..., dict[str, Any]]
 
