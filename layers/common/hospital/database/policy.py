@@ -36,20 +36,18 @@ class Rate:
     seconds: Annotated[float, Field(gt=0, le=86_400)]
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(BaseModel):
     """A point on a Chinese map (GCJ-02, as WeChat's and Tencent's maps count), in degrees."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
 
 
-@dataclass(frozen=True)
-class Hours:
+class Hours(BaseModel):
     """When something is open, as a patient reads it: 门诊, 周一至周日 8:00–17:30."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     what: Annotated[str, Field(min_length=1, max_length=20)]
     when: Annotated[str, Field(min_length=1, max_length=60)]
 
