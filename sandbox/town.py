@@ -28,8 +28,8 @@ from sandbox.ebill import EBill
 from sandbox.faults import KINDS, Fault, Faults
 from sandbox.his import His
 from sandbox.his.money import Charge
-from sandbox.hosting import host
 from sandbox.his.profile import PROFILE
+from sandbox.hosting import host
 from sandbox.scf import Scf
 from sandbox.sms import Sms
 from sandbox.sms.system import policy_settings as sms_settings
