@@ -1,6 +1,6 @@
 # Every command a person needs. Each installs what it lacks (scripts/setup).
 PY = .venv/bin/python
-export PYTHONPATH = layers/common:.
+export PYTHONPATH = layers/common:layers/reports:.
 
 .PHONY: demo test check features bench capacity package clean setup
 

@@ -121,8 +121,7 @@ class Town:
             "NOTIFY_BASE": f"http://127.0.0.1:{self._gateway}/api/pay_callback",
         }
         self.scf = Scf(self.world, manifest=manifest, project=PROJECT, state=state / "scf", values=values,
-                       layer_paths=[layer, PROJECT / "build" / "opt"],
-                       python=python, credentials=keys.credentials,
+                       layer_paths=_layers(layer), python=python, credentials=keys.credentials,
                        run_timers=timers)
         self.cloud = CloudApi(self.world, scf=self.scf, secrets=keys.entries(), credentials=keys.credentials)
         self._add(self.cloud, self._cloud_api)
@@ -221,6 +220,12 @@ class _Keys:
             "hospital/wechatpay-public-key": self.platform_public, "hospital/his-key": self.his_key,
             "hospital/his-qr-key": self.his_qr_key, "hospital/ebill-key": self.ebill_key,
         }
+
+
+def _layers(house: Path) -> dict[str, list[Path]]:
+    """What stands for a layer: its folder (the common one's is ``house``), and its packages from scripts/setup."""
+    found = {f"layers/{path.name}": [path, PROJECT / "build" / f"opt-{path.name}"] for path in PROJECT.glob("layers/*")}
+    return {**found, "layers/common": [house, PROJECT / "build" / "opt"]}
 
 
 def _rsa() -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -33,8 +34,8 @@ def layout() -> list[str]:
     problems += [f"{path.relative_to(ROOT)} holds SQL: that belongs into a store"
                  for path in HOUSE.glob("*/*.py") if path.parent.name not in SQL_FLOORS
                  and not path.stem.endswith(("store", "listing")) and SQL.search(path.read_text())]
-    for path in [ROOT / "requirements-dev.txt", ROOT / "layers" / "common" / "requirements.txt"]:
-        problems += [f"{path.name}: not pinned, or with an address: {line}"
+    for path in [ROOT / "requirements-dev.txt", *sorted(ROOT.glob("layers/*/requirements.txt"))]:
+        problems += [f"{path.relative_to(ROOT)}: not pinned, or with an address: {line}"
                      for line in path.read_text().splitlines() if not PINNED.fullmatch(line)]
     return problems
 
@@ -66,14 +67,17 @@ def main() -> int:
     doors = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("functions/*/index.py"))]
     steps = [
         ["ruff", "check", "--quiet", "."],
-        ["mypy", "--no-error-summary", "layers/common/hospital", "sandbox", "scripts", *doors],
+        ["mypy", "--no-error-summary", "layers/common/hospital", "layers/reports/report_readers", "sandbox", "scripts",
+         *doors],
         ["lint-imports", "--no-cache", "--no-logo"],
         ["lint-imports", "--no-cache", "--no-logo", "--config", "scripts/circles.toml"],
     ]
     failed = 0
+    known = os.pathsep.join(str(path) for path in (*sorted(ROOT.glob("layers/*")), ROOT))
     for step in steps:
         done = subprocess.run([str(ROOT / ".venv" / "bin" / step[0]), *step[1:]], cwd=ROOT, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                              env={**os.environ, "PYTHONPATH": known})
         print(f"check: {step[0]}: {'ok' if done.returncode == 0 else 'FAILED'}")
         if done.returncode:
             print(done.stdout)

@@ -1,4 +1,4 @@
-"""``make package``: the layer and every function of ``serverless.yml`` as deployable zips in build/package, and the
+"""``make package``: every layer and every function of ``serverless.yml`` as deployable zips in build/package, and the
 mini-program's two builds: build/h5, and build/mp-weixin (to be uploaded with WeChat's tools) once ``VITE_API_BASE``
 names the functions' address, which stands in it.
 
@@ -34,6 +34,8 @@ LAYER_AIM = 50 * MB  # ours, for the sake of cold starts; unpacked
 # What no import reads: pip's own notes and programs, packages' tests, type stubs. None of our packages looks up its own
 # metadata on the way to a handler (tests/package imports every function without it).
 LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.env|tests?|[^/]+\.dist-info)(/|$)|^bin/|\.py[coi]$")
+# What no function of a layer imports: fhir.resources brings three versions of FHIR, of which R4B reads R4.
+PRUNED = {"reports": re.compile(r"^(fhir/resources/(?!R4B/|__init__\.py$)|hl7/(mllp/|client\.py))")}
 _TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
 
 
@@ -79,8 +81,8 @@ def build(out: Path = OUT, version: str = CLOUD_PYTHON) -> list[Package]:
     for old in out.glob("*.zip"):
         old.unlink()
     python = interpreter(version)
-    layers = {path: _layer(ROOT / path, out, version, python) for path in sorted(
-        {layer.path for one in functions.values() for layer in one.layers if layer.path})}
+    layers = {f"layers/{path.parent.name}": _layer(path.parent, out, version, python)
+              for path in sorted(ROOT.glob("layers/*/requirements.txt"))}
     own = {name: _function(function, out, python) for name, function in sorted(functions.items())}
     problems = too_large(layers, own, functions)
     if problems:
@@ -105,7 +107,7 @@ def too_large(layers: dict[str, Package], own: dict[str, Package],
 def _layer(folder: Path, out: Path, version: str, python: str | None) -> Package:
     stage = _fresh(out / "stage")
     for source in (_wheels(folder / "requirements.txt", version), folder):
-        _copy(source, stage)
+        _copy(source, stage, PRUNED.get(folder.name))
     return _pack(f"layer-{folder.name}", stage, out, python, "/opt")
 
 
@@ -153,10 +155,10 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, pruned: re.Pattern[str] | None = None) -> None:
     for file in sorted(source.rglob("*")):
         name = file.relative_to(source).as_posix()
-        if file.is_file() and not LEFT_OUT.search(name):
+        if file.is_file() and not (LEFT_OUT.search(name) or (pruned and pruned.search(name))):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target / name)
 

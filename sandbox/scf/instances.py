@@ -29,7 +29,7 @@ class Platform:
     """What stands for the cloud under every function."""
 
     project: Path
-    layer_paths: list[Path]
+    layer_paths: dict[str, list[Path]]  # what stands for a layer of ours, by its path in the manifest
     python: list[str]
     state: Path
     region: str
@@ -47,6 +47,7 @@ class Platform:
 
     def environment(self, function: Function, folder: Path) -> dict[str, str]:
         """The complete environment of the function's process; nothing else leaks into it."""
+        layers = [path for layer in function.layers for path in self.layer_paths.get(layer.path or "", [])]
         return {
             **function.environment,
             "TENCENTCLOUD_SECRETID": self.credentials["secret_id"],
@@ -55,7 +56,7 @@ class Platform:
             "TENCENTCLOUD_RUNENV": "SCF",
             "SCF_FUNCTIONNAME": function.name,
             "SCF_NAMESPACE": NAMESPACE,
-            "PYTHONPATH": os.pathsep.join(str(path) for path in (folder, *self.layer_paths)),
+            "PYTHONPATH": os.pathsep.join(str(path) for path in (folder, *layers)),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.state / "home"),

@@ -53,20 +53,22 @@ class Service(System):
     max_body_bytes = SYNC_BYTES
 
     def __init__(
-        self, world: World, *, manifest: Path, project: Path, layer_paths: list[Path], python: list[str],
+        self, world: World, *, manifest: Path, project: Path, layer_paths: Mapping[str, list[Path]], python: list[str],
         state: Path, values: Mapping[str, str], credentials: Mapping[str, str], idle_seconds: float = 300,
         run_timers: bool = True, strip_prefix: bool = True,
     ) -> None:
         """Read the manifest; nothing is started before the first request.
 
-        ``layer_paths`` stand for /opt, ``python`` is the interpreter command, ``state`` a folder for logs and
-        unpacked code, ``values`` fills ${env:NAME}, ``credentials`` has secret_id, secret_key and token. With
+        ``layer_paths`` tells the folders that stand for a layer, by its path in the manifest: a function sees those of
+        the layers that it binds, as in the cloud's /opt. ``python`` is the interpreter command, ``state`` a folder for
+        logs and unpacked code, ``values`` fills ${env:NAME}, ``credentials`` has secret_id, secret_key and token. With
         ``strip_prefix`` a function sees the path after ``/api/<function>``, else all of it. Raises ManifestError.
         """
         super().__init__(world)
         self.manifest = load(manifest, values)
         self.platform = Platform(
-            project=project.resolve(), layer_paths=[path.resolve() for path in layer_paths],
+            project=project.resolve(),
+            layer_paths={name: [path.resolve() for path in paths] for name, paths in layer_paths.items()},
             python=list(python), state=state.resolve(), region=self.manifest.region,
             credentials=dict(credentials), keeper=Keeper(state.resolve() / "processes"),
         )

@@ -53,7 +53,7 @@ class Cloud:
         (folder / "serverless.yml").write_text(MANIFEST)
         self.clock = Clock()
         self.world = World(self.clock, Faults(), deque(maxlen=100))
-        self.scf = Scf(self.world, manifest=folder / "serverless.yml", project=folder, layer_paths=[],
+        self.scf = Scf(self.world, manifest=folder / "serverless.yml", project=folder, layer_paths={},
                        python=[sys.executable, "-S"], state=folder / "state", values={},
                        credentials=KEYS)
         self.api = CloudApi(self.world, scf=self.scf, secrets={"hospital/key": "s3cret"}, credentials=KEYS)

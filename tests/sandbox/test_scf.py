@@ -24,6 +24,7 @@ from sandbox.system import World
 
 ROOT = Path(__file__).parents[2]
 LAYERS = [ROOT / "layers" / "common", Path(sysconfig.get_paths()["purelib"]).resolve()]
+READERS = [ROOT / "layers" / "reports"]
 
 MANIFEST = """
 app: t
@@ -32,6 +33,7 @@ component: multi-scf
 name: t
 inputs:
   timeout: 1
+  layers: [{name: common, path: layers/common}]
   environments: [{key: STAGE, value: "${env:STAGE}"}]
   functions:
     door: {src: functions/door, type: web, timeout: 2, instanceConcurrencyConfig: {maxConcurrency: 8}}
@@ -39,6 +41,7 @@ inputs:
     broken: {src: functions/broken, type: web}
     jobs: {src: functions/jobs, reservedConcurrency: 1}
     api: {src: functions/api}
+    readers: {src: functions/api, layers: [{name: common, path: layers/common}, {name: readers, path: layers/reports}]}
   triggers:
     - {type: http, function: door}
     - {type: http, function: plain}
@@ -152,8 +155,9 @@ class Desk:
         (project / "serverless.yml").write_text(MANIFEST)
         self.world = World(Clock(), Faults(), deque(maxlen=1000))
         self.scf = Scf(
-            self.world, manifest=project / "serverless.yml", project=project, layer_paths=LAYERS,
-            python=[sys.executable, "-S"], state=folder / "state", values={"STAGE": "test"}, **options,
+            self.world, manifest=project / "serverless.yml", project=project,
+            layer_paths={"layers/common": LAYERS, "layers/reports": READERS}, python=[sys.executable, "-S"],
+            state=folder / "state", values={"STAGE": "test"}, **options,
             credentials={"secret_id": "AKID", "secret_key": "KEY", "token": "TOKEN"},
         )
         self.api = self.scf.serve() + "/api"
@@ -213,6 +217,17 @@ def test_web_function_sees_only_the_clouds_environment(desk: Desk, monkeypatch: 
     assert "LEAK" not in seen["env"] and "TZ" not in seen["env"]
     assert seen["env"]["PYTHONPATH"].split(":") == [seen["cwd"], *map(str, LAYERS)]
     assert not Path(seen["cwd"], ".env").exists()
+
+
+def test_a_function_sees_the_layers_that_it_binds_and_no_other(desk: Desk) -> None:
+    platform, functions = desk.scf.platform, desk.scf.manifest.functions
+    folder = Path("/code")
+
+    def path(function: str) -> list[str]:
+        return platform.environment(functions[function], folder)["PYTHONPATH"].split(":")
+
+    assert path("api") == ["/code", *map(str, LAYERS)]
+    assert path("readers") == ["/code", *map(str, LAYERS), *map(str, READERS)]
 
 
 def test_web_function_serves_many_at_once_in_one_instance(desk: Desk) -> None:

@@ -52,7 +52,7 @@ class Desk:
         self.clock.set(datetime(2026, 11, 22, 4, 0, tzinfo=timezone.utc))
         self.scf = Scf(
             World(self.clock, Faults(), deque()), manifest=folder / "serverless.yml", project=folder,
-            layer_paths=[], python=[sys.executable, "-S"], state=folder / "state", values={},
+            layer_paths={}, python=[sys.executable, "-S"], state=folder / "state", values={},
             credentials={"secret_id": "AKID", "secret_key": "KEY", "token": "TOKEN"},
         )
         control = Flask("control")

@@ -1,0 +1,1 @@
+"""Reports of laboratories and of those who look: what one is, however it was sent."""

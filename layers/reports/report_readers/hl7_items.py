@@ -1,0 +1,257 @@
+"""OBX segments into items, texts and files."""
+
+from __future__ import annotations
+
+import re
+
+from hospital.reports.model import (
+    Attachment,
+    Code,
+    Contradictory,
+    Flag,
+    Item,
+    ItemStatus,
+    Kind,
+    Moment,
+    Unreadable,
+    Value,
+)
+from msgspec import Struct
+from msgspec.structs import replace
+
+from report_readers import attachments, codes, values
+from report_readers.hl7_message import Segment
+from report_readers.limits import Limits
+from report_readers.moments import moment
+
+_CODED = frozenset({"CE", "CWE", "CNE", "CF"})
+_TEXTS = frozenset({"TX", "FT", "ST", ""})
+_WITHDRAWN = frozenset({"deleted", "cancelled", "entered-in-error"})
+
+
+class Observed(Struct):
+    """An OBX and the notes that follow it."""
+
+    segment: Segment
+    notes: list[Segment]
+
+    @property
+    def kind(self) -> str:
+        """Its value's type, OBX-2."""
+        return self.segment.look(2).upper()
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What makes two lines parts of one text."""
+        one = self.segment
+        return one.look(3), one.look(3, 1), one.look(4), self.kind
+
+
+class Found(Struct):
+    """What the segments of one order, or of one specimen, hold."""
+
+    items: list[Item]
+    findings: list[str]
+    conclusion: list[str]
+    files: list[Attachment]
+    parents: dict[int, tuple[str, str]]  # of an item by its sequence: code and sub-id, which a child order names
+
+
+def read(observed: list[Observed], panel: str, kind: Kind | None, is_final: ItemStatus, first: int,
+         limits: Limits) -> Found:
+    """Items in order, with ``first`` as the first one's sequence. Raises Unreadable, Contradictory."""
+    found = Found([], [], [], [], {})
+    at = 0
+    while at < len(observed):
+        one = observed[at]
+        at += 1
+        if one.kind in ("ED", "RP"):
+            status = _status(one.segment, is_final)
+            if status not in _WITHDRAWN:
+                found.files.append(_file(one, limits))
+                continue
+            one.segment.whole(5)  # a file that is taken back: that it was one stays to be seen
+        more: list[Observed] = []
+        if one.kind in ("TX", "FT"):
+            while at < len(observed) and observed[at].key == one.key and observed[at].segment.look(11) == \
+                    one.segment.look(11):
+                more.append(observed[at])
+                at += 1
+        name, suffix = _name(one.segment)
+        status = _status(one.segment, is_final)
+        part = codes.part_of_text(name, suffix, kind) if one.kind in _TEXTS and status not in _WITHDRAWN else ""
+        if part and one.segment.is_empty(6) and one.segment.is_empty(7):
+            text = _text(one, more)
+            (found.findings if part == "findings" else found.conclusion).append(text)
+            for each in (one, *more):
+                each.segment.take(2)
+                each.segment.take(11)
+                found_notes = _notes(each)
+                if found_notes:
+                    (found.findings if part == "findings" else found.conclusion).append(found_notes)
+            continue
+        item = _item(one, more, panel, status, first + len(found.items))
+        found.items.append(item)
+        found.parents[item.sequence] = (item.codes[0].code if item.codes else "", item.group)
+    return found
+
+
+def _name(segment: Segment) -> tuple[str, str]:
+    code, rest = segment.sub(segment.pieces(3)[0][0]) if segment.pieces(3) else ("", "")
+    return segment.look(3, 1) or segment.look(3, 4) or segment.look(3, 8) or code, rest.strip().upper()
+
+
+def coded(segment: Segment, number: int, repetition: int = 0) -> tuple[tuple[Code, ...], str]:
+    """The codes of a CE or CWE, taken, and the text that people read."""
+    parts = [segment.take(number, component, repetition) for component in range(6)]
+    # CWE's versions of the coding systems, and the text as first written
+    original = segment.take(number, 8, repetition)
+    found = tuple(Code(code, system, text) for code, text, system in (parts[:3], parts[3:]) if code or text)
+    return found, parts[1] or original or parts[4] or parts[0] or parts[3]
+
+
+def _status(segment: Segment, otherwise: ItemStatus) -> ItemStatus:
+    told = segment.look(11).upper()
+    if not told:
+        return otherwise
+    if told not in codes.ITEM_STATUS:
+        raise Contradictory("status-unknown", segment.where(11), "the result's status is not among the codes")
+    return codes.ITEM_STATUS[told]
+
+
+def _text(one: Observed, more: list[Observed]) -> str:
+    told = []
+    for each in (one, *more):
+        told.append(each.segment.lines(5))
+        if each is not one:
+            for number in (1, 2, 3, 4, 11):
+                each.segment.whole(number)
+    one.segment.whole(1)
+    one.segment.whole(3)
+    one.segment.whole(4)
+    return "\n".join(told)
+
+
+def _notes(one: Observed) -> str:
+    return "\n".join(text for note in one.notes if (text := note.lines(3)))
+
+
+def _item(one: Observed, more: list[Observed], panel: str, status: ItemStatus, sequence: int) -> Item:
+    segment = one.segment
+    kind = one.kind
+    segment.whole(1)
+    segment.take(2)
+    segment.take(11)
+    unit = _unit(segment)
+    for each in more:
+        other = _unit(each.segment)
+        if values.folded_unit(other or unit) != values.folded_unit(unit or other):
+            raise Contradictory("unit-changes", each.segment.where(6), "parts of one result have different units")
+        unit = unit or other
+    if kind in _TEXTS:
+        group = segment.look(4)
+        found, name = coded(segment, 3)
+        told = _plain_value(_text(one, more))
+    else:
+        found, name = coded(segment, 3)
+        group = segment.look(4)
+        told = _value(segment, kind)
+    segment.whole(4)
+    flags = _flags(segment)
+    references = values.references(segment.whole(7), unit, segment.where(7))
+    method = coded(segment, 17)[1]
+    notes = [_notes(each) for each in (one, *more)]
+    return Item(sequence, name, found, told, status, unit, references, flags, method,
+                "\n".join(text for text in notes if text), group, panel, observed=_moment(segment, 14))
+
+
+def _moment(segment: Segment, number: int) -> Moment | None:
+    text = segment.look(number)
+    found = moment(text) if text else None
+    if found is not None:
+        segment.take(number)
+    return found
+
+
+def _unit(segment: Segment) -> str:
+    if len(segment.pieces(6)) == 1 and len(segment.pieces(6)[0]) == 1:
+        return segment.take(6)
+    if segment.look(6) == "10" and segment.look(6, 1)[:1].isdigit():  # 10^9/L, which nobody escaped
+        return segment.whole(6).strip()
+    found, _ = coded(segment, 6)
+    return found[0].code or found[0].text if found else ""
+
+
+def _flags(segment: Segment) -> tuple[Flag, ...]:
+    found: list[Flag] = []
+    for components in segment.pieces(8):
+        known = values.flag(components[0])
+        if known is not None:
+            components[0] = ""
+            found.append(known)
+            continue
+        several = [values.flag(part) for part in re.split(r"[,;、\s]+", components[0].strip())]
+        if all(several):  # "H, A" in one
+            components[0] = ""
+            found += [one for one in several if one is not None]
+    return tuple(dict.fromkeys(found))
+
+
+def _plain_value(text: str) -> Value | None:
+    if text.strip() in ("", '""'):
+        return None
+    return values.value(text)
+
+
+def _value(segment: Segment, kind: str) -> Value | None:
+    if segment.is_empty(5):
+        return None
+    if kind in _CODED:
+        found: list[Code] = []
+        texts = []
+        for repetition in range(segment.count(5)):
+            more, text = coded(segment, 5, repetition)
+            found += more
+            texts.append(text)
+        joined = "; ".join(text for text in texts if text)
+        return replace(values.value(joined), codes=tuple(found)) if joined else None
+    if kind == "SN":
+        return _structured(segment)
+    if kind == "NR" and segment.count(5) == 1 and len(segment.pieces(5)[0]) == 2:
+        return values.value(f"{segment.take(5)}-{segment.take(5, 1)}")
+    return _plain_value(segment.whole(5))
+
+
+def _structured(segment: Segment) -> Value | None:
+    """SN: comparator, number, separator or suffix, number."""
+    if segment.count(5) > 1 or len(segment.pieces(5)[0]) > 4:
+        return _plain_value(segment.whole(5))
+    comparator, one, between, other = (segment.take(5, component) for component in range(4))
+    if between in ("-", "~") and comparator:  # <3-5 is no range
+        return Value(f"{comparator}{one}{between}{other}")
+    return _plain_value(f"{comparator}{one}{between}{other}")
+
+
+def _file(one: Observed, limits: Limits) -> Attachment:
+    segment, where = one.segment, one.segment.where(5)
+    segment.whole(1)
+    kind = segment.take(2).upper()
+    _, name = coded(segment, 3)
+    if kind == "RP":
+        pointer = segment.take(5)
+        return Attachment(attachments.media_type(segment.take(5, 2), segment.take(5, 3)), name, b"", pointer)
+    told = attachments.media_type(segment.take(5, 1), segment.take(5, 2))
+    encoding = segment.take(5, 3).upper()
+    data = segment.take(5, 4)
+    if encoding in ("HEX", "H"):
+        try:
+            content = bytes.fromhex(data)
+        except ValueError:
+            raise Unreadable("hex", where, "the file is not whole hexadecimal") from None
+        if len(content) > limits.attachment:
+            raise Unreadable("too-large", where, f"the file has more than {limits.attachment} bytes")
+    elif encoding == "A":
+        content = data.encode()
+    else:
+        content = attachments.decoded(data, limits, where)
+    return attachments.attachment(content, told, name, where)
