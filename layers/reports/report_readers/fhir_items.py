@@ -30,17 +30,24 @@ INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpreta
 
 def concept(node: Json, name: str) -> tuple[tuple[Code, ...], str]:
     """A CodeableConcept's codes and the text that people read, taken."""
-    return concept_of(node.get(name) or {})
-
-
-def concept_of(told: Json) -> tuple[tuple[Code, ...], str]:
-    """As :func:`concept`, of one in a list."""
+    told = node.get(name) or {}
     found = []
     for coding in told.get("coding", []):
         code = Code(str(coding.pop("code", "")), str(coding.pop("system", "")), str(coding.pop("display", "")))
         found.append(code)
     text = told.pop("text", "") or next((one.text for one in found if one.text), "")
     return tuple(found), text or next((one.code for one in found if one.code), "")
+
+
+def named(told: Json) -> str:
+    """The words of a CodeableConcept, taken; its codes, which have no place, are noted."""
+    if text := told.pop("text", ""):
+        return str(text)
+    for part in ("display", "code"):
+        for coding in told.get("coding", []):
+            if text := coding.pop(part, ""):
+                return str(text)
+    return ""
 
 
 def taken_moment(node: Json, name: str) -> Moment | None:
@@ -109,7 +116,7 @@ class Items:
         if members:
             tested = item.value is not None and any(not SUSCEPTIBILITY.isdisjoint(one.flags) for one in members)
             item = replace(item, role="organism" if tested else "panel",
-                           members=tuple(antibiotic(one) if tested else one for one in members))
+                           members=tuple(antibiotic(one) for one in members))
         self._open.discard(at)
         self._known[at] = item
         return item
@@ -124,8 +131,8 @@ class Items:
         found, name = concept(node, "code")
         value, unit = _value(node, where)
         if value is None and "dataAbsentReason" in node:
-            value = Value("", absent=concept(node, "dataAbsentReason")[1])
-        _, method = concept(node, "method")
+            value = Value("", absent=named(node["dataAbsentReason"]))
+        method = named(node.get("method") or {})
         references = tuple(_reference(one, unit, f"{where}.referenceRange[{number}]")
                            for number, one in enumerate(node.get("referenceRange", [])))
         notes = [text for note in node.get("note", []) if (text := note.pop("text", ""))]
@@ -259,7 +266,7 @@ def _reference(told: Json, unit: Unit, where: str) -> Reference:
     if not text:
         text = f"{low}-{high}" if low is not None and high is not None else \
             f">={low}" if low is not None else f"<={high}" if high is not None else ""
-    whom = [concept_of(told.get("type") or {})[1], *(concept_of(one)[1] for one in told.get("appliesTo", [])),
+    whom = [named(told.get("type") or {}), *(named(one) for one in told.get("appliesTo", [])),
             _age(told.get("age") or {}, where)]
     return Reference(text, low, high, " ".join(part for part in whom if part))
 

@@ -21,10 +21,11 @@ from hospital.reports.model import (
 from msgspec.structs import replace
 
 from report_readers import attachments, checks, codes
-from report_readers.fhir_items import Items, concept, concept_of, taken_moment
+from report_readers.fhir_items import Items, named, taken_moment
 from report_readers.fhir_resources import Json, Resource, Resources, View, key, rest, validated
 from report_readers.json_text import parse
 from report_readers.limits import DEFAULT, Limits, at_most
+from report_readers.microbiology import is_tested
 
 _SECTIONS = "http://terminology.hl7.org/CodeSystem/v2-0074"
 
@@ -98,13 +99,13 @@ class _Reading:
         self._subject = (told, head) if told else None
         patient = self._patient()
         section = self._section()
-        _, title = concept(node, "code")
+        title = named(node.get("code") or {})
         titles = (title,) if title else ()
         reading = Items(self.view, most, self._limits)
         items = tuple(reading.of_references(node, "result", head, self._subject, title))
         self.items = reading.count
         kind = codes.kind_of(section, titles) or ("laboratory" if items else "other")
-        if kind == "laboratory" and any(item.role == "organism" for item in items):
+        if kind == "laboratory" and is_tested(items):
             kind = "microbiology"
         source, number = self._number()
         collected, received, specimen, accession = self._specimens()
@@ -153,8 +154,7 @@ class _Reading:
         for category in self._node.get("category", []):
             for coding in category.get("coding", []):
                 if coding.get("system") == _SECTIONS and coding.get("code"):
-                    del coding["system"]
-                    return str(coding.pop("code"))
+                    return str(coding["code"])
         return ""
 
     def _patient(self) -> Person:
@@ -189,7 +189,7 @@ class _Reading:
                 names.append(reference.pop("display", ""))
                 continue
             node = target.content
-            names.append(concept(node, "type")[1])
+            names.append(named(node.get("type") or {}))
             collected = collected or taken_moment(node.get("collection") or {}, "collectedDateTime")
             received = received or taken_moment(node, "receivedTime")
             accession = accession or str((node.get("accessionIdentifier") or {}).pop("value", ""))
@@ -232,7 +232,7 @@ class _Reading:
         text = self._node.pop("conclusion", "")
         if text:
             return str(text)
-        return "\n".join(told for one in self._node.get("conclusionCode", []) if (told := concept_of(one)[1]))
+        return "\n".join(told for one in self._node.get("conclusionCode", []) if (told := named(one)))
 
     def _narrative(self) -> str:
         notes = list(rest({"div": (self._node.get("text") or {}).get("div")}, ""))

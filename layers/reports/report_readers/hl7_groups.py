@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hospital.reports.model import Unreadable
+from hospital.reports.model import Person, Unreadable
 from msgspec import Struct
 
 from report_readers.hl7_items import Observed
@@ -16,6 +16,8 @@ class Patient(Struct):
 
     segments: list[Segment]
     orders: list[Order]
+    person: Person | None = None  # once it is read
+    visit_number: str = ""
 
     def segment(self, name: str) -> Segment | None:
         """The first of that name."""

@@ -44,7 +44,7 @@ class Observed(Struct):
     def key(self) -> tuple[str, str, str, str]:
         """What makes two lines parts of one text."""
         one = self.segment
-        return one.look(3), one.look(3, 1), one.look(4), self.kind
+        return one.told(3), one.told(4), one.told(11), self.kind
 
 
 class Found(Struct):
@@ -73,22 +73,18 @@ def read(observed: list[Observed], panel: str, kind: Kind | None, is_final: Item
             one.segment.whole(5)  # a file that is taken back: that it was one stays to be seen
         more: list[Observed] = []
         if one.kind in ("TX", "FT"):
-            while at < len(observed) and observed[at].key == one.key and observed[at].segment.look(11) == \
-                    one.segment.look(11):
+            while at < len(observed) and observed[at].key == one.key:
                 more.append(observed[at])
                 at += 1
         name, suffix = _name(one.segment)
         status = _status(one.segment, is_final)
         part = codes.part_of_text(name, suffix, kind) if one.kind in _TEXTS and status not in _WITHDRAWN else ""
         if part and one.segment.is_empty(6) and one.segment.is_empty(7):
-            text = _text(one, more)
+            text = "\n".join(filter(None, [_text(one, more), *(_notes(each) for each in (one, *more))]))
             (found.findings if part == "findings" else found.conclusion).append(text)
-            for each in (one, *more):
-                each.segment.take(2)
-                each.segment.take(11)
-                found_notes = _notes(each)
-                if found_notes:
-                    (found.findings if part == "findings" else found.conclusion).append(found_notes)
+            one.segment.whole(1)
+            one.segment.take(2)
+            one.segment.take(11)
             continue
         item = _item(one, more, panel, status, first + len(found.items))
         found.items.append(item)
@@ -104,10 +100,10 @@ def _name(segment: Segment) -> tuple[str, str]:
 def coded(segment: Segment, number: int, repetition: int = 0) -> tuple[tuple[Code, ...], str]:
     """The codes of a CE or CWE, taken, and the text that people read."""
     parts = [segment.take(number, component, repetition) for component in range(6)]
-    # CWE's versions of the coding systems, and the text as first written
     original = segment.take(number, 8, repetition)
-    found = tuple(Code(code, system, text) for code, text, system in (parts[:3], parts[3:]) if code or text)
-    return found, parts[1] or original or parts[4] or parts[0] or parts[3]
+    found = tuple(Code(code, system, text) for code, text, system in (parts[:3], parts[3:]) if code or text or system)
+    name = parts[1] or original or parts[4] or parts[0] or parts[3]
+    return (*found, *([Code("", "", original)] if original not in ("", name) else [])), name
 
 
 def _status(segment: Segment, otherwise: ItemStatus) -> ItemStatus:
@@ -120,15 +116,11 @@ def _status(segment: Segment, otherwise: ItemStatus) -> ItemStatus:
 
 
 def _text(one: Observed, more: list[Observed]) -> str:
-    told = []
-    for each in (one, *more):
+    told = [one.segment.lines(5)]
+    for each in more:
         told.append(each.segment.lines(5))
-        if each is not one:
-            for number in (1, 2, 3, 4, 11):
-                each.segment.whole(number)
-    one.segment.whole(1)
-    one.segment.whole(3)
-    one.segment.whole(4)
+        for number in (1, 2, 3, 4, 11):  # as the first one's
+            each.segment.whole(number)
     return "\n".join(told)
 
 
@@ -148,18 +140,12 @@ def _item(one: Observed, more: list[Observed], panel: str, status: ItemStatus, s
         if values.folded_unit(other or unit) != values.folded_unit(unit or other):
             raise Contradictory("unit-changes", each.segment.where(6), "parts of one result have different units")
         unit = unit or other
-    if kind in _TEXTS:
-        group = segment.look(4)
-        found, name = coded(segment, 3)
-        told = _plain_value(_text(one, more))
-    else:
-        found, name = coded(segment, 3)
-        group = segment.look(4)
-        told = _value(segment, kind)
-    segment.whole(4)
-    flags = _flags(segment)
+    found, name = coded(segment, 3)
+    told = _plain_value(_text(one, more)) if kind in _TEXTS else _value(segment, kind)
+    group = segment.whole(4)
+    flags = tuple(dict.fromkeys(flag for each in (one, *more) for flag in _flags(each.segment)))
     references = values.references(segment.whole(7), unit, segment.where(7))
-    method = coded(segment, 17)[1]
+    method = segment.named(17)
     notes = [_notes(each) for each in (one, *more)]
     return Item(sequence, name, found, told, status, unit, references, flags, method,
                 "\n".join(text for text in notes if text), group, panel, observed=_moment(segment, 14))
@@ -178,8 +164,7 @@ def _unit(segment: Segment) -> str:
         return segment.take(6)
     if segment.look(6) == "10" and segment.look(6, 1)[:1].isdigit():  # 10^9/L, which nobody escaped
         return segment.whole(6).strip()
-    found, _ = coded(segment, 6)
-    return found[0].code or found[0].text if found else ""
+    return segment.take(6) or segment.named(6)
 
 
 def _flags(segment: Segment) -> tuple[Flag, ...]:
@@ -194,7 +179,7 @@ def _flags(segment: Segment) -> tuple[Flag, ...]:
         if all(several):  # "H, A" in one
             components[0] = ""
             found += [one for one in several if one is not None]
-    return tuple(dict.fromkeys(found))
+    return tuple(found)
 
 
 def _plain_value(text: str) -> Value | None:
@@ -236,11 +221,15 @@ def _file(one: Observed, limits: Limits) -> Attachment:
     segment, where = one.segment, one.segment.where(5)
     segment.whole(1)
     kind = segment.take(2).upper()
-    _, name = coded(segment, 3)
+    segment.take(11)
+    name = segment.named(3)
+    at = 2 if kind == "RP" else 1
+    told = attachments.media_type(segment.look(5, at), segment.look(5, at + 1))
+    if told:
+        segment.take(5, at)
+        segment.take(5, at + 1)
     if kind == "RP":
-        pointer = segment.take(5)
-        return Attachment(attachments.media_type(segment.take(5, 2), segment.take(5, 3)), name, b"", pointer)
-    told = attachments.media_type(segment.take(5, 1), segment.take(5, 2))
+        return Attachment(told, name, b"", segment.take(5))
     encoding = segment.take(5, 3).upper()
     data = segment.take(5, 4)
     if encoding in ("HEX", "H"):

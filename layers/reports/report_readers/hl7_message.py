@@ -56,6 +56,15 @@ class Segment:
         text = pieces[0][component] if pieces and component < len(pieces[0]) else ""
         return self._message.unescape(text).strip() if text != '""' else ""
 
+    def told(self, number: int) -> str:
+        """A field as it was written, not taken."""
+        return self._raw(number)
+
+    def named(self, number: int) -> str:
+        """The words of a CE or CWE, taken; its codes, which have no place, are noted."""
+        component = next((one for one in (1, 8, 4, 0, 3) if self.look(number, one)), 0)
+        return self.take(number, component)
+
     def where(self, number: int) -> str:
         """A field's name for people."""
         return f"{self.label}-{number}"

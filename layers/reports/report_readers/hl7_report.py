@@ -23,11 +23,11 @@ from msgspec.structs import replace
 
 from report_readers import checks, codes
 from report_readers.hl7_groups import Order, Patient, grouped, patients
-from report_readers.hl7_items import Found, coded, read
+from report_readers.hl7_items import Found, read
 from report_readers.hl7_message import Message, Segment
 from report_readers.hl7_text import normalise
 from report_readers.limits import DEFAULT, Limits, at_most
-from report_readers.microbiology import antibiotic, with_organisms
+from report_readers.microbiology import antibiotic, is_tested, with_organisms
 from report_readers.moments import moment
 
 _PROCESSING: dict[str, Processing] = {"P": "production", "": "production", "T": "training", "D": "debugging"}
@@ -46,6 +46,9 @@ def read_hl7(content: bytes, limits: Limits = DEFAULT) -> tuple[Report, ...]:
     reports: list[Report] = []
     taken: list[list[Segment]] = []
     for patient in patients(message):
+        patient.person = _person(patient.segment("PID"))
+        pv1 = patient.segment("PV1")
+        patient.visit_number = pv1.take(19) if pv1 else ""
         for orders in grouped(patient):
             reports.append(_report(message, patient, orders, version, limits))
             taken.append([header, *patient.segments, *(one for order in orders for one in order.segments)])
@@ -80,17 +83,17 @@ def _report(message: Message, patient: Patient, orders: list[Order], version: Ve
         here = read(order.observed, panel, kind, state, 1 + sum(len(one.items) for one in everything), limits)
         everything.append(here)
         items = _with_children(items, order, with_organisms(here.items), everything)
-    if kind in (None, "laboratory") and any(item.role == "organism" for item in items):
+    if kind in (None, "laboratory") and is_tested(items):
         kind = "microbiology"
     pv1 = patient.segment("PV1")
     report = Report(
         source=_source(header), number=number, kind=kind or ("laboratory" if items else "other"),
-        status=codes.states_together(states), patient=_person(patient.segment("PID")), titles=titles, version=version,
+        status=codes.states_together(states), patient=patient.person or Person(), titles=titles, version=version,
         items=tuple(items), findings="\n".join(text for one in everything for text in one.findings),
         conclusion="\n".join(text for one in everything for text in one.conclusion),
         attachments=tuple(file for one in everything for file in one.files), order_number=placer,
         accession_number=_first(orders, lambda one: one.obr and (one.obr.take(20) or one.obr.take(18))),
-        visit_number=pv1.take(19) if pv1 else "", collected=_first_moment(orders, 7),
+        visit_number=patient.visit_number, collected=_first_moment(orders, 7),
         received=_first_moment(orders, 14), reported=_first_moment(orders, 22), specimen=_specimen(orders),
         department=_department(orders), ordering_department=_ordering(orders, pv1),
         ordered_by=_first(orders, lambda one: one.obr and _name(one.obr, 16)),
@@ -103,9 +106,7 @@ def _report(message: Message, patient: Patient, orders: list[Order], version: Ve
 
 
 def _panel(order: Order) -> str:
-    if order.obr is None:
-        return ""
-    return order.obr.look(4, 1) or order.obr.look(4, 4) or order.obr.look(4)
+    return next((text for part in (1, 4, 0) if (text := order.obr.look(4, part))), "") if order.obr else ""
 
 
 def _state(order: Order) -> Status:
@@ -158,7 +159,7 @@ def _say_known(order: Order, number: str, placer: str, section: str) -> None:
     order.obr.whole(1)
     if order.obr.look(24) == section:
         order.obr.take(24)
-    _, _ = coded(order.obr, 4) if order.obr.look(4, 1) == "" else ((), order.obr.take(4, 1))
+    order.obr.take(4, next((part for part in (1, 4, 0) if order.obr.look(4, part)), 0))
 
 
 def _source(header: Segment) -> str:
@@ -196,9 +197,8 @@ def _sex(pid: Segment) -> Sex:
 
 
 def _person_name(segment: Segment, field: int, repetition: int, first: int = 0) -> str:
-    family = segment.split(segment.take(field, first, repetition))[0]
-    parts = [family, *(segment.take(field, first + place, repetition) for place in (1, 2))]
-    return _joined(parts)
+    family, given, further = (segment.take(field, first + place, repetition) for place in range(3))
+    return _joined([" ".join(part for part in segment.split(family) if part), given, further])
 
 
 def _name(segment: Segment, field: int) -> str:
@@ -223,8 +223,7 @@ def _staff(obr: Segment, field: int) -> str:
     if not told and not obr.look(field, 1):
         return ""
     parts = obr.split(told)
-    if len(parts) > 1:
-        obr.take(field)
+    if len(parts) > 1:  # its number and all else stay to be noted
         return _joined(parts[1:3]) or parts[0]
     if told and not told.isascii():  # a name where the number should be
         return _joined([obr.take(field), obr.take(field, 1)])
@@ -254,32 +253,36 @@ def _moment(segment: Segment, field: int) -> Moment | None:
 
 
 def _first_moment(orders: list[Order], field: int) -> Moment | None:
-    found = [at for order in orders if order.obr is not None and (at := _moment(order.obr, field)) is not None]
-    return found[0] if found else None
+    """Of several orders' times the first one's; others are noted."""
+    found: Moment | None = None
+    for order in orders:
+        if order.obr is not None and (found is None or order.obr.look(field) == found.text):
+            found = _moment(order.obr, field) or found
+    return found
 
 
 def _specimen(orders: list[Order]) -> str:
     for order in orders:
         spm = next((one for one in order.others if one.name == "SPM"), None)
         if spm is not None and not spm.is_empty(4):
-            return coded(spm, 4)[1]
+            return spm.named(4)
         if order.obr is not None and not order.obr.is_empty(15):
-            told = order.obr.split(order.obr.take(15))
-            name = [part for part in told if part]
-            return name[1] if len(name) > 1 else name[0] if name else order.obr.take(15, 1)
+            told = [part for part in order.obr.split(order.obr.look(15)) if part]
+            if len(told) > 1:  # its code, words and system: all of it is noted too
+                return told[1]
+            return order.obr.take(15)
     return ""
 
 
 def _department(orders: list[Order]) -> str:
     for order in orders:
         for one in order.observed:
-            name = one.segment.take(23) or coded(one.segment, 15)[1]
+            name = one.segment.take(23) or one.segment.named(15)
             if name:
                 return name
     return ""
 
 
 def _ordering(orders: list[Order], pv1: Segment | None) -> str:
-    found = _first(orders, lambda one: one.orc and coded(one.orc, 17)[1])
-    return found or (pv1.take(3) if pv1 else "")
+    return _first(orders, lambda one: one.orc and one.orc.named(17)) or (pv1.look(3) if pv1 else "")
 

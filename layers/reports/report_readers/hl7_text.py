@@ -72,8 +72,7 @@ def messages(content: bytes) -> list[bytes]:
 
 def normalise(content: bytes, limits: Limits = DEFAULT) -> Text:
     """The text of one message. Raises Unreadable."""
-    content = unpacked(content, limits).strip(_FRAME + b" \t\r\n\x00")
-    whole, charset, declared = _decoded(content)
+    whole, charset, declared = _decoded(unpacked(content, limits).lstrip(_FRAME + b" \t\r\n"))
     lines = _lines(whole.replace("\x1c", "").replace("\x0b", ""))
     if not lines or not lines[0].startswith("MSH") or len(lines[0]) < 5:
         raise Unreadable("no-header", "MSH", "the message does not begin with a header segment")
@@ -90,10 +89,10 @@ def _decoded(content: bytes) -> tuple[str, str, str]:
     for mark in _UTF16:
         if content.startswith(mark):
             return _strictly(content, "utf-16"), "utf-16", "UNICODE UTF-16"
-    content = content.removeprefix(codecs.BOM_UTF8)
     if content[:6:2] == b"MSH" or content[1:6:2] == b"MSH":  # two bytes a character, and no mark
         name = "utf-16-le" if content[1:2] == b"\x00" else "utf-16-be"
         return _strictly(content, name), name, "UNICODE UTF-16"
+    content = content.strip(_FRAME + b" \t\r\n\x00").removeprefix(codecs.BOM_UTF8)
     declared = _declared(content)
     charset = CHARSETS.get(" ".join(declared.upper().split()), "")
     if charset.startswith("iso8859") and not content.isascii() and _fits(content, "utf-8"):
@@ -203,6 +202,8 @@ class Unescape:
         return "\n" if found["line"] else ""
 
     def _characters(self, content: bytes) -> str:
+        if not content.strip(b"\x00\r\n") and content.strip(b"\x00"):
+            return "\n"  # a line end, also in two bytes a character
         for charset in (self._charset, "utf-8", "gb18030"):
             try:
                 told = content.decode(charset)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from hospital.reports.model import SUSCEPTIBILITY, Item
 from msgspec.structs import replace
 
@@ -26,7 +29,7 @@ def with_organisms(items: list[Item]) -> list[Item]:
     for item in items:
         organism = organisms.get(_root(item.group)) if item.group else None
         if organism is None or organism is item:
-            found.append(item)
+            found.append(antibiotic(item))
         else:
             below[organism.sequence].append(antibiotic(item))
     return [replace(item, role="organism", members=(*item.members, *below[item.sequence]))
@@ -40,5 +43,10 @@ def antibiotic(item: Item) -> Item:
     return replace(item, role="antibiotic", measure=values.measure(item.unit, item.method, item.name))
 
 
+def is_tested(items: Sequence[Item]) -> bool:
+    """Whether something was tested against antibiotics."""
+    return any(item.role in ("organism", "antibiotic") or is_tested(item.members) for item in items)
+
+
 def _root(group: str) -> str:
-    return group.partition(".")[0].strip()
+    return re.split(r"[.^]", group)[0].strip()

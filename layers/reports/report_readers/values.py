@@ -53,8 +53,8 @@ def value(text: str) -> Value:
     if one := _ONE.fullmatch(plain):
         return replace(told, number=Decimal(one[2]), comparator=_COMPARATORS.get(one[1] or "", ""))
     if both := _RANGE.fullmatch(plain):
-        low, high = Decimal(both[1]), Decimal(both[2])
-        return replace(told, low=low, high=high) if low <= high else told
+        low, high = _ends(both)
+        return replace(told, low=low, high=high)
     if titer := _TITER.fullmatch(plain):
         return replace(told, titer=Decimal(titer[2]), comparator=_COMPARATORS.get(titer[1] or "", ""))
     if step := _step(plain):
@@ -64,6 +64,13 @@ def value(text: str) -> Value:
         if word and (within.titer is not None or within.ordinal):
             return replace(within, text=text, ordinal=within.ordinal or word)
     return told
+
+
+def _ends(both: re.Match[str]) -> tuple[Decimal | None, Decimal | None]:
+    """A range's; none where it is no range, or ``-3--1`` could be two."""
+    low, high = Decimal(both[1]), Decimal(both[2])
+    is_clear = low <= high and not (low < 0 and both[0][len(both[1]):].strip().startswith("--"))
+    return (low, high) if is_clear else (None, None)
 
 
 def _step(plain: str) -> str:
@@ -113,10 +120,10 @@ def _reference(text: str, unit: str, where: str) -> Reference:
     plain = _plain(text).strip("()[]")
     told = Reference(text)
     if both := re.match(rf"{_RANGE.pattern}(.*)", plain, re.ASCII):
-        low, high, rest = Decimal(both[1]), Decimal(both[2]), both[3]
-        if low > high:
+        low, high = _ends(both)
+        if low is None:
             return told
-        found = replace(told, low=low, high=high)
+        found, rest = replace(told, low=low, high=high), both[3]
     elif (one := re.match(rf"{_ONE.pattern}(.*)", plain, re.ASCII)) and one[1] and one[1] not in "~≈":
         number, rest = Decimal(one[2]), one[3]
         found = replace(told, high=number) if _COMPARATORS[one[1]] in ("<", "<=") else replace(told, low=number)
@@ -151,6 +158,6 @@ def flag(code: str) -> Flag | None:
 def measure(unit: str, method: str, name: str) -> Measure:
     """What an antibiotic's number is: told by its unit, else by method or name."""
     told = f"{method} {name}".upper()
-    if folded_unit(unit) == "mm" or "KB" in told.split() or "纸片" in told or "ZONE" in told or "DISK" in told:
+    if folded_unit(unit) == "mm" or "KB" in told or "纸片" in told or "ZONE" in told or "DISK" in told:
         return "zone"
     return "MIC" if unit or "MIC" in told else ""
