@@ -26,6 +26,7 @@ from scripts.benchmarks import (
     machine,
     package,
     reconcile,
+    report_intake,
     rush,
     town,
 )
@@ -33,7 +34,7 @@ from scripts.benchmarks import (
 RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 BOOKING = ["booking_spread", "booking_hot"]
 NAMES = [*BOOKING, "rush", "listing_rush", "payment_callback", "bills_query", "cold_start", "listing", "door",
-         "limits", "package", "reconcile"]
+         "limits", "package", "reconcile", "report_intake"]
 
 
 def main() -> int:
@@ -64,7 +65,8 @@ def reports(place: town.Place, wanted: list[str]) -> Iterable[tuple[str, machine
         "payment_callback": partial(callback.measure, place), "bills_query": partial(bills.measure, place),
         "cold_start": partial(cold_start.measure, place), "listing": partial(listing.measure, place),
         "door": partial(door.measure, place), "limits": partial(limits.measure, place),
-        "package": partial(package.measure, place), "reconcile": partial(reconcile.measure, place)}
+        "package": partial(package.measure, place), "reconcile": partial(reconcile.measure, place),
+        "report_intake": partial(report_intake.measure, place)}
     for name in wanted:
         if name in others:
             yield name, others[name]()
@@ -74,7 +76,7 @@ def line(name: str, report: machine.Report) -> str:
     """One benchmark's lines of the table."""
     text = (f"{name:<16}{report['value']:>12,}{report['floor']:>12,}{report['ratio']:>8}  {report['unit']}; aim "
             f"{report['aim']}{'' if report['met'] else ': MISSED'}")
-    for who in ("service", "quiet", "thin", "ideal", "door", "floor_detail"):
+    for who in ("service", "quiet", "thin", "ideal", "door", "fhir", "floor_detail"):
         if who in report:
             text += f"\n{'':<8}{who.removesuffix('_detail'):<8}" + "  ".join(
                 f"{key} {value:g}" for key, value in report[who].items())

@@ -114,7 +114,7 @@ class _Groups:
 
 def _below(order: Order, segment: Segment) -> None:
     if segment.name == "OBX":
-        order.observed.append(Observed(segment, []))
+        order.observed.append(Observed(segment, [], segment.look(2).upper()))
     elif segment.name == "NTE" and order.observed:
         order.observed[-1].notes.append(segment)
     else:
@@ -142,5 +142,5 @@ def _belong(order: Order, other: Order) -> bool:
 def _is_parent(parent: Order, child: Order) -> bool:
     if child.obr is None:
         return False
-    placer, filler = (child.obr.sub(child.obr.look(29, component))[0] for component in (0, 1))
+    placer, filler = (child.obr.parts(29, component)[0] for component in (0, 1))
     return bool((filler and filler == parent.filler) or (placer and placer == parent.placer and not filler))

@@ -34,11 +34,7 @@ class Observed(Struct):
 
     segment: Segment
     notes: list[Segment]
-
-    @property
-    def kind(self) -> str:
-        """Its value's type, OBX-2."""
-        return self.segment.look(2).upper()
+    kind: str  # its value's type, OBX-2
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -93,14 +89,13 @@ def read(observed: list[Observed], panel: str, kind: Kind | None, is_final: Item
 
 
 def _name(segment: Segment) -> tuple[str, str]:
-    code, rest = segment.sub(segment.pieces(3)[0][0]) if segment.pieces(3) else ("", "")
-    return segment.look(3, 1) or segment.look(3, 4) or segment.look(3, 8) or code, rest.strip().upper()
+    code, *rest = segment.parts(3)
+    return segment.look(3, 1) or segment.look(3, 4) or segment.look(3, 8) or code, "".join(rest).upper()
 
 
 def coded(segment: Segment, number: int, repetition: int = 0) -> tuple[tuple[Code, ...], str]:
     """The codes of a CE or CWE, taken, and the text that people read."""
-    parts = [segment.take(number, component, repetition) for component in range(6)]
-    original = segment.take(number, 8, repetition)
+    *parts, original = segment.takes(number, repetition, 0, 1, 2, 3, 4, 5, 8)
     found = tuple(Code(code, system, text) for code, text, system in (parts[:3], parts[3:]) if code or text or system)
     name = parts[1] or original or parts[4] or parts[0] or parts[3]
     return (*found, *([Code("", "", original)] if original not in ("", name) else [])), name
@@ -194,7 +189,7 @@ def _value(segment: Segment, kind: str) -> Value | None:
     if kind in _CODED:
         found: list[Code] = []
         texts = []
-        for repetition in range(segment.count(5)):
+        for repetition in range(len(segment.pieces(5))):
             more, text = coded(segment, 5, repetition)
             found += more
             texts.append(text)
@@ -202,14 +197,14 @@ def _value(segment: Segment, kind: str) -> Value | None:
         return replace(values.value(joined), codes=tuple(found)) if joined else None
     if kind == "SN":
         return _structured(segment)
-    if kind == "NR" and segment.count(5) == 1 and len(segment.pieces(5)[0]) == 2:
+    if kind == "NR" and len(segment.pieces(5)) == 1 and len(segment.pieces(5)[0]) == 2:
         return values.value(f"{segment.take(5)}-{segment.take(5, 1)}")
     return _plain_value(segment.whole(5))
 
 
 def _structured(segment: Segment) -> Value | None:
     """SN: comparator, number, separator or suffix, number."""
-    if segment.count(5) > 1 or len(segment.pieces(5)[0]) > 4:
+    if len(segment.pieces(5)) > 1 or len(segment.pieces(5)[0]) > 4:
         return _plain_value(segment.whole(5))
     comparator, one, between, other = (segment.take(5, component) for component in range(4))
     if between in ("-", "~") and comparator:  # <3-5 is no range

@@ -12,6 +12,7 @@ from hospital.reports.model import Note, Unreadable
 from report_readers.hl7_text import Separators, Text, Unescape
 from report_readers.limits import DEFAULT, Limits
 
+_first = list.__getitem__
 Pieces = list[list[str]]  # repetitions of components, still escaped; taken ones are empty
 
 
@@ -19,22 +20,25 @@ class Segment:
     """A segment. Fields count from 1 as in the standard, repetitions and components from 0."""
 
     def __init__(self, parsed: Any, label: str, message: Message) -> None:
-        self.name: str = str(parsed[0])
         self.label = label  # OBX[3]: the third OBX of the message
         self._message = message
-        self._fields: list[Any] = list(parsed)
+        # The library's own way to an element takes longer than all the rest of reading.
+        self._fields: list[str | Pieces] = [
+            _first(field, 0) if len(field) == 1 and isinstance(_first(field, 0), str)
+            else _plain(field, message.separators) for field in parsed]
+        self.name = str(self._fields[0])
         self._fields[0] = ""
 
     def whole(self, number: int) -> str:
         """A field as one text, taken. Separators in it, which somebody forgot to escape, are part of the text."""
-        text = self._raw(number)
+        text = self.told(number)
         if text:
             self._fields[number] = ""
         return self._message.unescape(text)
 
     def lines(self, number: int) -> str:
         """As :meth:`whole`; repetitions are lines, but ``3.9~6.1`` is a range."""
-        text = self._raw(number)
+        text = self.told(number)
         if text:
             self._fields[number] = ""
             text = self._message.line_ends.sub("\n", text)
@@ -42,49 +46,82 @@ class Segment:
 
     def take(self, number: int, component: int = 0, repetition: int = 0) -> str:
         """One component, taken; empty when there is none."""
-        pieces = self.pieces(number)
-        if repetition >= len(pieces) or component >= len(pieces[repetition]):
+        field = self._fields[number] if number < len(self._fields) else ""
+        if isinstance(field, str):
+            if not field or component or repetition:
+                return ""
+            self._fields[number] = ""
+            return self._read(field)
+        if repetition >= len(field) or component >= len(field[repetition]):
             return ""
-        text = pieces[repetition][component]
-        pieces[repetition][component] = ""
-        text = self._message.unescape(text).strip()
-        return "" if text == '""' else text  # HL7's word for: nothing
+        text = field[repetition][component]
+        field[repetition][component] = ""
+        return self._read(text)
+
+    def takes(self, number: int, repetition: int, *components: int) -> list[str]:
+        """Several components of one repetition, taken."""
+        field = self._fields[number] if number < len(self._fields) else ""
+        if isinstance(field, str) or repetition >= len(field):
+            return [self.take(number, component, repetition) for component in components] if field else \
+                [""] * len(components)
+        found, length = field[repetition], len(field[repetition])
+        told = [self._read(found[at]) if at < length else "" for at in components]
+        for at in components:
+            if at < length:
+                found[at] = ""
+        return told
 
     def look(self, number: int, component: int = 0) -> str:
         """The first repetition's component, not taken."""
-        pieces = self.pieces(number)
-        text = pieces[0][component] if pieces and component < len(pieces[0]) else ""
-        return self._message.unescape(text).strip() if text != '""' else ""
+        field = self._fields[number] if number < len(self._fields) else ""
+        if isinstance(field, str):
+            return "" if component or not field else self._read(field)
+        return self._read(field[0][component]) if component < len(field[0]) else ""
+
+    def _read(self, text: str) -> str:
+        if not text:
+            return ""
+        text = self._message.unescape(text).strip()
+        return "" if text == '""' else text  # HL7's word for: nothing
 
     def told(self, number: int) -> str:
         """A field as it was written, not taken."""
-        return self._raw(number)
+        field = self._fields[number] if number < len(self._fields) else ""
+        if isinstance(field, str):
+            return field
+        separators = self._message.separators
+        return separators.repetition.join(
+            separators.component.join(components) for components in field if any(components))
 
     def named(self, number: int) -> str:
         """The words of a CE or CWE, taken; its codes, which have no place, are noted."""
-        component = next((one for one in (1, 8, 4, 0, 3) if self.look(number, one)), 0)
-        return self.take(number, component)
+        if self.is_empty(number):
+            return ""
+        return self.take(number, next((one for one in (1, 8, 4, 0, 3) if self.look(number, one)), 0))
 
     def where(self, number: int) -> str:
         """A field's name for people."""
         return f"{self.label}-{number}"
 
-    def count(self, number: int) -> int:
-        """How many repetitions a field has."""
-        return len(self.pieces(number))
-
-    def sub(self, text: str) -> tuple[str, str]:
-        """A component's first subcomponent, and the rest."""
-        first, _, rest = text.partition(self._message.separators.subcomponent)
-        return first, rest
-
-    def split(self, text: str) -> list[str]:
-        """A component's subcomponents."""
-        return text.split(self._message.separators.subcomponent)
+    def parts(self, number: int, component: int = 0, repetition: int = 0) -> list[str]:
+        """The subcomponents of a component, not taken; at least one, which may be empty."""
+        field = self._fields[number] if number < len(self._fields) else ""
+        if isinstance(field, str):
+            text = "" if component or repetition else field
+        else:
+            components = field[repetition] if repetition < len(field) else []
+            text = components[component] if component < len(components) else ""
+        return [self._read(part) for part in text.split(self._message.separators.subcomponent)]
 
     def is_empty(self, number: int) -> bool:
         """Whether nothing is told (any more)."""
-        return self._raw(number) in ("", '""')
+        return self.told(number) in ("", '""')
+
+    def check(self, most: int) -> None:
+        """Raises Unreadable when a field has more characters."""
+        for number, field in enumerate(self._fields):
+            if len(field) > most:
+                raise Unreadable("too-long", self.where(number), f"the field has more than {most} characters")
 
     def clear(self) -> None:
         """All of it is known from elsewhere."""
@@ -93,36 +130,23 @@ class Segment:
     def same_after(self, number: int, other: Segment) -> bool:
         """Whether two segments say the same after a field."""
         most = max(len(self._fields), len(other._fields))
-        return all(self._raw(at) == other._raw(at) for at in range(number + 1, most))
+        return all(self.told(at) == other.told(at) for at in range(number + 1, most))
 
     def pieces(self, number: int) -> Pieces:
         """A field in its parts."""
-        if number >= len(self._fields):
-            return []
-        field = self._fields[number]
-        if isinstance(field, hl7.Container | str):
-            field = self._fields[number] = _pieces(field)
-        found: Pieces = field
-        return found
-
-    def _raw(self, number: int) -> str:
-        if number >= len(self._fields):
-            return ""
-        field = self._fields[number]
+        field = self._fields[number] if number < len(self._fields) else ""
         if isinstance(field, str):
-            return field
-        if isinstance(field, hl7.Container):
-            return str(field[0]) if len(field) == 1 and isinstance(field[0], str) else str(field)
-        separators = self._message.separators
-        told = [separators.component.join(components) for components in field if any(components)]
-        return separators.repetition.join(told)
+            if not field:
+                return []
+            field = self._fields[number] = [[field]]
+        return field
 
     def rest(self) -> Iterator[Note]:
         """What nobody took, in order."""
         for number, field in enumerate(self._fields):
-            if field == "" or (isinstance(field, hl7.Container) and len(field) == 1 and field[0] == ""):
+            if not field:
                 continue
-            for repetition, components in enumerate(self.pieces(number)):
+            for repetition, components in enumerate([[field]] if isinstance(field, str) else field):
                 again = f"({repetition + 1})" if repetition else ""
                 for place, text in enumerate(components):
                     if text and text != '""':
@@ -130,13 +154,18 @@ class Segment:
                         yield Note(f"{self.label}-{number}{again}{part}", self._message.unescape(text))
 
 
-def _pieces(field: Any) -> Pieces:
-    if isinstance(field, str):
-        return [[field]] if field else []
-    if len(field) == 1 and isinstance(field[0], str):
-        return [[field[0]]] if field[0] else []
-    return [[repetition] if isinstance(repetition, str) else [str(component) for component in repetition]
-            for repetition in field]
+def _plain(field: Any, separators: Separators) -> str | Pieces:
+    """A parsed field as a text where it is one, else in its parts."""
+    found: Pieces = []
+    for repetition in field:
+        if isinstance(repetition, str):
+            found.append([repetition])
+        else:
+            found.append([component if isinstance(component, str) else separators.subcomponent.join(component)
+                          for component in repetition])
+    if len(found) == 1 and len(found[0]) == 1:
+        return found[0][0]
+    return found
 
 
 class Message:
@@ -151,14 +180,13 @@ class Message:
         counts: dict[str, int] = {}
         self.segments: list[Segment] = []
         for parsed in hl7.parse(text.text):
-            name = str(parsed[0])
+            name = str(next(iter(parsed)))
             counts[name] = counts.get(name, 0) + 1
             label = name if name in ("MSH", "PID") and counts[name] == 1 else f"{name}[{counts[name]}]"
-            for number, field in enumerate(parsed):
-                if len(field) == 1 and isinstance(field[0], str) and len(field[0]) > limits.text and name != "OBX":
-                    raise Unreadable("too-long", f"{label}-{number}",
-                                     f"the field has more than {limits.text} characters")
-            self.segments.append(Segment(parsed, label, self))
+            segment = Segment(parsed, label, self)
+            if name != "OBX":  # whose files have a limit of their own
+                segment.check(limits.text)
+            self.segments.append(segment)
         self.header = self.segments[0]
         self.header.whole(1)
         self.header.whole(2)

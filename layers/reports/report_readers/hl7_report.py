@@ -133,7 +133,7 @@ def _with_children(items: list[Item], order: Order, new: list[Item], everything:
     obr = order.obr
     if obr is None or obr.is_empty(26):
         return [*items, *new]
-    code, group = obr.sub(obr.look(26))[0], obr.look(26, 1)
+    code, group = obr.parts(26)[0], obr.look(26, 1)
     parents = {sequence: known for found in everything[:-1] for sequence, known in found.parents.items()}
     parent = next((item for item in items if parents.get(item.sequence) == (code, group)), None)
     if parent is None:
@@ -178,13 +178,13 @@ def _person(pid: Segment | None) -> Person:
         return Person()
     numbers: list[Identifier] = []
     for field, usual in ((3, ""), (2, "PID-2"), (4, "PID-4"), (19, "SS")):
-        for repetition in range(pid.count(field)):
+        for repetition in range(len(pid.pieces(field))):
             value = pid.take(field, 0, repetition)
             if value:
                 one = Identifier(value, pid.take(field, 3, repetition), pid.take(field, 4, repetition) or usual)
                 if one not in numbers:
                     numbers.append(one)
-    names = [name for repetition in range(pid.count(5)) if (name := _person_name(pid, 5, repetition))]
+    names = [name for repetition in range(len(pid.pieces(5))) if (name := _person_name(pid, 5, repetition))]
     names.sort(key=lambda name: name.isascii())  # the one in characters first, else as sent
     return Person(tuple(numbers), names[0] if names else "", tuple(names[1:]), _sex(pid), _moment(pid, 7))
 
@@ -197,8 +197,9 @@ def _sex(pid: Segment) -> Sex:
 
 
 def _person_name(segment: Segment, field: int, repetition: int, first: int = 0) -> str:
-    family, given, further = (segment.take(field, first + place, repetition) for place in range(3))
-    return _joined([" ".join(part for part in segment.split(family) if part), given, further])
+    family = " ".join(part for part in segment.parts(field, first, repetition) if part)
+    _, given, further = segment.takes(field, repetition, first, first + 1, first + 2)
+    return _joined([family, given, further])
 
 
 def _name(segment: Segment, field: int) -> str:
@@ -222,7 +223,7 @@ def _staff(obr: Segment, field: int) -> str:
     told = obr.look(field)
     if not told and not obr.look(field, 1):
         return ""
-    parts = obr.split(told)
+    parts = obr.parts(field)
     if len(parts) > 1:  # its number and all else stay to be noted
         return _joined(parts[1:3]) or parts[0]
     if told and not told.isascii():  # a name where the number should be
@@ -267,7 +268,7 @@ def _specimen(orders: list[Order]) -> str:
         if spm is not None and not spm.is_empty(4):
             return spm.named(4)
         if order.obr is not None and not order.obr.is_empty(15):
-            told = [part for part in order.obr.split(order.obr.look(15)) if part]
+            told = [part for part in order.obr.parts(15) if part]
             if len(told) > 1:  # its code, words and system: all of it is noted too
                 return told[1]
             return order.obr.take(15)

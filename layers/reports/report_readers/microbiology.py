@@ -17,6 +17,8 @@ def with_organisms(items: list[Item]) -> list[Item]:
     The sender tells by OBX-4 what belongs together: antibiotics (those marked S, I, R …) bear the organism's own mark,
     or one that begins with it (``1.3``).
     """
+    if not any(item.group for item in items):
+        return [antibiotic(item) for item in items]
     marked = {_root(item.group) for item in items if item.group and not SUSCEPTIBILITY.isdisjoint(item.flags)}
     organisms: dict[str, Item] = {}
     for item in items:

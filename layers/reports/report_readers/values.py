@@ -14,6 +14,8 @@ _TO = r"\s*(?:--?|~|–|—+|至|to)\s*"
 _COMPARATOR = r"<=|>=|=<|=>|<|>|~|≤|≥|≦|≧|≈"
 _ONE = re.compile(rf"({_COMPARATOR})?\s*({_NUMBER})", re.ASCII)
 _RANGE = re.compile(rf"({_NUMBER}){_TO}({_NUMBER})", re.ASCII)
+_RANGE_AND_MORE = re.compile(rf"{_RANGE.pattern}(.*)", re.ASCII | re.DOTALL)
+_ONE_AND_MORE = re.compile(rf"{_ONE.pattern}(.*)", re.ASCII | re.DOTALL)
 _TITER = re.compile(rf"({_COMPARATOR})?\s*1\s*:\s*(\d{{1,10}}(?:\.\d{{1,6}})?)", re.ASCII)
 _STEP = re.compile(r"(?:(\d)\s*\+|(\+{1,4})|(-)|(\+-|\+/-|-/\+|±))", re.ASCII)
 _WITH_STEP = re.compile(r"(.*?)\s*\(\s*([^()]*)\s*\)")
@@ -119,12 +121,12 @@ def references(text: str, unit: str, where: str) -> tuple[Reference, ...]:
 def _reference(text: str, unit: str, where: str) -> Reference:
     plain = _plain(text).strip("()[]")
     told = Reference(text)
-    if both := re.match(rf"{_RANGE.pattern}(.*)", plain, re.ASCII):
+    if both := _RANGE_AND_MORE.fullmatch(plain):
         low, high = _ends(both)
         if low is None:
             return told
         found, rest = replace(told, low=low, high=high), both[3]
-    elif (one := re.match(rf"{_ONE.pattern}(.*)", plain, re.ASCII)) and one[1] and one[1] not in "~≈":
+    elif (one := _ONE_AND_MORE.fullmatch(plain)) and one[1] and one[1] not in "~≈":
         number, rest = Decimal(one[2]), one[3]
         found = replace(told, high=number) if _COMPARATORS[one[1]] in ("<", "<=") else replace(told, low=number)
     else:
