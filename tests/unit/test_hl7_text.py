@@ -64,6 +64,10 @@ def test_two_bytes_a_character_are_seen(charset: str, end: str) -> None:
     assert same((lab().decode() + end).encode(charset))
 
 
+def test_a_mark_of_byte_order_says_more_than_msh_18() -> None:
+    assert same(b"\xef\xbb\xbf" + lab(("UNICODE UTF-8", "GBK")))
+
+
 def test_traditional_characters_are_read_as_told() -> None:
     content = lab(("UNICODE UTF-8", "BIG-5"), ("张^三", "張^三")).decode()
     content = re.sub("[^\x00-\x7f張三]", "", content)
@@ -165,6 +169,7 @@ def test_an_escape_is_taken_back_and_what_is_none_stays(sent: str, meant: str) -
     assert unescaped(sent) == meant
 
 
+@pytest.mark.filterwarnings("ignore:The 'warn' method:DeprecationWarning")
 @pytest.mark.parametrize("sent", ["50\\5", "a\\E\\R\\", "\\XE5BCA0\\", "\\C2842\\ \\M2842\\"])
 def test_bare_python_hl7_loses_text_at_such_escapes(sent: str) -> None:
     assert hl7.parse(LAB).unescape(sent) != unescaped(sent)
@@ -219,7 +224,7 @@ def test_too_many_segments_results_or_reports_and_a_text_without_end_are_refused
 
 
 def test_what_nobody_took_is_told_by_its_place() -> None:
-    segment = Message(Text("MSH|^~\\&|A\rZZZ|1^2|x~y^z", Separators(), "utf-8", "")).segments[1]
+    segment = Message(Text("MSH|^~\\&|A\rZZZ|1^2|x~y^z", Separators(), "utf-8")).segments[1]
     assert segment.take(1, 1) == "2"
     assert [(note.where, note.text) for note in segment.rest()] == [
         ("ZZZ[1]-1.1", "1"), ("ZZZ[1]-2", "x"), ("ZZZ[1]-2(2).1", "y"), ("ZZZ[1]-2(2).2", "z")]

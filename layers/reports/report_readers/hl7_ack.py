@@ -21,7 +21,7 @@ _CODES = {"not-a-report": ("200", "Unsupported message type"), "version": ("203"
 _OTHERWISE = ("207", "Application internal error")
 _REJECTED = frozenset({"not-a-report", "version", "processing-unknown"})
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[(\d+)\])?(?:-(\d+))?")
-_FALLBACK = Text("", Separators(), "utf-8", "UNICODE UTF-8")
+_FALLBACK = Text("", Separators(), "utf-8")
 
 
 def answer_to(problem: NotTaken | None) -> Answer:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from report_readers.limits import DEFAULT, Limits, at_most, unpacked
 
 _FRAME = b"\x0b\x1c"  # MLLP
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _HEADER = re.compile(rb"(?:^|[\r\n])[ \t]*(?:\xef\xbb\xbf)?(MSH[^A-Za-z0-9\s])")
 _BATCH = ("FHS", "BHS", "BTS", "FTS")
@@ -56,7 +56,6 @@ class Text(Struct, frozen=True):
     text: str
     separators: Separators
     charset: str  # Python's name of it
-    declared: str  # MSH-18 as sent
 
 
 def messages(content: bytes) -> list[bytes]:
@@ -72,7 +71,7 @@ def messages(content: bytes) -> list[bytes]:
 
 def normalise(content: bytes, limits: Limits = DEFAULT) -> Text:
     """The text of one message. Raises Unreadable."""
-    whole, charset, declared = _decoded(unpacked(content, limits).lstrip(_FRAME + b" \t\r\n"))
+    whole, charset = _decoded(unpacked(content, limits).lstrip(_FRAME + b" \t\r\n"))
     lines = _lines(whole.replace("\x1c", "").replace("\x0b", ""))
     if not lines or not lines[0].startswith("MSH") or len(lines[0]) < 5:
         raise Unreadable("no-header", "MSH", "the message does not begin with a header segment")
@@ -82,24 +81,23 @@ def normalise(content: bytes, limits: Limits = DEFAULT) -> Text:
     separators, rest = _separators(lines[0], whole)
     inner = "".join((separators.component, separators.repetition, separators.escape, separators.subcomponent))
     lines[0] = f"MSH{separators.field}{inner}{separators.field}{rest}"
-    return Text("\r".join(lines), separators, charset, declared)
+    return Text("\r".join(lines), separators, charset)
 
 
-def _decoded(content: bytes) -> tuple[str, str, str]:
-    for mark in _UTF16:
-        if content.startswith(mark):
-            return _strictly(content, "utf-16"), "utf-16", "UNICODE UTF-16"
+def _decoded(content: bytes) -> tuple[str, str]:
+    for mark, name in _MARKS.items():
+        if content.startswith(mark):  # says more than any field
+            return _strictly(content, name), name.removesuffix("-sig")
     if content[:6:2] == b"MSH" or content[1:6:2] == b"MSH":  # two bytes a character, and no mark
         name = "utf-16-le" if content[1:2] == b"\x00" else "utf-16-be"
-        return _strictly(content, name), name, "UNICODE UTF-16"
-    content = content.strip(_FRAME + b" \t\r\n\x00").removeprefix(codecs.BOM_UTF8)
-    declared = _declared(content)
-    charset = CHARSETS.get(" ".join(declared.upper().split()), "")
+        return _strictly(content, name), name
+    content = content.strip(_FRAME + b" \t\r\n\x00")
+    charset = CHARSETS.get(" ".join(_declared(content).upper().split()), "")
     if charset.startswith("iso8859") and not content.isascii() and _fits(content, "utf-8"):
         charset = "utf-8"  # what is UTF-8 by its bytes is no Latin text: the sender's setting was never changed
     for name in (*([charset] if charset else []), "utf-8", "gb18030"):
         if _fits(content, name):
-            return content.decode(name), name, declared
+            return content.decode(name), name
     raise Unreadable("charset", "MSH-18", "the text is neither in the character set told nor in UTF-8 or GB18030")
 
 
