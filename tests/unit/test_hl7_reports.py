@@ -29,6 +29,14 @@ def noted(content: bytes) -> dict[str, str]:
     return {note.where: note.text for note in one(content).notes}
 
 
+def test_a_field_may_repeat_and_a_mark_that_nobody_knows_is_noted() -> None:
+    assert item("NM", "K^钾", "", "9", "", "", "H~A~HH", "", "", "F").flags == ("high", "abnormal", "critical-high")
+    assert item("NM", "K^钾", "", "9", "", "", "HH", "", "", "F").is_critical
+    assert item("NM", "K^钾", "", "9", "", "", "H,A", "", "", "F").flags == ("high", "abnormal")
+    content = message("OBX|1|NM|K^钾||9|||↑~特高|||F")
+    assert (one(content).items[0].flags, noted(content)["OBX[1]-8(2)"]) == (("high",), "特高")
+
+
 # -- who and which ----------------------------------------------------------------------------------
 def test_a_report_says_whose_it_is_which_and_when() -> None:
     found = one(lab())
@@ -148,6 +156,8 @@ def test_a_sender_may_tell_things_twice_and_nothing_is_told_at_all() -> None:
     found = one(lab(("|M|||", "|M|\"\"||"), ("已复查", "已复查~请随诊"), ("已复查", "正常3~5个，已复查")))
     assert found.items[0].note == "正常3~5个，已复查\n请随诊"
     assert '""' not in list(texts(found))
+    assert item("NM", "K^钾", "", "9", '""', '""', '""', "", "", '""').unit == ""
+    assert one(lab(("||HM|F|", '||HM|""|'))).status == "final"
 
 
 # -- states -----------------------------------------------------------------------------------------

@@ -72,9 +72,8 @@ def read(observed: list[Observed], panel: str, kind: Kind | None, is_final: Item
             while at < len(observed) and observed[at].key == one.key:
                 more.append(observed[at])
                 at += 1
-        name, suffix = _name(one.segment)
         status = _status(one.segment, is_final)
-        part = codes.part_of_text(name, suffix, kind) if one.kind in _TEXTS and status not in _WITHDRAWN else ""
+        part = codes.part_of_text(*_name(one.segment), kind) if one.kind in _TEXTS and status not in _WITHDRAWN else ""
         if part and one.segment.is_empty(6) and one.segment.is_empty(7):
             text = "\n".join(filter(None, [_text(one, more), *(_notes(each) for each in (one, *more))]))
             (found.findings if part == "findings" else found.conclusion).append(text)
@@ -120,6 +119,8 @@ def _text(one: Observed, more: list[Observed]) -> str:
 
 
 def _notes(one: Observed) -> str:
+    if not one.notes:
+        return ""
     return "\n".join(text for note in one.notes if (text := note.lines(3)))
 
 

@@ -157,12 +157,13 @@ class Segment:
 def _plain(field: Any, separators: Separators) -> str | Pieces:
     """A parsed field as a text where it is one, else in its parts."""
     found: Pieces = []
+    sub = separators.subcomponent
     for repetition in field:
         if isinstance(repetition, str):
             found.append([repetition])
         else:
-            found.append([component if isinstance(component, str) else separators.subcomponent.join(component)
-                          for component in repetition])
+            found.append([component if isinstance(component, str) else _first(component, 0) if len(component) == 1
+                          else sub.join(component) for component in repetition])
     if len(found) == 1 and len(found[0]) == 1:
         return found[0][0]
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 from hospital.reports.model import Moment, Precision
 from hospital.runtime.clock import BEIJING
@@ -17,6 +18,7 @@ _WRITTEN = re.compile(
 _PRECISIONS: tuple[Precision, ...] = ("year", "month", "day", "hour", "minute", "second")
 
 
+@lru_cache(maxsize=256)  # a report's results have few times between them
 def moment(text: str) -> Moment | None:
     """The time that a text tells; None when it tells none. Without a zone it is the hospital's."""
     found = _PACKED.fullmatch(text) or _WRITTEN.fullmatch(text.strip())
