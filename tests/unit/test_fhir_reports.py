@@ -363,6 +363,13 @@ def test_too_many_results_are_refused_over_all_reports_together() -> None:
     assert refused(body, Limits(reports=2))[1] == "too-many"
 
 
+def test_too_many_objects_or_texts_without_a_place_are_refused() -> None:
+    body = bundle(REPORT, GLUCOSE, PATIENT)
+    assert refused(body, Limits(elements=10))[1] == "too-many"
+    assert one(body, Limits(notes=len(PLAIN.notes))).notes == PLAIN.notes
+    assert refused(body, Limits(notes=len(PLAIN.notes) - 1))[1] == "too-many"
+
+
 def test_no_sentence_repeats_a_value() -> None:
     secret = "330102199001011234"
     for resources in ([changed(REPORT, status=secret), GLUCOSE],

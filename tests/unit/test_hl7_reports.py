@@ -156,7 +156,8 @@ def test_a_sender_may_tell_things_twice_and_nothing_is_told_at_all() -> None:
     found = one(lab(("|M|||", "|M|\"\"||"), ("已复查", "已复查~请随诊"), ("已复查", "正常3~5个，已复查")))
     assert found.items[0].note == "正常3~5个，已复查\n请随诊"
     assert '""' not in list(texts(found))
-    assert item("NM", "K^钾", "", "9", '""', '""', '""', "", "", '""').unit == ""
+    nothing = item("NM", "K^钾", "", "9", '""', '""', '""', "", "", '""')
+    assert (nothing.unit, nothing.references, nothing.flags) == ("", (), ())
     assert one(lab(("||HM|F|", '||HM|""|'))).status == "final"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import time
 
 import hl7
 import pytest
@@ -221,6 +222,23 @@ def test_too_many_segments_results_or_reports_and_a_text_without_end_are_refused
         read_hl7(lab(("西湖区1号", "长" * 200)), Limits(text=100))
     assert told.value.reason == "too-long"
     assert len(read_hl7(orders)) == 6
+
+
+def test_neither_broken_lines_nor_broken_marks_make_reading_slow() -> None:
+    began = time.process_time()
+    assert len(read_hl7(lab(("已复查", "x\r" * 400_000)))[0].items[0].note) == 800_000 - 1
+    assert "\\H\\" in unescaped("\\H\\" * 200_000)
+    assert time.process_time() - began < 60  # it takes one second, and took hours when each was done again for all
+
+
+def test_too_many_texts_without_a_place_are_refused_over_all_reports_together() -> None:
+    other = "OBR|2||L2|X" + "|" * 21 + "F\nOBX|1|ST|A||1||||||F"
+    content = lab(more="\n".join([other, *["ZZZ|1|2|3|4"] * 10]))
+    notes = sum(len(report.notes) for report in read_hl7(content))
+    assert read_hl7(content, Limits(notes=notes))
+    with pytest.raises(Unreadable) as told:
+        read_hl7(content, Limits(notes=notes - 1))
+    assert (told.value.reason, told.value.where) == ("too-many", "message")
 
 
 def test_what_nobody_took_is_told_by_its_place() -> None:

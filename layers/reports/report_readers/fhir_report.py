@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from hashlib import sha1, sha256
+from itertools import chain
 from typing import Any
 
 from hospital.reports.model import (
@@ -24,7 +26,7 @@ from report_readers import attachments, checks, codes
 from report_readers.fhir_items import Items, named, taken_moment
 from report_readers.fhir_resources import Json, Resource, Resources, View, key, rest, validated
 from report_readers.json_text import parse
-from report_readers.limits import DEFAULT, Limits, at_most
+from report_readers.limits import DEFAULT, Limits, Noting, at_most
 from report_readers.microbiology import is_tested
 
 _SECTIONS = "http://terminology.hl7.org/CodeSystem/v2-0074"
@@ -47,8 +49,8 @@ def read_fhir(content: bytes, limits: Limits = DEFAULT) -> tuple[Report, ...]:
         found.append(one.report(limits.items - items))
         items += one.items
     _left(resources, readings)
-    first = tuple(rest(resources.envelope, "Bundle"))
-    reports = tuple(replace(report, notes=(*first, *reading.notes()))
+    noting = Noting(limits)
+    reports = tuple(replace(report, notes=noting.all(chain(rest(resources.envelope, "Bundle"), reading.notes())))
                     for report, reading in zip(found, readings, strict=True))
     checks.together(reports)
     for report in reports:
@@ -87,9 +89,10 @@ class _Reading:
         """Whether a reference means this report's patient."""
         return self._subject is not None and self.view.same(reference, at, *self._subject)
 
-    def notes(self) -> list[Note]:
+    def notes(self) -> Iterator[Note]:
         """What nobody took, in order."""
-        return [note for one in self.view.claimed for note in rest(one.content, one.label)]
+        for one in self.view.claimed:
+            yield from rest(one.content, one.label)
 
     def report(self, most: int) -> Report:
         """The report, without its notes; it may have ``most`` results."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from typing import Any
 
 from hospital.reports.model import Note, Unreadable
@@ -180,26 +180,17 @@ def rest(node: Any, where: str) -> Iterator[Note]:
         yield Note(where, ("true" if node else "false") if isinstance(node, bool) else str(node))
 
 
-class _Words(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "table"):
-            self.parts.append("\n")
-        elif tag in ("td", "th"):
-            self.parts.append(" ")
-        self.parts += [f" {value} " for name, value in attrs if name in ("alt", "title") and value]
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)([^<>]*)>")
+_SAID = re.compile(r"""\b(?:alt|title)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_LINES = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "pre"})
 
 
 def narrative(div: str) -> str:
     """What people read of a narrative: its words, a line for a paragraph."""
-    words = _Words()
-    words.feed(div)
-    words.close()
-    lines = (" ".join(line.split()) for line in "".join(words.parts).split("\n"))
+    lines = (" ".join(line.split()) for line in html.unescape(_TAG.sub(_words, div)).split("\n"))
     return "\n".join(line for line in lines if line)
+
+
+def _words(tag: re.Match[str]) -> str:
+    said = "".join(f" {double or single} " for double, single in _SAID.findall(tag[3]))
+    return ("\n" if tag[2].lower() in _LINES else " " if tag[2].lower() in ("td", "th") else "") + said

@@ -23,11 +23,6 @@ class Patient(Struct):
         """The first of that name."""
         return next((one for one in self.segments if one.name == name), None)
 
-    def is_same(self, pid: Segment) -> bool:
-        """Whether this patient's segment says the same, whatever count it begins with."""
-        own = self.segment("PID")
-        return own is not None and own.same_after(1, pid)
-
 
 class Order(Struct):
     """An order's segments; ``observed`` are its results."""
@@ -46,6 +41,12 @@ class Order(Struct):
     def placer(self) -> str:
         """The number of who ordered it."""
         return (self.obr.look(2) if self.obr else "") or (self.orc.look(2) if self.orc else "")
+
+    @property
+    def parents(self) -> list[tuple[str, str]]:
+        """Whose child it is (OBR-29): by the number of who made that one, else by the order's."""
+        placer, filler = (self.obr.parts(29, component)[0] for component in (0, 1)) if self.obr else ("", "")
+        return [("filler", filler)] if filler else [("ordered", placer)] if placer else []
 
     @property
     def segments(self) -> Iterator[Segment]:
@@ -74,14 +75,16 @@ class _Groups:
 
     def __init__(self) -> None:
         self.found = [Patient([], [])]
+        self._patient = self.found[0]
+        self._known: dict[tuple[str, ...], Patient] = {}
         self._pending: Segment | None = None  # an ORC whose OBR has not come yet
 
     def add(self, segment: Segment) -> None:
         """The message's next segment."""
-        patient = self.found[-1]
-        if segment.name == "PID" and (patient.segment("PID") or patient.orders or self._pending):
+        patient = self._patient
+        if segment.name == "PID":
             self.end_order()
-            self._other_patient(segment)
+            self._begin(segment)
         elif segment.name == "ORC":
             self.end_order()
             self._pending = segment
@@ -99,17 +102,20 @@ class _Groups:
     def end_order(self) -> None:
         """An order of which only ORC was sent is one."""
         if self._pending is not None:
-            self.found[-1].orders.append(Order(self._pending, None, [], []))
+            self._patient.orders.append(Order(self._pending, None, [], []))
             self._pending = None
 
-    def _other_patient(self, pid: Segment) -> None:
-        known = next((one for one in self.found if one.is_same(pid)), None)
-        if known is None:
-            self.found.append(Patient([pid], []))
+    def _begin(self, pid: Segment) -> None:
+        own = pid.after(1)
+        if own in self._known:  # told again before each order
+            pid.clear()
+            self._patient = self._known[own]
             return
-        pid.clear()  # told again before each order
-        self.found.remove(known)
-        self.found.append(known)
+        if self._patient.segment("PID") or self._patient.orders:
+            self._patient = Patient([], [])
+            self.found.append(self._patient)
+        self._patient.segments.append(pid)
+        self._known[own] = self._patient
 
 
 def _below(order: Order, segment: Segment) -> None:
@@ -124,23 +130,14 @@ def _below(order: Order, segment: Segment) -> None:
 def grouped(patient: Patient) -> list[list[Order]]:
     """Orders that make one report: of one number, or one the parent of the other."""
     groups: list[list[Order]] = []
+    known: dict[tuple[str, str], list[Order]] = {}
     for order in patient.orders:
-        group = next((one for one in groups if any(_belong(order, other) for other in one)), None)
-        if group is None:
-            groups.append([order])
-        else:
-            group.append(order)
+        own = ("filler", order.filler) if order.filler else ("placer", order.placer)
+        found = next((known[one] for one in (own, *order.parents) if one in known), None)
+        if found is None:
+            groups.append(found := [])
+        found.append(order)
+        known.setdefault(own, found)
+        if order.placer:
+            known.setdefault(("ordered", order.placer), found)
     return groups
-
-
-def _belong(order: Order, other: Order) -> bool:
-    if order.filler or other.filler:
-        return order.filler == other.filler or _is_parent(other, order)
-    return order.placer == other.placer or _is_parent(other, order)
-
-
-def _is_parent(parent: Order, child: Order) -> bool:
-    if child.obr is None:
-        return False
-    placer, filler = (child.obr.parts(29, component)[0] for component in (0, 1))
-    return bool((filler and filler == parent.filler) or (placer and placer == parent.placer and not filler))

@@ -34,7 +34,7 @@ class Segment:
         text = self.told(number)
         if text:
             self._fields[number] = ""
-        return self._message.unescape(text)
+        return "" if text == '""' else self._message.unescape(text)
 
     def lines(self, number: int) -> str:
         """As :meth:`whole`; repetitions are lines, but ``3.9~6.1`` is a range."""
@@ -127,10 +127,12 @@ class Segment:
         """All of it is known from elsewhere."""
         self._fields = []
 
-    def same_after(self, number: int, other: Segment) -> bool:
-        """Whether two segments say the same after a field."""
-        most = max(len(self._fields), len(other._fields))
-        return all(self.told(at) == other.told(at) for at in range(number + 1, most))
+    def after(self, number: int) -> tuple[str, ...]:
+        """All that is told after a field."""
+        told = [self.told(at) for at in range(number + 1, len(self._fields))]
+        while told and not told[-1]:
+            told.pop()
+        return tuple(told)
 
     def pieces(self, number: int) -> Pieces:
         """A field in its parts."""

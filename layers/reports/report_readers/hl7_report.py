@@ -26,7 +26,7 @@ from report_readers.hl7_groups import Order, Patient, grouped, patients
 from report_readers.hl7_items import Found, read
 from report_readers.hl7_message import Message, Segment
 from report_readers.hl7_text import normalise
-from report_readers.limits import DEFAULT, Limits, at_most
+from report_readers.limits import DEFAULT, Limits, Noting, at_most
 from report_readers.microbiology import antibiotic, is_tested, with_organisms
 from report_readers.moments import moment
 
@@ -60,7 +60,8 @@ def read_hl7(content: bytes, limits: Limits = DEFAULT) -> tuple[Report, ...]:
     for segment in message.segments:
         if segment.name in ("PID", "PV1", "NTE", "SPM"):
             segment.whole(1)  # counts
-    found = tuple(replace(report, notes=tuple(note for segment in segments for note in segment.rest()))
+    noting = Noting(limits)
+    found = tuple(replace(report, notes=noting.all(note for segment in segments for note in segment.rest()))
                   for report, segments in zip(reports, taken, strict=True))
     checks.together(found)
     for report in found:

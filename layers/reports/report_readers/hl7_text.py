@@ -124,20 +124,20 @@ def _declared(content: bytes) -> str:
 
 def _lines(whole: str) -> list[str]:
     """The segments. A line that begins none goes on with the one before: somebody broke a text."""
-    found: list[str] = []
+    found: list[list[str]] = []
     separator = ""
     for line in re.split(r"[\r\n]+", whole):
-        line = line.lstrip(" \t\ufeff\x00") if not found or _SEGMENT.match(line.lstrip(" \t\ufeff\x00")) else line
-        if not line.strip() or line[:3] in _BATCH:
+        begun = line.lstrip(" \t\ufeff\x00")
+        if not begun.strip() or begun[:3] in _BATCH:
             continue
-        if not separator:
-            separator = line[3:4]
-            found.append(line)
-        elif _SEGMENT.match(line) and line[3:4] in (separator, ""):
-            found.append(line)
+        if not found:
+            separator = begun[3:4]
+            found.append([begun])
+        elif _SEGMENT.match(begun) and begun[3:4] in (separator, ""):
+            found.append([begun])
         else:
-            found[-1] += "\n" + line
-    return found
+            found[-1].append(line)
+    return ["\n".join(lines) for lines in found]
 
 
 def _separators(header: str, whole: str) -> tuple[Separators, str]:
@@ -185,7 +185,21 @@ class Unescape:
         """The text that was meant."""
         if self._escape not in text:
             return text
-        return self._known.sub(self._meant, self._lit.sub(r"\1", text))
+        return self._known.sub(self._meant, self._plain(text))
+
+    def _plain(self, text: str) -> str:
+        """Without highlighting: of each beginning and the end that follows it nothing stays."""
+        begun: re.Match[str] | None = None
+        gone: list[re.Match[str]] = []
+        for mark in self._lit.finditer(text):
+            if mark[1] == "H":
+                begun = mark
+            elif begun is not None:
+                gone += (begun, mark)
+                begun = None
+        ends = [0, *(mark.end() for mark in gone)]
+        starts = [*(mark.start() for mark in gone), len(text)]
+        return "".join(text[start:end] for start, end in zip(ends, starts, strict=True))
 
     def _meant(self, found: re.Match[str]) -> str:
         if found["sign"]:
@@ -220,4 +234,4 @@ def _patterns(escape: str, has_truncation: bool) -> tuple[re.Pattern[str], re.Pa
         rf"|(?P<hex>(?:{mark}[Xx](?:[0-9A-Fa-f]{{2}})+{mark})+)"
         rf"|{mark}\.(?:(?P<line>(?i:br|ce))|(?i:sp)\s*\+?(?P<lines>\d{{0,2}})|(?i:sk)\s*\+?(?P<skip>\d{{0,2}})"
         rf"|(?i:in|ti)\s*[+-]?\d{{0,3}}|(?i:fi|nf)){mark}")
-    return known, re.compile(rf"{mark}H{mark}(.*?){mark}N{mark}", re.DOTALL)
+    return known, re.compile(f"{mark}([HN]){mark}")

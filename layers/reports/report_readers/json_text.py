@@ -9,7 +9,7 @@ from typing import Any
 
 from hospital.reports.model import Unreadable
 
-from report_readers.limits import Limits, unpacked
+from report_readers.limits import Limits, at_most, unpacked
 
 _LONGEST = 60  # digits of a number
 _NAME = re.compile(r"_?[A-Za-z][A-Za-z_]{0,63}")
@@ -29,7 +29,10 @@ def parse(content: bytes, limits: Limits) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise Unreadable("not-an-object", "body", "it is no JSON object")
     level: list[Any] = [told]
+    elements = 0
     for _ in range(limits.depth):
+        elements += len(level)
+        at_most(elements, limits.elements, "objects and lists", "body")
         level = [child for one in level for child in (one.values() if isinstance(one, dict) else one)
                  if isinstance(child, dict | list)]
         if not level:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
+from itertools import islice
 
-from hospital.reports.model import Unreadable
+from hospital.reports.model import Note, Unreadable
 from msgspec import Struct
 
 MB = 1024 * 1024
@@ -18,6 +20,8 @@ class Limits(Struct, frozen=True):
     segments: int = 20_000  # of an HL7 message
     reports: int = 200  # in one message or bundle
     items: int = 5_000  # in one message, members counted
+    notes: int = 200_000  # texts without a place, over all reports of a message
+    elements: int = 150_000  # objects and lists of a JSON message
     depth: int = 40  # of JSON inside JSON, and of panels inside panels a quarter of it
     text: int = MB  # characters of one field
 
@@ -45,6 +49,21 @@ def unpacked(content: bytes, limits: Limits = DEFAULT) -> bytes:
     if not plain.strip():
         raise Unreadable("empty", "body", "there is no message")
     return plain
+
+
+class Noting:
+    """Notes of a message's reports, counted."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._count = 0
+
+    def all(self, notes: Iterable[Note]) -> tuple[Note, ...]:
+        """Those of one report. Raises Unreadable when there are more of them than of any honest message."""
+        found = tuple(islice(notes, self._limits.notes - self._count + 1))
+        self._count += len(found)
+        at_most(self._count, self._limits.notes, "texts without a place", "message")
+        return found
 
 
 def at_most(number: int, most: int, what: str, where: str) -> None:
