@@ -146,7 +146,7 @@ class Phone:
 
     def allow_messages(self, scene: str, times: int = 5) -> None:
         """Tap "allow" for the templates of a scene."""
-        self._consent(self.call("GET", "account/message-templates", params={"scene": scene})["template_ids"], times)
+        self._consent(self.call("GET", "messages/templates", params={"scene": scene})["template_ids"], times)
 
     def allow_every_message(self, times: int = 20) -> None:
         """Has tapped "allow" for each of the hospital's templates."""

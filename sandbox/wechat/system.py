@@ -17,6 +17,7 @@ from sandbox.wechat.keywords import keyword_type, misfit, value_of
 from sandbox.wechat.phones import CodeKind, CountryAs, Phone, Phones
 from sandbox.wechat.tokens import TokenRefused, Tokens
 
+KEYWORDS = 5  # of one template
 _PAGE = re.compile(r"[\w-]+(/[\w-]+)*(\?[^\s#]*)?", re.ASCII)
 
 
@@ -69,7 +70,7 @@ class WeChat(System):
     """api.weixin.qq.com for one mini-program, and the phones of the people who use it.
 
     ``templates``: {template_id: {"name": str, "keywords": {"thing1": "就诊人", …}, "long_term": bool}}.
-    Raises ValueError for a template keyword of a type WeChat has not.
+    Raises ValueError for a template keyword of a type WeChat has not, or more keywords than a template has.
     """
 
     name = "wechat"
@@ -81,7 +82,9 @@ class WeChat(System):
         self.app_id = app_id
         self._app_secret = app_secret
         self.templates = templates
-        for template in templates.values():
+        for template_id, template in templates.items():
+            if len(template["keywords"]) > KEYWORDS:
+                raise ValueError(f"{template_id}: a template has {KEYWORDS} keywords at most")
             for keyword in template["keywords"]:
                 keyword_type(keyword)
         self.tokens = Tokens()

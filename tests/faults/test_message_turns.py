@@ -14,6 +14,7 @@ import pymysql
 import pytest
 from hospital.database.connection import Database, Transaction
 from hospital.database.outbox import Job
+from hospital.database.policy import Template
 from hospital.messages import service, store
 
 from scripts import local_db
@@ -21,6 +22,7 @@ from tests.in_process import own_database
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 LEASE = NOW + timedelta(seconds=90)
+CHOSEN = Template(template_id="t", keywords={})
 FIRST, SECOND, ACCOUNT = "1" * 26, "2" * 26, "A" * 26
 
 
@@ -76,7 +78,7 @@ def test_a_message_that_comes_while_the_one_before_it_ends_is_sent_at_once(
 
     monkeypatch.setattr(store, "next_unsent", looks_and_is_held_up)
     monkeypatch.setattr(store.cipher, "unseal", lambda *_: "{}")
-    template = SimpleNamespace(message_templates={"refunded": SimpleNamespace(keywords={}, template_id="t", page="")})
+    template = SimpleNamespace(message_templates={"refunded": CHOSEN})
     monkeypatch.setattr(service.policy, "load", lambda _: template)
     monkeypatch.setattr(service.wechat, "send_message", lambda openid, *_: sent.append(openid))
     one, other, number = Database(), Database(), list[int]()
@@ -86,7 +88,7 @@ def test_a_message_that_comes_while_the_one_before_it_ends_is_sent_at_once(
         return service.send(other, job, NOW)
 
     with ThreadPoolExecutor(2) as pool:
-        ends = pool.submit(service._finish, one, {"id": FIRST, "account_id": ACCOUNT}, "SENT", "", NOW)
+        ends = pool.submit(service._finish, one, {"id": FIRST, "account_id": ACCOUNT}, "SENT", "", CHOSEN, NOW)
         assert has_looked.wait(30)
         begins = pool.submit(second, queued(server, SECOND))
         deadline = time.monotonic() + 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -293,6 +294,7 @@ def _see_a_doctor(control: Control, phone: Phone, patient: dict[str, Any], visit
     booking = visit(phone, patient, new_session())
     phone.call("GET", "booking/bookings")
     phone.call("GET", "booking/doctors/seen")
+    phone.call("GET", "booking/home")
     phone.call("POST", f"booking/bookings/{booking}/cancellation")
     phone.call("GET", "checkin/bookings")
     seen(phone, patient)
@@ -313,6 +315,10 @@ def _see_a_doctor(control: Control, phone: Phone, patient: dict[str, Any], visit
     invoice = next(one for one in phone.invoices() if one["has_file"])
     phone.call("GET", f"invoice/invoices/{invoice['id']}")
     phone.call("POST", f"invoice/invoices/{invoice['id']}/link")
+    newest = phone.call("GET", "messages/inbox")["messages"][0]["id"]
+    phone.call("POST", f"messages/inbox/{newest}/read")
+    phone.call("POST", "messages/subscriptions", {"answers": [{"template_id": "none", "answer": "accept"}]},
+               key=secrets.token_hex(16))
 
 
 @pytest.fixture

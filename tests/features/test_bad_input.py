@@ -168,7 +168,7 @@ def test_a_query_that_is_none_is_refused_or_finds_nothing(guest: Phone, door: Do
                 check(answer, 404, 422)
 
 
-@pytest.mark.parametrize("path", ["booking/bookings", "billing/payments", "invoice/invoices"])
+@pytest.mark.parametrize("path", ["booking/bookings", "billing/payments", "invoice/invoices", "messages/inbox"])
 def test_every_kind_of_wrong_page_is_refused(guest: Phone, path: str) -> None:
     for before in ("x", "-1", "0" * 25, "0" * 27, "I" * 26, "😀" * 26):
         assert check(guest.raw("GET", path, params={"before": before}), 422)["fields"] == ["before"]

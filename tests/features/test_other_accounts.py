@@ -22,7 +22,7 @@ PUBLIC = {
     "POST pay_callback/notices/payment", "POST pay_callback/notices/refund",
     "POST his_events/events"}
 NOT_FOUND = {"patient_not_found", "booking_not_found", "order_not_found", "charge_not_found", "payment_not_found",
-             "invoice_not_found", "code_of_another", "session_not_found"}
+             "invoice_not_found", "message_not_found", "code_of_another", "session_not_found"}
 
 Owner = dict[str, Any]
 Case = Callable[[Phone, Owner], tuple[int, Any]]
@@ -49,7 +49,15 @@ CASES: dict[str, tuple[Case, int]] = {
     "DELETE account/sessions/<session_id>": (ask("DELETE", "account/sessions/{session}"), 404),
     "GET account/me": (ask("GET", "account/me"), 200),
     "POST account/phone": (ask("POST", "account/phone", body=lambda me, _: {"code": me.phone_code()}), 200),
-    "GET account/message-templates": (ask("GET", "account/message-templates?scene=booking"), 200),
+    "GET messages/templates": (ask("GET", "messages/templates?scene=booking"), 200),
+    "GET messages/subscriptions": (ask("GET", "messages/subscriptions"), 200),
+    "POST messages/subscriptions": (ask("POST", "messages/subscriptions", body=lambda _, __: {
+        "answers": [{"template_id": "none", "answer": "accept"}]}), 204),
+    "GET messages/unread": (ask("GET", "messages/unread"), 200),
+    "GET messages/inbox": (ask("GET", "messages/inbox"), 200),
+    "POST messages/inbox/<message_id>/read": (ask("POST", "messages/inbox/{message}/read"), 404),
+    "POST messages/inbox/read-all": (ask("POST", "messages/inbox/read-all", body=lambda _, owner: {
+        "newest": owner["ids"]["message"]}), 204),
     "GET account/patients": (ask("GET", "account/patients"), 200),
     "POST account/patients": (ask("POST", "account/patients", body=lambda me, _: {
         **person(), "phone": me.number, "relation": "SELF",
@@ -70,6 +78,7 @@ CASES: dict[str, tuple[Case, int]] = {
         "patient_id": owner["ids"]["patient"], "purpose": "HEALTH_DATA", "version": 2}), 404),
     "POST account/consents/withdrawal": (ask("POST", "account/consents/withdrawal", body=lambda _, owner: {
         "patient_id": owner["ids"]["patient"], "purpose": "HEALTH_DATA"}), 404),
+    "GET booking/home": (ask("GET", "booking/home"), 200),
     "GET booking/doctors/seen": (ask("GET", "booking/doctors/seen"), 200),
     "POST booking/bookings": (ask("POST", "booking/bookings", body=lambda _, owner: {
         "patient_id": owner["ids"]["patient"], "schedule_id": owner["session"]["id"],
@@ -130,7 +139,8 @@ def owner(world: Control, ward: dict[str, Any], mysql: str, database_name: str) 
                 "held": phone.book(child["id"], ward)["id"],
                 "bill": bills[1]["bill_no"], "open": phone.order(patient["id"], open_)["id"], "order": order,
                 "charge": phone.charge_order(order)["charges"][0]["id"], "payment": receipt["id"],
-                "invoice": receipt["invoices"][0]["id"]}}
+                "invoice": receipt["invoices"][0]["id"],
+                "message": phone.call("GET", "messages/inbox")["messages"][0]["id"]}}
 
 
 def state(owner: Owner) -> list[Any]:
@@ -138,14 +148,15 @@ def state(owner: Owner) -> list[Any]:
     phone, ids = owner["phone"], owner["ids"]
     return [*(phone.call("GET", path) for path in (
         "account/me", "account/patients", "account/consents", "booking/bookings", "booking/doctors/seen",
-        "checkin/bookings", "billing/payments", "invoice/invoices", f"billing/orders/{ids['order']}",
+        "checkin/bookings", "billing/payments", "invoice/invoices", "messages/inbox", "messages/unread",
+        "messages/subscriptions", f"billing/orders/{ids['order']}",
         f"billing/orders/{ids['open']}")), phone.bills(ids["patient"])]
 
 
 def test_every_route_is_public_on_purpose_or_has_a_case() -> None:
     assert {str(door) for door in DOORS if door.route.public} == PUBLIC
     assert {str(door) for door in PRIVATE} == set(CASES)
-    assert len(APIS) == 8
+    assert len(APIS) == 9
 
 
 @pytest.mark.parametrize("door", PRIVATE, ids=named)

@@ -88,12 +88,12 @@ def test_each_tap_of_consent_is_one_message(control: Control, guest: Phone,
 
 @pytest.mark.parametrize(("scene", "count"), [("booking", 3), ("patients", 2)])
 def test_a_scene_asks_for_at_most_three_templates(guest: Phone, scene: str, count: int) -> None:
-    ids = guest.call("GET", "account/message-templates", params={"scene": scene})["template_ids"]
+    ids = guest.call("GET", "messages/templates", params={"scene": scene})["template_ids"]
     assert len(set(ids)) == count <= 3
 
 
 def test_an_unknown_scene_is_not_found(guest: Phone) -> None:
-    assert guest.raw("GET", "account/message-templates", params={"scene": "x"}).status_code == 404
+    assert guest.raw("GET", "messages/templates", params={"scene": "x"}).status_code == 404
 
 
 @pytest.mark.parametrize(("name", "shown"), [
@@ -147,7 +147,7 @@ def no_templates(control: Control) -> Iterator[None]:
 @pytest.mark.usefixtures("no_templates")
 def test_a_hospital_without_a_template_sends_nothing_and_goes_on(
         control: Control, guest: Phone, states: Callable[[Phone], list[tuple[Any, ...]]]) -> None:
-    assert guest.call("GET", "account/message-templates", params={"scene": "patients"}) == {"template_ids": []}
+    assert guest.call("GET", "messages/templates", params={"scene": "patients"}) == {"template_ids": []}
     guest.add_patient(person())
     control.settle()
     assert states(guest) == [("patient_bound", "NO_TEMPLATE", "")]

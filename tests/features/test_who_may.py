@@ -28,7 +28,10 @@ ROUTES = {
     "GET account/sessions": ACCOUNT, "DELETE account/sessions/<session_id>": ACCOUNT,
     "DELETE account/sessions/others": ACCOUNT, "DELETE account/sessions/current": ACCOUNT,
     "GET account/me": ACCOUNT, "POST account/phone": ACCOUNT,
-    "GET account/message-templates": ACCOUNT, "GET account/patients": ACCOUNT, "POST account/patients": ACCOUNT,
+    "GET messages/templates": ACCOUNT, "GET messages/subscriptions": ACCOUNT, "POST messages/subscriptions": ACCOUNT,
+    "GET messages/unread": ACCOUNT, "GET messages/inbox": MONEY, "POST messages/inbox/<message_id>/read": ACCOUNT,
+    "POST messages/inbox/read-all": ACCOUNT,
+    "GET account/patients": ACCOUNT, "POST account/patients": ACCOUNT,
     "GET account/consents": ACCOUNT, "GET account/consents/copy": ACCOUNT,
     "GET account/patients/<patient_id>": BINDING, "PUT account/patients/<patient_id>/default": BINDING,
     "DELETE account/patients/<patient_id>": BINDING, "POST account/consents": BINDING,
@@ -36,7 +39,8 @@ ROUTES = {
     "POST account/patients/<patient_id>/proof-codes": REGISTER, "POST account/patients/<patient_id>/proof": REGISTER,
     "POST account/patients/<patient_id>/reveal": RECORD, "GET account/patients/<patient_id>/holders": RECORD,
     "DELETE account/patients/<patient_id>/holders/<binding_id>": RECORD,
-    "GET booking/doctors/seen": MONEY, "GET booking/bookings": MONEY, "GET booking/bookings/<booking_id>": MONEY,
+    "GET booking/doctors/seen": MONEY, "GET booking/home": MONEY, "GET booking/bookings": MONEY,
+    "GET booking/bookings/<booking_id>": MONEY,
     "POST booking/bookings/<booking_id>/cancellation": MONEY, "POST booking/bookings": REGISTER,
     "POST booking/tickets": ACCOUNT,
     "POST booking/bookings/<booking_id>/payment": REGISTER, "GET checkin/bookings": MONEY,
@@ -81,7 +85,8 @@ class Case:
         self.ids = {
             "patient_id": self.patient["id"], "booking_id": booked, "order_id": order, "bill_no": bills[2]["bill_no"],
             "charge_id": self.phone.charge_order(order)["charges"][0]["id"], "payment_id": receipt["id"],
-            "invoice_id": receipt["invoices"][0]["id"], "binding_id": "0" * 26}
+            "invoice_id": receipt["invoices"][0]["id"], "binding_id": "0" * 26,
+            "message_id": self.phone.call("GET", "messages/inbox")["messages"][0]["id"]}
         self.held = self.phone.book(self.patient["id"], self._session("2026-11-27"))["id"]
         self.open = self.phone.order(self.patient["id"], [shown[bills[1]["bill_no"]]])["id"]
         [file] = control("GET", f"/his/patients?id_number={self.someone['id_number']}")["patients"]
@@ -146,6 +151,8 @@ class Case:
             "POST booking/bookings": lambda: {"patient_id": patient_id, "schedule_id": self.session["id"],
                                               "fee_fen": self.session["fee_fen"]},
             "POST booking/tickets": lambda: {"schedule_id": self.session["id"]},
+            "POST messages/subscriptions": lambda: {"answers": [{"template_id": "none", "answer": "accept"}]},
+            "POST messages/inbox/read-all": lambda: {"newest": self.ids["message_id"]},
             "POST billing/scans": lambda: {"code": self.paper},
             "POST billing/orders": lambda: {"patient_id": patient_id, "bills": [
                 {"bill_no": self.ids["bill_no"], "version": 1, "total_fen": 100}]},

@@ -81,11 +81,12 @@ def test_a_route_needs_token_and_client_secret_unless_it_is_public(document: dic
     assert set(document["components"]["securitySchemes"]) == {"session", "clientSecret"}
 
 
-def test_taking_a_place_and_ordering_bills_need_an_idempotency_key_and_nothing_else_does(
+def test_what_may_happen_once_for_each_intention_needs_an_idempotency_key_and_nothing_else_does(
         document: dict[str, Any]) -> None:
     needing = {place for place, operation in operations(document).items()
                for one in operation.get("parameters", []) if one["name"] == "Idempotency-Key" and one["required"]}
-    assert needing == {("post", "/api/booking/bookings"), ("post", "/api/billing/orders")}
+    assert needing == {("post", "/api/booking/bookings"), ("post", "/api/billing/orders"),
+                       ("post", "/api/messages/subscriptions")}
 
 
 def test_every_parameter_of_a_path_and_every_field_of_a_query_is_listed(document: dict[str, Any]) -> None:

@@ -107,23 +107,6 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
-    readonly "/api/account/message-templates": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        /** Which subscription templates to ask consent for before an action. */
-        readonly get: operations["account_message_templates"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
-    };
     readonly "/api/account/patients": {
         readonly parameters: {
             readonly query?: never;
@@ -692,6 +675,23 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/booking/home": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** All that the home page asks for, in one answer. */
+        readonly get: operations["booking_home"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/booking/bookings/{booking_id}": {
         readonly parameters: {
             readonly query?: never;
@@ -879,6 +879,109 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/messages/inbox": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** My messages (消息), newest first. */
+        readonly get: operations["messages_list_messages"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/messages/unread": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** How many messages I have not read. */
+        readonly get: operations["messages_unread"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/messages/inbox/{message_id}/read": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** I have read one message. */
+        readonly post: operations["messages_read"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/messages/inbox/read-all": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** I have read all messages up to the newest one that was shown (全部已读). */
+        readonly post: operations["messages_read_all"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/messages/templates": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Which subscription templates to ask consent for before an action. */
+        readonly get: operations["messages_templates"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/messages/subscriptions": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Which kinds of message WeChat may send me (消息提醒设置). */
+        readonly get: operations["messages_list_subscriptions"];
+        readonly put?: never;
+        /** What I answered when WeChat asked. Needs an Idempotency-Key: each consent counts once. */
+        readonly post: operations["messages_report"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/pay_callback/notices/payment": {
         readonly parameters: {
             readonly query?: never;
@@ -939,6 +1042,27 @@ export interface components {
             readonly phone: string | null;
             /** Patients */
             readonly patients: number;
+        };
+        /**
+         * AnswerIn
+         * @description What ``wx.requestSubscribeMessage`` answered for one template.
+         */
+        readonly AnswerIn: {
+            /** Template Id */
+            readonly template_id: string;
+            /**
+             * Answer
+             * @enum {string}
+             */
+            readonly answer: "accept" | "reject" | "ban" | "filter";
+        };
+        /**
+         * AnswersIn
+         * @description What one tap was answered.
+         */
+        readonly AnswersIn: {
+            /** Answers */
+            readonly answers: readonly components["schemas"]["AnswerIn"][];
         };
         /**
          * Arrival
@@ -1631,6 +1755,18 @@ export interface components {
             readonly holders: readonly components["schemas"]["HolderView"][];
         };
         /**
+         * Home
+         * @description What the home page shows: the newest registrations, doctors seen before, how many messages are unread.
+         */
+        readonly Home: {
+            /** Bookings */
+            readonly bookings: readonly components["schemas"]["BookingView"][];
+            /** Doctors */
+            readonly doctors: readonly components["schemas"]["DoctorView"][];
+            /** Unread */
+            readonly unread: number;
+        };
+        /**
          * HospitalView
          * @description The hospital as anybody may know it. What is empty (or null) has not been given: it is not shown.
          *
@@ -1670,6 +1806,16 @@ export interface components {
             readonly what: string;
             /** When */
             readonly when: string;
+        };
+        /**
+         * Inbox
+         * @description A page of messages, newest first. ``next`` is the cursor of the page after, if any.
+         */
+        readonly Inbox: {
+            /** Messages */
+            readonly messages: readonly components["schemas"]["MessageView"][];
+            /** Next */
+            readonly next: string | null;
         };
         /**
          * InvoiceView
@@ -1749,6 +1895,46 @@ export interface components {
             readonly path: string;
         };
         /**
+         * KindView
+         * @description A kind of message, by its template. ``allowed``: WeChat may send so many more; null: it is not counted.
+         *
+         *     ``standing``: ON (it would be sent), OFF (has to be asked for), REJECTED (the person said no), BANNED (WeChat has
+         *     closed the template: it is not asked for).
+         */
+        readonly KindView: {
+            /** Kind */
+            readonly kind: string;
+            /** Title */
+            readonly title: string;
+            /** Template Id */
+            readonly template_id: string;
+            /**
+             * Standing
+             * @enum {string}
+             */
+            readonly standing: "ON" | "OFF" | "REJECTED" | "BANNED";
+            /** Allowed */
+            readonly allowed: number | null;
+        };
+        /**
+         * Kinds
+         * @description Every kind of message that the hospital sends by WeChat.
+         */
+        readonly Kinds: {
+            /** Kinds */
+            readonly kinds: readonly components["schemas"]["KindView"][];
+        };
+        /**
+         * Line
+         * @description A label and what stands beside it.
+         */
+        readonly Line: {
+            /** Label */
+            readonly label: string;
+            /** Text */
+            readonly text: string;
+        };
+        /**
          * Link
          * @description Where the PDF is until ``expires_at``; whoever has the address can open it.
          */
@@ -1760,6 +1946,34 @@ export interface components {
              * Format: date-time
              */
             readonly expires_at: string;
+        };
+        /**
+         * MessageView
+         * @description A message. ``opens`` is the mini-program's page about it, with its query; empty: there is none.
+         *
+         *     ``withheld``: the account may not read of the patient any more (unbound, or consent is missing): kind and time are
+         *     all that is left.
+         */
+        readonly MessageView: {
+            /** Id */
+            readonly id: string;
+            /** Kind */
+            readonly kind: string;
+            /** Title */
+            readonly title: string;
+            /** Lines */
+            readonly lines: readonly components["schemas"]["Line"][];
+            /** Opens */
+            readonly opens: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            readonly at: string;
+            /** Is Read */
+            readonly is_read: boolean;
+            /** Withheld */
+            readonly withheld: boolean;
         };
         /**
          * OnDuty
@@ -2302,7 +2516,7 @@ export interface components {
         };
         /**
          * Templates
-         * @description WeChat template ids to ask consent for, at most three a tap.
+         * @description WeChat template ids to ask consent for: at most three a tap, one-time and long-term ones never together.
          */
         readonly Templates: {
             /** Template Ids */
@@ -2356,6 +2570,22 @@ export interface components {
         readonly Tree: {
             /** Groups */
             readonly groups: readonly components["schemas"]["Group"][];
+        };
+        /**
+         * Unread
+         * @description How many messages have not been read.
+         */
+        readonly Unread: {
+            /** Unread */
+            readonly unread: number;
+        };
+        /**
+         * UpTo
+         * @description The newest message that was shown: what came later stays unread.
+         */
+        readonly UpTo: {
+            /** Newest */
+            readonly newest: string;
         };
         /**
          * Visit
@@ -2748,55 +2978,6 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["AccountView"];
-                };
-            };
-            /** @description No session, or a wrong client secret. */
-            readonly 401: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description A field is wrong; `fields` names it. */
-            readonly 422: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description Anything else that is no success. */
-            readonly default: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    readonly account_message_templates: {
-        readonly parameters: {
-            readonly query: {
-                readonly scene: string;
-            };
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        readonly requestBody?: never;
-        readonly responses: {
-            /** @description OK */
-            readonly 200: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["Templates"];
                 };
             };
             /** @description No session, or a wrong client secret. */
@@ -4455,6 +4636,44 @@ export interface operations {
             };
         };
     };
+    readonly booking_home: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Home"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     readonly booking_get_booking: {
         readonly parameters: {
             readonly query?: never;
@@ -4866,6 +5085,319 @@ export interface operations {
             };
             /** @description No session, or a wrong client secret. */
             readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly messages_list_messages: {
+        readonly parameters: {
+            readonly query?: {
+                readonly before?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Inbox"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly messages_unread: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Unread"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly messages_read: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly message_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly messages_read_all: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["UpTo"];
+            };
+        };
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly messages_templates: {
+        readonly parameters: {
+            readonly query: {
+                readonly scene: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Templates"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly messages_list_subscriptions: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Kinds"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly messages_report: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header: {
+                /** @description Made by the client for one intention; a repeat under it is given the first answer. */
+                readonly "Idempotency-Key": string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["AnswersIn"];
+            };
+        };
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
                 headers: {
                     readonly [name: string]: unknown;
                 };

@@ -21,6 +21,7 @@ from hospital.gateways.his import charges as his_charges
 from hospital.gateways.his import trades as his_trades
 from hospital.gateways.his.wire import plain
 from hospital.gateways.outcome import Rejected, Unanswered
+from hospital.messages import wording
 from hospital.payment import desk_refunds, expiry, fate, refunds, settlement_store, settlements
 from hospital.payment import store as payment_store
 from hospital.payment.model import CHARGE, OUTPATIENT, UNSETTLED, Item, Payment, Purpose
@@ -356,7 +357,7 @@ def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Agai
     order = store.order(db, payment.subject_id) if payment is not None else None
     if refund is not None and order is not None and (refund.purpose.why != UNSETTLED or refund.state == "ELSEWHERE"):
         with db.transaction() as tx:
-            tell_refund(tx, refund, order.account_id, order.patient_id, now)
+            tell_refund(tx, refund, order.account_id, order.patient_id, wording.about("order", order.id), now)
     return None
 
 

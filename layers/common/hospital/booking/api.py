@@ -12,6 +12,7 @@ from hospital.booking import service, sold_out, store, views, waiting_room
 from hospital.booking.model import NewBooking
 from hospital.database import policy, repeats
 from hospital.database.connection import database
+from hospital.messages import store as messages
 from hospital.patients import access
 from hospital.runtime.canonical import Id, OptionalId
 from hospital.runtime.clock import utc_now
@@ -19,7 +20,7 @@ from hospital.runtime.errors import AppError, NotFound
 from hospital.runtime.http import Api, Call, Model
 from hospital.schedules import api as schedule_api
 from hospital.schedules import store as schedule_store
-from hospital.schedules.api import Doctors, TodayOnly, doctor_views
+from hospital.schedules.api import Doctors, DoctorView, TodayOnly, doctor_views
 from hospital.security.sessions import Caller, authenticate, shown
 from hospital.security.watch import watch
 from hospital.site import store as site
@@ -137,6 +138,14 @@ class Bookings(Model):
     next: str | None
 
 
+class Home(Model):
+    """What the home page shows: the newest registrations, doctors seen before, how many messages are unread."""
+
+    bookings: list[BookingView]
+    doctors: list[DoctorView]
+    unread: int
+
+
 class Payment(Model):
     """How to pay: the parameters of ``wx.requestPayment``; null when nothing is to be paid now."""
 
@@ -212,6 +221,13 @@ def list_bookings(caller: Caller, query: Cursor) -> Bookings:
     page = store.page_of_account(database(), caller.account_id, query.before, PAGE + 1)
     shown = [BookingView(**one) for one in views.bookings(database(), caller.account_id, page[:PAGE], utc_now())]
     return Bookings(bookings=shown, next=page[PAGE - 1].id if len(page) > PAGE else None)
+
+
+@api.get("/home")
+def home(caller: Caller) -> Home:
+    """All that the home page asks for, in one answer."""
+    return Home(bookings=list_bookings(caller, Cursor()).bookings, doctors=doctors_seen(caller, TodayOnly()).doctors,
+                unread=messages.unread(database(), caller.account_id))
 
 
 @api.get("/bookings/<booking_id>")

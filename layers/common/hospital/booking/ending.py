@@ -28,6 +28,7 @@ from hospital.gateways.his.trades import Trade
 from hospital.gateways.his.wire import Odd
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
+from hospital.messages import wording
 from hospital.payment import desk_refunds, fate, refunds, settlement_store, settlements
 from hospital.payment import store as payment_store
 from hospital.payment.model import CANCELLED, REGISTRATION, Payment, Purpose
@@ -342,7 +343,8 @@ def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Agai
         return None
     with db.transaction() as tx:
         if refund.purpose.of_desk or refund.state == "ELSEWHERE":
-            tell_refund(tx, refund, payment.account_id, booking.patient_id, now)
+            tell_refund(tx, refund, payment.account_id, booking.patient_id,
+                        wording.about("registration", booking.id), now)
         elif booking.state == "CANCELLED":
             tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="预约已取消，费用原路退回")
     return None

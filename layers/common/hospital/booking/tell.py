@@ -7,6 +7,7 @@ from datetime import datetime
 from hospital.booking import store
 from hospital.database.connection import Transaction
 from hospital.messages import service as messages
+from hospital.messages import wording
 from hospital.messages.rules import time_text, yuan_text
 from hospital.patients import store as patients
 from hospital.schedules import store as schedule_store
@@ -22,7 +23,7 @@ def tell(tx: Transaction, booking_id: str, kind: str, *, now: datetime, note: st
     names = site.names_of_his(tx)
     number = booking.queue_number or booking.visit_number
     messages.queue(tx, account_id=booking.account_id, patient_id=booking.patient_id, kind=kind,
-                   key=f"{kind}.{booking.id}{key}", now=now, data={
+                   key=f"{kind}.{booking.id}{key}", about=wording.about("registration", booking.id), now=now, data={
         "patient": patients.patient_name(tx, booking.patient_id),
         "doctor": doctor.name if doctor else "",
         "department": names.get(session.his_department, ("", ""))[1] if session else "",

@@ -25,6 +25,7 @@ from hospital.gateways.his import registrations as his_registrations
 from hospital.gateways.his import trades as his_trades
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
+from hospital.messages import wording
 from hospital.patients import access as patients
 from hospital.patients import store as patient_store
 from hospital.payment import expiry, fate, refunds
@@ -378,7 +379,8 @@ def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Agai
     booking = bookings.booking(db, checkin.booking_id) if checkin is not None else None
     if refund is not None and payment is not None and booking is not None:
         with db.transaction() as tx:
-            tell_refund(tx, refund, payment.account_id, booking.patient_id, now)
+            tell_refund(tx, refund, payment.account_id, booking.patient_id,
+                        wording.about("registration", booking.id), now)
     return None
 
 

@@ -26,8 +26,10 @@ KEPT = [
 def clean(db: Database, now: datetime) -> int:
     """Delete in small transactions, so that nobody waits. Returns how many rows went."""
     removed = sum(_remove(db, table, f"{column} < %s{condition}", now - age) for table, column, condition, age in KEPT)
-    # By id, which begins with the time: the audit needs no index for this.
-    return removed + _remove(db, "audit", "id < %s", first_of(now - timedelta(days=policy.load(db).audit_days)))
+    # By id, which begins with the time: these need no index for this.
+    settings = policy.load(db)
+    removed += _remove(db, "messages", "id < %s", first_of(now - timedelta(days=settings.inbox_days)))
+    return removed + _remove(db, "audit", "id < %s", first_of(now - timedelta(days=settings.audit_days)))
 
 
 def _remove(db: Database, table: str, condition: str, limit: object) -> int:

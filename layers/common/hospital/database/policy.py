@@ -18,13 +18,15 @@ from hospital.runtime import log
 class Template(BaseModel):
     """A subscription message's template as the hospital chose it in WeChat's library.
 
-    ``keywords`` leads from our names of values to the template's keywords (``{"patient": "name1"}``).
+    ``keywords`` leads from our names of values to the template's keywords (``{"patient": "name1"}``). ``page``: what a
+    tap on the message opens; empty: what it is about. ``long_term``: WeChat asks for it once, for good.
     """
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
     template_id: str
     keywords: dict[str, str]
     page: str = ""
+    long_term: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Policy(BaseModel):
     session_idle_minutes: Annotated[int, Field(ge=15, le=4320)] = 600  # unused for so long, a session ends
     sessions_per_account: Annotated[int, Field(ge=1, le=50)] = 5  # with one more, the one idle for longest ends
     audit_days: Annotated[int, Field(ge=184, le=36500)] = 1096  # the law asks for six months at least
+    inbox_days: Annotated[int, Field(ge=30, le=3650)] = 180  # how long messages lie in the mini-program's inbox
     plain_columns: bool = False  # what is sealed now is written open too, while code from before runs (personal.seal)
     # How many at most, so that nobody takes what is for all: docs/decisions/0016-limits.md says whom each counts for.
     unpaid_places_per_account: Annotated[int, Field(ge=1, le=100)] = 6  # held at once, for whomever

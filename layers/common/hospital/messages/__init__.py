@@ -1,1 +1,1 @@
-"""Subscription messages: queued with what they announce, sent by the worker, each at most once."""
+"""Messages: announced once, kept in the mini-program's inbox, sent by the worker as subscription messages."""

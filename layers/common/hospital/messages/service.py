@@ -17,7 +17,7 @@ from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.gateways import wechat
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.messages import rules, store
+from hospital.messages import rules, store, wording
 from hospital.patients import access
 from hospital.patients.model import Act
 from hospital.runtime import log
@@ -37,6 +37,7 @@ PATIENT_UNBOUND = "patient_unbound"
 TASK = "message.template"  # the staff task about a message that no template can tell
 
 TOPIC = "message.send"
+NOT_ALLOWED = "43101"  # WeChat: refused, or what was allowed is used up
 TURN = timedelta(minutes=1)  # until a waiting message looks again by itself; the one before it calls it at once
 
 # What the client asks consent for in one tap (WeChat allows three).
@@ -81,10 +82,11 @@ def check_templates(templates: Mapping[str, policy.Template]) -> None:
                       fields=sorted(wrong))
 
 
-def queue(tx: Transaction, *, account_id: str, patient_id: str, kind: str, key: str, data: dict[str, str], now: datetime
-          ) -> None:
-    """Announce something of a patient, once per ``key``. ``data`` leads from our names of values to texts.
+def queue(tx: Transaction, *, account_id: str, patient_id: str, kind: str, key: str, data: dict[str, str], about: str,
+          now: datetime) -> None:
+    """Announce something of a patient, once per ``key``: from now on it lies in the inbox, and waits for WeChat.
 
+    ``data`` leads from our names of values to texts; ``about`` is what it opens (:func:`wording.about`).
     An account that may not read of the patient (any more) is told of its money, and that somebody was bound, without
     a word of whom; and of nothing else.
     """
@@ -93,7 +95,7 @@ def queue(tx: Transaction, *, account_id: str, patient_id: str, kind: str, key: 
         return
     try:
         message_id = store.insert(tx, account_id=account_id, patient_id=patient_id, kind=kind, key=key, data=told,
-                                  now=now)
+                                  about=about, now=now)
     except Duplicate:
         return
     outbox.publish(tx, TOPIC, message_id, due=now, now=now)
@@ -121,11 +123,13 @@ def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
             return None
         if store.next_unsent(tx, row["account_id"], TOPIC) != row["id"] or not outbox.holds(tx, job):
             return outbox.Again(TURN)  # another's turn, or this one's came meanwhile and who was called has it
+        row["may_open"] = True
         if row["patient_id"] is not None:
             told = _as_allowed(tx, row["account_id"], row["patient_id"], row["kind"], row["data"], now)
             if told is None:  # withdrawn or unbound since
                 _end(tx, row, "WITHHELD", "", now)
                 return None
+            row["may_open"] = told == row["data"]
             row["data"] = told
         template = policy.load(tx).message_templates.get(row["kind"])
         unfit = rules.misfits(row["kind"], template.keywords, set(row["data"])) if template else []
@@ -136,23 +140,28 @@ def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
             return None
         store.set_state(tx, row["id"], "SENDING", "")
     data = {keyword: rules.fit(keyword, row["data"][name]) for name, keyword in template.keywords.items()}
+    page = template.page or (wording.opens(row["about"]) if row["may_open"] else "") or wording.INBOX
     try:
-        wechat.send_message(row["openid"], template.template_id, data, template.page)
+        wechat.send_message(row["openid"], template.template_id, data, page.removeprefix("/"))
     except Rejected as refusal:
-        _finish(db, row, "REFUSED", refusal.code, now)
+        _finish(db, row, "REFUSED", refusal.code, template, now)
         return None
     except Unanswered as silence:
         if not silence.sent:
-            _finish(db, row, "QUEUED", "not-sent", now)
+            _finish(db, row, "QUEUED", "not-sent", template, now)
             raise
-        _finish(db, row, "UNCERTAIN", "unanswered", now)
+        _finish(db, row, "UNCERTAIN", "unanswered", template, now)
         return None
-    _finish(db, row, "SENT", "", now)
+    _finish(db, row, "SENT", "", template, now)
     return None
 
 
-def _finish(db: Database, row: Row, state: str, code: str, now: datetime) -> None:
+def _finish(db: Database, row: Row, state: str, code: str, template: policy.Template, now: datetime) -> None:
     with db.transaction() as tx:
+        if code == NOT_ALLOWED:
+            store.none_left(tx, row["account_id"], template.template_id, is_long_term=template.long_term)
+        elif state in ("SENT", "UNCERTAIN") and not template.long_term:  # what may have arrived may have cost one
+            store.use_up(tx, row["account_id"], template.template_id)
         if store.is_sending(tx, row["id"]):
             _end(tx, row, state, code, now)
 

@@ -10,8 +10,6 @@ from msgspec.structs import asdict
 from pydantic import Field, field_validator, model_validator
 
 from hospital.database.connection import database
-from hospital.database.policy import load as load_policy
-from hospital.messages.service import SCENES
 from hospital.patients import access, consent_api, proof_api, rules, service, store
 from hospital.patients.consent_api import ConsentIn
 from hospital.patients.model import Guardian, Identity, IdType, Relation, Sex
@@ -164,18 +162,6 @@ class Patients(Model):
     patients: list[PatientView]
 
 
-class Scene(Model):
-    """Where the client is about to ask for subscription consent."""
-
-    scene: str
-
-
-class Templates(Model):
-    """WeChat template ids to ask consent for, at most three a tap."""
-
-    template_ids: list[str]
-
-
 @api.post("/sessions", status=201, public=True)
 def sign_in(call: Call, body: SignIn) -> Session:
     """Sign in with a wx.login code."""
@@ -225,16 +211,6 @@ def set_phone(caller: Caller, body: PhoneCode) -> AccountView:
     phone = service.set_phone(database(), caller.account_id, body.code, utc_now())
     return AccountView(phone=rules.mask_phone(phone),
                        patients=len(store.bound_patients(database(), caller.account_id)))
-
-
-@api.get("/message-templates", personal=False)
-def message_templates(caller: Caller, query: Scene) -> Templates:
-    """Which subscription templates to ask consent for before an action."""
-    if query.scene not in SCENES:
-        raise NotFound
-    templates = load_policy(database()).message_templates
-    return Templates(template_ids=[templates[kind].template_id for kind in SCENES[query.scene]
-                                   if kind in templates])
 
 
 @api.get("/patients")

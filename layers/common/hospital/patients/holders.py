@@ -12,6 +12,7 @@ from hospital.gateways import sms
 from hospital.gateways.his import persons as his
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
+from hospital.messages import wording
 from hospital.messages.rules import nameless, time_text
 from hospital.patients import access, proof_store, proving, record_store, records, rules, store
 from hospital.patients.model import BoundPatient, EndedBy, Holder, Proof
@@ -47,7 +48,7 @@ def announce(tx: Transaction, bound: BoundPatient, account_id: str, now: datetim
         data = {"patient": store.patient_name(tx, holder.patient_id), "card": card_text(tx, bound, holder),
                 "time": time_text(now), "note": "就诊人绑定成功" if mine else "另一微信账号绑定了该就诊人"}
         messages.queue(tx, account_id=holder.account_id, patient_id=holder.patient_id, kind=messages.PATIENT_BOUND,
-                       key=key, data=data, now=now)
+                       key=key, data=data, about=wording.about("patient", holder.patient_id), now=now)
     outbox.publish(tx, TELL, bound.binding_id, due=now + LATER, now=now)
 
 
@@ -174,7 +175,8 @@ def end(tx: Transaction, binding: Holder, *, by: EndedBy, actor: str, now: datet
     told = {"patient": bound.identity.name, "card": card_text(tx, bound, binding), "time": time_text(now),
             "note": "就诊人已解除绑定"}
     messages.queue(tx, account_id=binding.account_id, patient_id=binding.patient_id, kind=messages.PATIENT_UNBOUND,
-                   key=f"unbound.{binding.binding_id}", data=told if consented else nameless(told), now=now)
+                   key=f"unbound.{binding.binding_id}", data=told if consented else nameless(told),
+                   about=wording.about("patients"), now=now)
     tasks.settle(tx, kind=UNTOLD, subject_id=binding.binding_id, note="ended", now=now)
     let_go(tx, binding.binding_id, now)
     return True

@@ -17,6 +17,7 @@ _FOREIGN = " UNION ALL ".join((
     "WHERE c.id = %s AND o.account_id <> %s",
     "SELECT 'payment' AS kind FROM payments WHERE id = %s AND account_id <> %s",
     "SELECT 'invoice' AS kind FROM invoices WHERE id = %s AND account_id <> %s",
+    "SELECT 'message' AS kind FROM messages WHERE id = %s AND account_id <> %s",
 ))
 
 
