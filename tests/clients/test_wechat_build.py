@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from sandbox.people import person
-from sandbox.phone import Control
+from sandbox.phone import Control, Phone
+from sandbox.templates import policy_templates
 from sandbox.town import APP_ID
 from scripts import client
 
@@ -137,7 +138,17 @@ def test_a_sheet_that_fails_is_no_payment(run: Run, control: Control, session: d
 
 
 def test_wechats_interface_is_used_as_it_wants_to_be(run: Run) -> None:
-    run("usesWeChat")
+    run("usesWeChat", templates=[one["template_id"] for one in policy_templates().values()][:3])
+
+
+def test_a_message_opens_what_it_is_about_also_when_nothing_was_running(
+        run: Run, control: Control, phone: Phone, patient: dict[str, Any], session: dict[str, Any]) -> None:
+    phone.thumb(phone.open_payment(phone.book(patient["id"], session)["id"]))
+    control.settle()
+    page = "/" + phone.inbox("挂号成功通知")[0]["page"]
+    run("opensAMessage", openid=phone.openid, opens=page, shows="取消挂号")
+    run("opensAMessage", openid=phone.openid, opens="/messages/inbox", shows="挂号成功")
+    run("opensAMessage", opens=page, shows="没有成功", leads="返回首页")  # by a stranger
 
 
 def test_the_privacy_guide_is_put_before_the_first_personal_field_refused_and_agreed_to(

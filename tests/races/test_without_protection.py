@@ -44,6 +44,7 @@ LOST = {
     "a_bill_is_settled_beside_the_refund_of_another": "was settled",
     "an_e_bill_says_what_the_hospital_keeps": "its e-bills are",
     "a_statement_is_drawn_up_once": "was drawn up",
+    "nothing_is_told_of_whom_an_account_has_unbound": "was told of whom it has unbound",
 }
 BY_NAME = {race.__name__: race for race in RACES}
 

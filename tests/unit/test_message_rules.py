@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
 
 import pytest
-from hospital.messages import rules
+from hospital.messages import rules, wording
 from hospital.messages.service import SCENES, VALUES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.templates import policy_templates
+from sandbox.templates import TEMPLATES, policy_templates
 from sandbox.wechat.keywords import misfit
+from sandbox.wechat.system import _PAGE
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def taken(keyword: str, text: str) -> bool:
@@ -104,6 +110,78 @@ def test_a_template_is_told_what_its_keywords_cannot_hold(
         kind: str, keywords: dict[str, str], wrong: list[str]) -> None:
     assert sorted(rules.misfits(kind, keywords, VALUES[kind])) == [
         f"message_templates.{kind}.keywords.{name}" for name in wrong]
+
+
+def test_no_template_of_the_sandbox_has_more_keywords_than_wechat_takes() -> None:
+    too_many = {one for one, template in TEMPLATES.items() if len(template["keywords"]) > rules.MOST_KEYWORDS}
+    assert too_many == set()
+    for number in (5, 6):
+        keywords = {name: f"thing{place}" for place, name in enumerate(_TEXTS[:number], 1)}
+        assert len(rules.misfits("checked_in", keywords, set(_TEXTS))) == number - 5
+
+
+_TEXTS = ("patient", "doctor", "department", "place", "note", "time")
+
+
+@pytest.mark.parametrize(("keyword", "text", "fitted"), [
+    ("thing1", "老年心血管与代谢性疾病多学科联合诊疗示范中心", "老年心血管与代谢性疾病多学科联合诊疗示…"),
+    ("thing1", "老年心血管与代谢性疾病多学科联合诊疗示范", "老年心血管与代谢性疾病多学科联合诊疗示范"),
+    ("phrase1", "老年心血管内科门诊", "老年心血管"),
+    ("thing1", "甲" * 18 + "g\u0323\u0302" + "乙", "甲" * 18 + "…"),
+    ("thing1", "甲" * 17 + "👨\u200d⚕️" + "乙丙", "甲" * 17 + "…")])
+def test_a_long_text_ends_with_a_whole_character(keyword: str, text: str, fitted: str) -> None:
+    assert rules.fit(keyword, text) == fitted
+    assert taken(keyword, text)
+
+
+# -- what is asked for in one tap -------------------------------------------------------------------
+A, B, C, D = (("once-a", False), ("once-b", False), ("once-c", False), ("once-d", False))
+L, M = (("long-l", True), ("long-m", True))
+
+
+@pytest.mark.parametrize(("chosen", "answers", "ids"), [
+    ([], {}, []), ([A, B, C, D], {}, ["once-a", "once-b", "once-c"]), ([A, A], {}, ["once-a"]),
+    ([A, B, C, D], {"once-a": "ban", "once-b": "reject", "once-c": "filter"}, ["once-b", "once-c", "once-d"]),
+    ([A, L, B, M], {}, ["long-l", "long-m"]), ([A, L, B, M], {"long-l": "accept"}, ["long-m"]),
+    ([A, L, B, M], {"long-l": "accept", "long-m": "reject"}, ["once-a", "once-b"]),
+    ([L], {"long-l": "ban"}, []), ([L], {"long-l": "accept"}, [])])
+def test_three_of_one_sort_are_asked_for_and_no_banned_one(
+        chosen: list[tuple[str, bool]], answers: Any, ids: list[str]) -> None:
+    assert rules.to_ask(chosen, answers) == ids
+
+
+@pytest.mark.parametrize(("answer", "allowed", "is_long_term", "where"), [
+    (None, 0, False, "OFF"), ("accept", 2, False, "ON"), ("accept", 0, False, "OFF"), ("reject", 0, False, "REJECTED"),
+    ("reject", 1, False, "ON"), ("filter", 0, False, "OFF"), ("ban", 3, False, "BANNED"), (None, 0, True, "OFF"),
+    ("accept", 0, True, "ON"), ("reject", 0, True, "REJECTED"), ("ban", 0, True, "BANNED"), ("filter", 0, True, "OFF")])
+def test_where_a_template_stands(answer: Any, allowed: int, is_long_term: bool, where: str) -> None:
+    assert rules.standing(answer, allowed, is_long_term=is_long_term) == where
+
+
+# -- in the inbox -----------------------------------------------------------------------------------
+def test_every_kind_has_a_title_and_lines_of_values_that_it_has() -> None:
+    assert set(wording._KINDS) == set(VALUES)
+    for kind, (_, labels) in wording._KINDS.items():
+        assert set(labels) <= VALUES[kind]
+        assert {"patient", "note"} <= set(labels)
+        assert len(set(labels.values())) == len(labels)
+
+
+def test_every_page_that_a_message_opens_is_one_of_the_mini_program_s() -> None:
+    listed = json.loads((ROOT / "miniprogram" / "src" / "pages.json").read_text(encoding="utf-8"))
+    pages = {f"/{one['root']}/{page['path']}" for one in listed["subPackages"] for page in one["pages"]}
+    opened = [wording.opens(wording.about(subject, "0" * 26)) for subject in wording.PAGES] + [wording.INBOX]
+    assert {page.partition("?")[0].removesuffix("0" * 26) for page in opened} <= pages
+    for page in opened:
+        assert _PAGE.fullmatch(page.removeprefix("/"))
+    assert (wording.opens(None), wording.opens("a later time's:1")) == ("", "")
+
+
+def test_what_says_nothing_has_no_line_and_a_name_is_masked() -> None:
+    told = {"patient": "欧阳修", "amount": "¥25.00", "time": "2026年11月25日 08:00", "note": "退号，已原路退回"}
+    assert wording.lines("refunded", told) == [
+        ("就诊人", "**修"), ("退费金额", "¥25.00"), ("说明", "退号，已原路退回")]
+    assert [label for label, _ in wording.lines("refunded", rules.withheld(told))] == ["退费金额"]
 
 
 def test_every_message_says_what_its_templates_may_ask_for() -> None:

@@ -54,6 +54,6 @@ export function useBills() {
   return {
     list, patient: computed(() => patients.current), isKnown: computed(() => patients.all !== undefined),
     failed, way, isLoading, load, toPay, payable, isAll, total: computed(() => sum(toPay.value)), toggle, toggleAll,
-    pay, isOrdering, refused, scanning,
+    pay, isOrdering, refused, scanning, choose: patients.choose,
   }
 }

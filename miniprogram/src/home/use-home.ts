@@ -5,13 +5,11 @@ import { useLoad } from '@/parts/use-load'
 import { dayOf } from '@/words/time'
 import { again, nextVisit } from './rules'
 
-/** The next visit and the doctors seen before, in two requests. */
+/** The next visit, the doctors seen before and how many messages are unread, in one request. */
 export function useHome(clock: () => number = serverNow) {
-  const { data, failed, isLoading, load } = useLoad(async () => {
-    const [mine, seen] = await Promise.all([get('/api/booking/bookings'), get('/api/booking/doctors/seen')])
-    return { bookings: mine.bookings, doctors: seen.doctors }
-  })
+  const { data, failed, isLoading, load } = useLoad(() => get('/api/booking/home'))
   const next = computed(() => nextVisit(data.value?.bookings ?? [], dayOf(clock())))
   const seen = computed(() => again(data.value?.doctors ?? [], data.value?.bookings ?? []))
-  return { next, seen, failed, isLoading, isThere: computed(() => data.value !== undefined), load }
+  const unread = computed(() => data.value?.unread)
+  return { next, seen, unread, failed, isLoading, isThere: computed(() => data.value !== undefined), load }
 }

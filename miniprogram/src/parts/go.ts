@@ -32,6 +32,12 @@ export function goTab(page: string): void {
   uni.switchTab({ url: page })
 }
 
+/** Whether there is no page to go back to, and it is none of the tabs: opened by a message or a code. */
+export function isOpenedAlone(): boolean {
+  const pages = getCurrentPages()
+  return pages.length === 1 && !pages[0]?.route?.startsWith('home/')
+}
+
 /** One page back; to the home page when there is none, as after a message was tapped. */
 export function goBack(): void {
   if (getCurrentPages().length > 1)

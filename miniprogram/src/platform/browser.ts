@@ -2,7 +2,7 @@
  * The browser's twin of WeChat. What only WeChat can do, such as knowing who holds the phone and taking the money, is
  * asked of whoever serves the page, below `town/`; the questions that WeChat would put are dialogs of `sheet.ts`.
  */
-import type { Closed, Host, PaymentSheet } from './host'
+import type { Answer, Closed, Host, PaymentSheet } from './host'
 import { yuan } from '@/words/money'
 import { hex, onNetwork, storage } from './common'
 import { ask, askText } from './sheet'
@@ -82,14 +82,28 @@ export const browser: Host = {
 
   askToSend: async (templateIds) => {
     if (templateIds.length === 0)
-      return
+      return {}
     const { openid } = await phone()
     // As WeChat's "always keep this choice", without which it would ask before every registration.
     const isAllowed = (storage.get(MESSAGES)
       ?? (await ask('接收通知', '医院申请向你发送挂号、缴费等通知', ['允许', '取消']) === 0 ? 'yes' : 'no')) === 'yes'
     storage.set(MESSAGES, isAllowed ? 'yes' : 'no')
-    for (const template_id of templateIds.slice(0, 3))
-      await tell('POST', `/wechat/phones/${openid}/consent`, { template_id, accept: isAllowed, times: 1 }).catch(() => undefined)
+    const answer: Answer = isAllowed ? 'accept' : 'reject'
+    const asked = templateIds.slice(0, 3)
+    try {
+      await tell('POST', `/wechat/phones/${openid}/consents`, { template_ids: asked, accept: isAllowed, times: 1 })
+    }
+    catch {
+      return {} // as a WeChat that can't be reached: nobody was asked
+    }
+    return Object.fromEntries(asked.map(one => [one, answer]))
+  },
+
+  messageSettings: () => Promise.resolve({ isOn: storage.get(MESSAGES) !== 'no', kept: {} }),
+
+  openSettings: async () => {
+    const chosen = await ask('设置', '接收医院的通知', ['允许', '不允许'])
+    storage.set(MESSAGES, chosen === 0 ? 'yes' : 'no')
   },
 
   scan: () => askText('扫码', '把二维码里的文字粘贴到这里'),

@@ -15,6 +15,16 @@ export interface PaymentSheet {
 /** How the payment sheet was closed. Whether money moved only the server knows. */
 export type Closed = 'done' | 'cancelled' | 'failed'
 
+/** What a person says to one template of messages; `ban` and `filter`: WeChat did not ask. */
+export type Answer = 'accept' | 'reject' | 'ban' | 'filter'
+export type Answers = Readonly<Record<string, Answer>>
+
+/** What the host keeps about messages: whether it lets any through, and what it answers by itself for a template. */
+export interface MessageSettings {
+  isOn: boolean
+  kept: Answers
+}
+
 export interface Place {
   latitude: number
   longitude: number
@@ -27,8 +37,12 @@ export interface Host {
   phoneCode: (event: unknown) => Promise<string | null>
   /** Opens the payment sheet. */
   pay: (sheet: PaymentSheet) => Promise<Closed>
-  /** Asks leave to send messages; only in a tap, with nothing awaited before. Never raises, never blocks. */
-  askToSend: (templateIds: readonly string[]) => Promise<void>
+  /** Asks leave to send messages; only in a tap, with nothing awaited before. Never raises, never blocks. Answers by template. */
+  askToSend: (templateIds: readonly string[]) => Promise<Answers>
+  /** What the host keeps about messages; null: it does not tell. */
+  messageSettings: () => Promise<MessageSettings | null>
+  /** The host's own settings, where what was refused for good is allowed again; only in a tap. Ends when they are closed. */
+  openSettings: () => Promise<void>
   /** The text of a code before the camera; null: given up. */
   scan: () => Promise<string | null>
   /** Where the phone is; null: not told. */

@@ -7,7 +7,7 @@ import { wechat } from './wechat'
 import { browser } from './browser'
 // #endif
 
-export type { Closed, Host, PaymentSheet, Place } from './host'
+export type { Answers, Closed, Host, MessageSettings, PaymentSheet, Place } from './host'
 
 let chosen: Host
 // #ifdef MP-WEIXIN

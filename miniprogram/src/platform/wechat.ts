@@ -1,5 +1,5 @@
 /** WeChat, by its own interface. Sources: developers.weixin.qq.com, 小程序 API. */
-import type { Closed, Host } from './host'
+import type { Answer, Answers, Closed, Host } from './host'
 import { hex, onNetwork, storage } from './common'
 import { AGREE_BUTTON } from './host'
 
@@ -24,8 +24,26 @@ export const wechat: Host = {
 
   askToSend: templateIds => new Promise((resolve) => {
     if (templateIds.length === 0)
-      return resolve()
-    wx.requestSubscribeMessage({ tmplIds: templateIds.slice(0, 3), complete: () => resolve() })
+      return resolve({})
+    wx.requestSubscribeMessage({
+      tmplIds: templateIds.slice(0, 3),
+      success: told => resolve(answers(told)),
+      fail: () => resolve({}), // messages are switched off as a whole: nobody was asked
+    })
+  }),
+
+  messageSettings: () => new Promise((resolve) => {
+    wx.getSetting({
+      withSubscriptions: true,
+      success: ({ subscriptionsSetting }) => resolve(subscriptionsSetting
+        ? { isOn: subscriptionsSetting.mainSwitch, kept: answers(subscriptionsSetting.itemSettings ?? {}) }
+        : null),
+      fail: () => resolve(null),
+    })
+  }),
+
+  openSettings: () => new Promise((resolve) => {
+    wx.openSetting({ withSubscriptions: true, complete: () => resolve() })
   }),
 
   scan: () => new Promise((resolve) => {
@@ -93,4 +111,16 @@ export const wechat: Host = {
 /** Closing the sheet and a payment that failed are told apart by the text alone. */
 function closed(errMsg: string): Closed {
   return /cancel/i.test(errMsg) ? 'cancelled' : 'failed'
+}
+
+/** Of what WeChat tells, the answers by template; `acceptWithAudio` and its like are accepted too. */
+function answers(told: object): Answers {
+  const known = Object.entries(told).flatMap(([template, word]): [string, Answer][] => {
+    if (typeof word !== 'string' || template === 'errMsg')
+      return []
+    if (word.startsWith('accept'))
+      return [[template, 'accept']]
+    return word === 'reject' || word === 'ban' || word === 'filter' ? [[template, word]] : []
+  })
+  return Object.fromEntries(known)
 }

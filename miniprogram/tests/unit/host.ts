@@ -1,7 +1,7 @@
 /** A host for tests: a phone whose storage is a map, and that does as it is told. */
-import type { Closed, Host, PaymentSheet } from '../../src/platform/host'
+import type { Answers, Closed, Host, MessageSettings, PaymentSheet } from '../../src/platform/host'
 
-export type { Closed, Host, PaymentSheet, Place } from '../../src/platform/host'
+export type { Answer, Answers, Closed, Host, MessageSettings, PaymentSheet, Place } from '../../src/platform/host'
 
 const kept = new Map<string, unknown>()
 let drawn = 0
@@ -12,6 +12,9 @@ export const phone = {
   sheets: [] as PaymentSheet[],
   scans: [] as (string | null)[],
   opened: [] as string[],
+  asks: [] as (readonly string[])[],
+  answers: {} as Answers,
+  messageSettings: null as MessageSettings | null,
   /** Whether documents can be opened, and other mini-programs jumped to. */
   isAble: true,
   wantsPrivacy: false,
@@ -24,6 +27,9 @@ export const phone = {
     this.sheets = []
     this.scans = []
     this.opened = []
+    this.asks = []
+    this.answers = {}
+    this.messageSettings = null
     this.isAble = true
     this.wantsPrivacy = false
     this.privacy = undefined
@@ -44,7 +50,12 @@ export const host: Host = {
     phone.sheets.push(sheet)
     return phone.closes.shift() ?? 'done'
   },
-  askToSend: async () => undefined,
+  askToSend: async (templateIds) => {
+    phone.asks.push(templateIds)
+    return phone.answers
+  },
+  messageSettings: async () => phone.messageSettings,
+  openSettings: async () => undefined,
   scan: async () => phone.scans.shift() ?? null,
   whereAmI: nothing,
   showPlace: () => undefined,

@@ -66,6 +66,8 @@ export const journeys = {
     assert.deepEqual(Object.keys(sheet).sort(), SHEET)
     assert.equal(others.length, 0)
     assert.equal(phone.wx.asked('requestSubscribeMessage').length, 1)
+    const told = phone.wx.asked('request').filter(one => one.method === 'POST' && one.url.endsWith('/api/messages/subscriptions'))
+    assert.deepEqual(told.map(one => JSON.parse(one.data).answers.map(({ answer }) => answer)), [['accept', 'accept', 'accept']])
     const id = shownId(phone)
     await phone.tap('取消挂号')
     await phone.sees('挂号费 ¥25.00 将原路退回')
@@ -144,7 +146,7 @@ export const journeys = {
   },
 
   /** Every interface of WeChat that the program uses, as it uses it. */
-  async usesWeChat(phone, { person }) {
+  async usesWeChat(phone, { person, templates }) {
     await phone.sees('还没有预约')
     const { host } = phone.program.load('platform/index.js')
     const sheet = { timeStamp: '1', nonceStr: 'n', package: 'prepay_id=none', signType: 'RSA', paySign: 's' }
@@ -154,10 +156,20 @@ export const journeys = {
     assert.equal(await host.pay(sheet), 'failed')
 
     phone.isTouched = true
-    await host.askToSend(['a', 'b', 'c', 'd'])
+    assert.deepEqual({ ...await host.askToSend(['a', 'b', 'c', 'd']) }, {}, 'of templates that WeChat does not know')
     assert.deepEqual(phone.wx.asked('requestSubscribeMessage').at(-1), { tmplIds: ['a', 'b', 'c'] })
-    await host.askToSend([])
+    assert.deepEqual({ ...await host.askToSend([]) }, {})
     assert.equal(phone.wx.asked('requestSubscribeMessage').length, 1)
+    phone.isTouched = true
+    assert.deepEqual({ ...await host.askToSend(templates) }, Object.fromEntries(templates.map(one => [one, 'accept'])))
+    assert.equal(await host.messageSettings(), null)
+    person.messages = { mainSwitch: false, itemSettings: { T: 'reject', U: 'accept', SYS_MSG_TYPE_INTERACTIVE: 'acceptWithAudio', V: 7 } }
+    const settings = await host.messageSettings()
+    assert.equal(settings.isOn, false)
+    assert.deepEqual({ ...settings.kept }, { T: 'reject', U: 'accept', SYS_MSG_TYPE_INTERACTIVE: 'accept' })
+    phone.isTouched = true
+    await host.openSettings()
+    assert.equal((await host.messageSettings()).isOn, true)
 
     assert.equal(await host.phoneCode({ detail: { code: 'c', errMsg: 'getPhoneNumber:ok' } }), 'c')
     assert.equal(await host.phoneCode({ detail: { errMsg: 'getPhoneNumber:fail user deny' } }), null)
@@ -201,6 +213,18 @@ export const journeys = {
     phone.wx.goOffline(false)
     await new Promise(resolve => setTimeout(resolve, 50))
     assert.deepEqual(seen.sort(), [false, true, true])
+    return {}
+  },
+
+  /** A message in WeChat was tapped while nothing was running: signed in without a word, the page it is about. */
+  async opensAMessage(phone, { shows, leads }) {
+    await phone.sees(shows)
+    assert.equal(phone.wx.asked('login').length, 1)
+    assert.equal(phone.pages.length, 1)
+    if (leads) {
+      await phone.tap(leads)
+      await phone.sees('预约挂号')
+    }
     return {}
   },
 

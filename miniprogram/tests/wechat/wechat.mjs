@@ -12,7 +12,8 @@ const BASE = { language: 'zh_CN', version: '8.0.50', SDKVersion: '3.5.0', theme:
 
 /**
  * `base`: where the build thinks the functions are; `api`: where they are. `person`: openid, and what they do when they
- * are asked (`pays`: thumb, cancel, fail; `agrees`; `scans`; `isHere`; `chooses`). `appId`: of the program that runs.
+ * are asked (`pays`: thumb, cancel, fail; `agrees`; `scans`; `isHere`; `chooses`), and `messages`: what WeChat keeps about
+ * them. `appId`: of the program that runs.
  */
 export function wechatOf({ base, api, control, person, from, appId }) {
   return (phone) => {
@@ -142,6 +143,15 @@ export function wechatOf({ base, api, control, person, from, appId }) {
       getPrivacySetting: answering('getPrivacySetting', () => ({ needAuthorization: wantsPrivacy, privacyContractName: '《隐私保护指引》' })),
       onNeedPrivacyAuthorization: told => void (onPrivacy = told),
       makePhoneCall: answering('makePhoneCall', () => undefined),
+      getSetting: answering('getSetting', ({ withSubscriptions }) => ({
+        authSetting: {}, ...(withSubscriptions && person.messages ? { subscriptionsSetting: person.messages } : {}),
+      })),
+      openSetting: answering('openSetting', () => {
+        if (!phone.isTouched)
+          phone.fault('openSetting: can only be invoked by user TAP gesture')
+        person.messages = { mainSwitch: true, itemSettings: {} }
+        return { authSetting: {} }
+      }),
       getRandomValues: answering('getRandomValues', ({ length }) => ({ randomValues: new Uint8Array(randomBytes(length)).buffer })),
       scanCode: answering('scanCode', async () => {
         await guide('scanCode')

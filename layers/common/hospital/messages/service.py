@@ -90,7 +90,7 @@ def queue(tx: Transaction, *, account_id: str, patient_id: str, kind: str, key: 
     An account that may not read of the patient (any more) is told of its money, and that somebody was bound, without
     a word of whom; and of nothing else.
     """
-    told = _as_allowed(tx, account_id, patient_id, kind, data, now)
+    told = data if _may_read(tx, account_id, patient_id, kind, now) else _less(kind, data)
     if told is None:
         return
     try:
@@ -101,12 +101,14 @@ def queue(tx: Transaction, *, account_id: str, patient_id: str, kind: str, key: 
     outbox.publish(tx, TOPIC, message_id, due=now, now=now)
 
 
-def _as_allowed(source: Database | Transaction, account_id: str, patient_id: str, kind: str, data: dict[str, str],
-                now: datetime) -> dict[str, str] | None:
-    """What an account may be told now; None: nothing."""
+def _may_read(source: Database | Transaction, account_id: str, patient_id: str, kind: str, now: datetime) -> bool:
+    """Whether an account may be told now of what a message of this kind says of a patient."""
     act = TELLS[kind]
-    if act is None or access.may(source, account_id, patient_id, act, now):
-        return data
+    return act is None or access.may(source, account_id, patient_id, act, now)
+
+
+def _less(kind: str, data: dict[str, str]) -> dict[str, str] | None:
+    """What an account is told that may not read of the patient; None: nothing."""
     if kind == PATIENT_BOUND:
         return rules.nameless(data)
     return rules.withheld(data) if kind in OF_MONEY else None
@@ -123,13 +125,13 @@ def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
             return None
         if store.next_unsent(tx, row["account_id"], TOPIC) != row["id"] or not outbox.holds(tx, job):
             return outbox.Again(TURN)  # another's turn, or this one's came meanwhile and who was called has it
-        row["may_open"] = True
-        if row["patient_id"] is not None:
-            told = _as_allowed(tx, row["account_id"], row["patient_id"], row["kind"], row["data"], now)
+        row["may_open"] = row["patient_id"] is None or _may_read(tx, row["account_id"], row["patient_id"], row["kind"],
+                                                                 now)
+        if not row["may_open"]:
+            told = _less(row["kind"], row["data"])
             if told is None:  # withdrawn or unbound since
                 _end(tx, row, "WITHHELD", "", now)
                 return None
-            row["may_open"] = told == row["data"]
             row["data"] = told
         template = policy.load(tx).message_templates.get(row["kind"])
         unfit = rules.misfits(row["kind"], template.keywords, set(row["data"])) if template else []

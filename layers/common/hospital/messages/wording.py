@@ -16,8 +16,8 @@ PAGES: dict[Subject, str] = {
     "patient": "/family/patient?id=", "patients": "/family/patients"}
 
 _VISIT = {"patient": "就诊人", "time": "就诊时间", "department": "科室", "doctor": "医生"}
-_BINDING = {"patient": "就诊人", "card": "就诊卡号", "time": "时间", "note": "说明"}
-# Each kind: its title, and its lines in order by our names of values.
+_BINDING = {"patient": "就诊人", "card": "就诊卡号", "note": "说明"}
+# Each kind: its title, and its lines in order by our names of values. When it was told stands beside it anyway.
 _KINDS: dict[str, tuple[str, dict[str, str]]] = {
     "booking_confirmed": ("挂号成功", {**_VISIT, "number": "就诊序号", "place": "就诊地点", "note": "提示"}),
     "booking_failed": ("挂号未成功", {**_VISIT, "amount": "挂号费", "note": "说明"}),
@@ -27,9 +27,9 @@ _KINDS: dict[str, tuple[str, dict[str, str]]] = {
                              "doctor": "医生", "note": "提示"}),
     "bill_created": ("有新的待缴费用", {"patient": "就诊人", "department": "开单科室", "amount": "待缴金额",
                                  "note": "提示"}),
-    "charges_paid": ("缴费成功", {"patient": "就诊人", "amount": "缴费金额", "time": "缴费时间", "note": "提示"}),
+    "charges_paid": ("缴费成功", {"patient": "就诊人", "amount": "缴费金额", "note": "提示"}),
     "charges_failed": ("缴费或退费未成功", {"patient": "就诊人", "amount": "金额", "note": "说明"}),
-    "refunded": ("退费通知", {"patient": "就诊人", "amount": "退费金额", "time": "办理时间", "note": "说明"}),
+    "refunded": ("退费通知", {"patient": "就诊人", "amount": "退费金额", "note": "说明"}),
     "patient_bound": ("就诊人绑定", _BINDING), "patient_unbound": ("就诊人解除绑定", _BINDING)}
 
 
@@ -54,5 +54,4 @@ def about(subject: Subject, one: str = "") -> str:
 def opens(stored: str | None) -> str:
     """The mini-program's page for what was stored; empty when there is none."""
     subject, _, one = (stored or "").partition(":")
-    page = next((page for name, page in PAGES.items() if name == subject), "")
-    return page + one
+    return next((page + one for name, page in PAGES.items() if name == subject), "")
