@@ -30,7 +30,7 @@ export function wechatOf({ base, api, control, person, from, appId }) {
         const { success, fail, complete, ...asked } = options
         const taps = phone.taps
         calls.push({ name, asked: JSON.parse(JSON.stringify(asked)) })
-        if (name === 'requestSubscribeMessage' && !phone.isTouched)
+        if (['requestSubscribeMessage', 'openSetting'].includes(name) && !phone.isTouched)
           phone.fault(`${name}: can only be invoked by user TAP gesture`)
         phone.later(async () => {
           let answer
@@ -147,8 +147,6 @@ export function wechatOf({ base, api, control, person, from, appId }) {
         authSetting: {}, ...(withSubscriptions && person.messages ? { subscriptionsSetting: person.messages } : {}),
       })),
       openSetting: answering('openSetting', () => {
-        if (!phone.isTouched)
-          phone.fault('openSetting: can only be invoked by user TAP gesture')
         person.messages = { mainSwitch: true, itemSettings: {} }
         return { authSetting: {} }
       }),
