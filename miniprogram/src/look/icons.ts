@@ -1,5 +1,6 @@
 /** Line pictures beside words, never in place of them. Drawn by Lucide (ISC); part of the package, so nothing is fetched. */
 import largeType from 'lucide-static/icons/a-large-small.svg?raw'
+import bell from 'lucide-static/icons/bell.svg?raw'
 import calendarDays from 'lucide-static/icons/calendar-days.svg?raw'
 import calendarPlus from 'lucide-static/icons/calendar-plus.svg?raw'
 import clipboard from 'lucide-static/icons/clipboard-list.svg?raw'
@@ -18,6 +19,7 @@ function drawn(svg: string): string {
 }
 
 export const ICONS = {
+  bell: drawn(bell),
   'calendar-days': drawn(calendarDays),
   'calendar-plus': drawn(calendarPlus),
   clipboard: drawn(clipboard),
