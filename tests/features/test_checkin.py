@@ -72,8 +72,9 @@ def test_who_has_checked_in_is_told_number_and_place_once(
     control.advance(120)
     control.work()
     [message] = phone.inbox(TOLD)
-    assert message["lines"][1:] == [f"医生: {session['doctor_name']}", "排队号: M001", f"候诊地点: {shown['queue_place']}",
-                                    "温馨提示: 已取号，请到候诊区等候"]
+    assert message["lines"][1:] == [
+        f"医生: {session['doctor_name']}", "排队号: M001", f"候诊地点: {shown['queue_place']}",
+        "温馨提示: 已取号，请到候诊区等候"]
     mine = phone.booking(booking)
     assert (mine["state"], mine["state_text"], mine["queue_number"]) == ("CHECKED_IN", "已取号", "M001")
     assert mine["can_cancel"] is False
