@@ -17,6 +17,7 @@ from tests.opened import account_of, opened
 # What anybody may read or do: nothing of it belongs to an account.
 PUBLIC = {
     "POST account/sessions", "GET booking/departments", "GET booking/days", "GET booking/days/<day>/departments",
+    "GET booking/next-release",
     "GET booking/sessions", "GET booking/sessions/<schedule_id>/slots", "GET booking/doctors",
     "GET booking/doctors/<doctor_id>", "GET content/hospital", "GET content/texts/<purpose>", "GET content/badge",
     "POST pay_callback/notices/payment", "POST pay_callback/notices/refund",

@@ -190,7 +190,8 @@ def test_without_a_waiting_room_a_ticket_is_empty_and_the_release_is_for_everybo
 
 
 # -- lists ------------------------------------------------------------------------------------------
-LISTS = ("departments", "days", "days/2026-11-25/departments", "sessions?day=2026-11-25", "doctors?q=a")
+LISTS = ("departments", "days", "days/2026-11-25/departments", "sessions?day=2026-11-25", "doctors?q=a",
+         "next-release?doctor_id=01M82SJG9XW5H7JFBMZBNQYXFD")
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -74,6 +74,24 @@ def test_a_day_that_is_not_open_is_neither_shown_nor_sold(guest: Phone, ill: dic
     assert guest.call("GET", f"booking/doctors/{session['doctor_id']}")["sessions"] == []
 
 
+def test_what_goes_on_sale_next_is_shown_with_its_moment_to_who_waits_for_it_and_can_not_be_had(
+        control: Control, guest: Phone, ill: dict[str, Any], new_session: Open) -> None:
+    session = new_session(date="2026-11-30")
+    control("PUT", "/clock", now="2026-11-23T06:58:00+08:00")
+    days = guest.call("GET", "booking/days")
+    found = guest.call("GET", "booking/next-release", params={"doctor_id": session["doctor_id"]})
+    assert (days["next_day"], found["day"]) == ("2026-11-30", "2026-11-30")
+    assert days["opens_at"] == found["opens_at"] == "2026-11-23T07:00:00+08:00"
+    assert [one["id"] for one in found["sessions"]] == [session["id"]]
+    assert refusal(lambda: guest.book(ill["id"], session)) == (409, "day_not_open")
+    listed = guest.call("GET", "booking/next-release", params={"department_id": session["department_id"]})["sessions"]
+    assert session["id"] in [one["id"] for one in listed]
+    assert refusal(lambda: guest.call("GET", "booking/next-release")) == (404, "nothing_chosen")
+    control("PUT", "/clock", now="2026-11-23T07:00:00+08:00")
+    assert guest.call("GET", "booking/next-release", params={"doctor_id": session["doctor_id"]})["sessions"] == []
+    assert guest.book(ill["id"], session)["state"] == "HELD"
+
+
 def test_places_that_start_soon_are_no_longer_sold(control: Control, guest: Phone, ill: dict[str, Any],
                                                    new_session: Open) -> None:
     session = new_session(date="2026-11-23", slots=3)  # 8:00, 8:30, 9:00

@@ -13,6 +13,7 @@ from hospital.booking.waiting_room import NotYet, TicketRequired
 from hospital.database.policy import Policy
 from hospital.runtime.clock import BEIJING, at_hospital
 from hospital.runtime.errors import Forbidden
+from hospital.schedules import rules as schedule_rules
 from hospital.security import cipher
 
 ON = Policy(waiting_room_per_second=100, waiting_room_crowd=6000, days_ahead=7)
@@ -45,7 +46,8 @@ def check(ticket: str, now: datetime) -> None:
 
 
 def test_a_day_is_released_so_many_days_before_at_the_hospital_s_hour() -> None:
-    assert rules.release_of(DAY, ON) == RELEASE == at_hospital(date(2026, 11, 23), datetime(2026, 11, 23, 7).time())
+    seven = datetime(2026, 11, 23, 7).time()
+    assert schedule_rules.release_of(DAY, ON) == RELEASE == at_hospital(date(2026, 11, 23), seven)
     assert rules.rush_ends(RELEASE, ON) == END
 
 
@@ -90,6 +92,16 @@ def test_who_comes_before_their_turn_is_told_when_it_is_and_then_let_in() -> Non
     check(ticket.text, ticket.admitted_at)
 
 
+def test_so_many_are_ahead_as_are_admitted_from_the_release_or_from_now_on_before_the_turn() -> None:
+    ticket = draw(1)
+    after_release = (ticket.admitted_at - RELEASE).total_seconds()
+    assert 0 < ticket.ahead < 6000
+    assert ticket.ahead == -(-after_release * 100 // 1)
+    assert draw(1, RELEASE).ahead == ticket.ahead
+    assert draw(1, ticket.admitted_at - timedelta(seconds=0.5)).ahead == min(50, ticket.ahead)
+    assert draw(1, ticket.admitted_at).ahead == 0
+
+
 @pytest.mark.parametrize("change", [
     lambda text: "", lambda text: text[:-1], lambda text: f"{account(2)}{text[26:]}", lambda text: text.upper(),
     lambda text: text[:-1] + ("0" if text[-1] != "0" else "1"), lambda text: f"{text}0", lambda text: "票" * 91])
@@ -112,8 +124,8 @@ def test_a_ticket_is_for_the_account_that_drew_it() -> None:
 
 
 def test_where_there_is_no_waiting_room_or_the_rush_is_over_no_ticket_is_needed() -> None:
-    assert draw(1, settings=Policy()) == waiting_room.Ticket("", RELEASE)
-    assert draw(1, END) == waiting_room.Ticket("", END)
+    assert draw(1, settings=Policy()) == waiting_room.Ticket("", RELEASE, 0)
+    assert draw(1, END) == waiting_room.Ticket("", END, 0)
 
 
 def test_a_session_that_was_moved_to_another_day_is_looked_at_again_within_seconds(monkeypatch: pytest.MonkeyPatch

@@ -130,7 +130,7 @@ async function persistently(
 
 function mayRepeat(failed: Failure, isRepeatable: boolean): boolean {
   if (failed.trouble === 'busy')
-    return failed.wait <= 3
+    return failed.wait <= 3 && failed.code !== 'ticket_required' // the same request would be refused like this for ever
   return isRepeatable && (failed.trouble === 'offline' || failed.trouble === 'slow' || failed.trouble === 'broken')
 }
 

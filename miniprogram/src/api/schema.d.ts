@@ -552,6 +552,23 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/booking/next-release": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Who is on duty on the day that goes on sale next, of a department or a doctor: to wait for the release. */
+        readonly get: operations["booking_next_release"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/booking/sessions/{schedule_id}/slots": {
         readonly parameters: {
             readonly query?: never;
@@ -1533,7 +1550,7 @@ export interface components {
         };
         /**
          * Days
-         * @description The days on sale, today first.
+         * @description The days on sale, today first; ``next_day`` goes on sale at ``opens_at``.
          */
         readonly Days: {
             /**
@@ -1546,6 +1563,16 @@ export interface components {
              * Format: date
              */
             readonly last_open_day: string;
+            /**
+             * Next Day
+             * Format: date
+             */
+            readonly next_day: string;
+            /**
+             * Opens At
+             * Format: date-time
+             */
+            readonly opens_at: string;
             /** Days */
             readonly days: readonly components["schemas"]["Day"][];
         };
@@ -2392,6 +2419,24 @@ export interface components {
             readonly reasons: readonly components["schemas"]["Reason"][];
         };
         /**
+         * Release
+         * @description What goes on sale next: the sessions of ``day``, at ``opens_at``. None of them can be had before.
+         */
+        readonly Release: {
+            /**
+             * Day
+             * Format: date
+             */
+            readonly day: string;
+            /**
+             * Opens At
+             * Format: date-time
+             */
+            readonly opens_at: string;
+            /** Sessions */
+            readonly sessions: readonly components["schemas"]["hospital__schedules__api__SessionView"][];
+        };
+        /**
          * Scan
          * @description The text of a scanned code.
          */
@@ -2545,6 +2590,8 @@ export interface components {
         /**
          * Ticket
          * @description A place in the rush: book from ``admitted_at`` on, with ``ticket``; an empty one is not needed.
+         *
+         *     ``ahead``: how many are admitted before, at most.
          */
         readonly Ticket: {
             /** Ticket */
@@ -2554,6 +2601,8 @@ export interface components {
              * Format: date-time
              */
             readonly admitted_at: string;
+            /** Ahead */
+            readonly ahead: number;
         };
         /**
          * TicketIn
@@ -4249,6 +4298,54 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["hospital__schedules__api__Sessions"];
+                };
+            };
+            /** @description As it was under the `ETag` that came in `If-None-Match`. */
+            readonly 304: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly booking_next_release: {
+        readonly parameters: {
+            readonly query?: {
+                readonly department_id?: string;
+                readonly doctor_id?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Release"];
                 };
             };
             /** @description As it was under the `ETag` that came in `If-None-Match`. */

@@ -53,3 +53,63 @@ export function terms(
     : Date.parse(until) > now ? [`${moment(until, now)} 前可以在手机上取消，已付的挂号费原路退回。`] : ['挂上后不能在手机上取消，请到人工窗口办理。']
   return [paying, ...cancelling]
 }
+
+// -- the moment of a release -------------------------------------------------------------------------
+/** A place in the rush; all times in ms of the hospital's clock. */
+export interface Turn {
+  /** To be shown with the booking; empty: none is needed. */
+  ticket: string
+  at: number
+  /** How many came before at `since`, and so fewer at any later moment. */
+  ahead: number
+  since: number
+}
+
+/** What the server drew at `now`. Nobody is let in before `opensAt`, so nobody gets ahead before it. */
+export function turnOf(drawn: { ticket: string, admitted_at: string, ahead: number }, opensAt: number, now: number): Turn {
+  return { ticket: drawn.ticket, at: Date.parse(drawn.admitted_at), ahead: drawn.ahead, since: Math.max(opensAt, now) }
+}
+
+/** How many are ahead at `now`: they are let in at an even pace. */
+export function aheadAt(turn: Turn, now: number): number {
+  if (turn.at <= turn.since)
+    return 0
+  const left = (turn.at - Math.max(now, turn.since)) / (turn.at - turn.since)
+  return Math.ceil(turn.ahead * Math.min(1, Math.max(0, left)))
+}
+
+/** What follows a refusal while one waits: a new ticket, another try a little later, another place, or nothing. */
+export function afterRefusal(failed: { trouble: string, code: string }): 'draw' | 'later' | 'gone' | 'end' {
+  switch (failed.code) {
+    case 'ticket_required':
+    case 'ticket_of_another':
+      return 'draw'
+    case 'not_your_turn':
+    case 'day_not_open': // its clock and ours differ by a moment
+    case 'busy':
+      return 'later'
+    case 'slot_gone':
+    case 'session_stopped':
+      return 'gone'
+    default:
+      return failed.trouble === 'busy' && !failed.code ? 'later' : 'end'
+  }
+}
+
+interface Other extends Session {
+  id: string
+  visit_date: string
+}
+
+const MOST_OTHERS = 4
+const MOST_OF_THE_SAME = 2
+
+/** Instead of a place that is gone: the same doctor's next ones, then other doctors', that day's before other days'. */
+export function others<S extends Other>(sessions: readonly S[], gone: { id: string, doctorId: string, day: string | undefined }): S[] {
+  const free = sessions.filter((one, at) => one.state === 'OPEN' && one.free > 0 && one.id !== gone.id
+    && sessions.findIndex(same => same.id === one.id) === at)
+  const sorted = [...free].sort((a, b) => Number(b.visit_date === gone.day) - Number(a.visit_date === gone.day)
+    || Date.parse(a.starts_at) - Date.parse(b.starts_at))
+  const same = sorted.filter(one => one.doctor_id === gone.doctorId).slice(0, MOST_OF_THE_SAME)
+  return [...same, ...sorted.filter(one => one.doctor_id !== gone.doctorId)].slice(0, MOST_OTHERS)
+}

@@ -69,6 +69,13 @@ async function paid(sheet: PaymentSheet): Promise<Closed> {
   return CLOSED[state]
 }
 
+let awake: WakeLockSentinel | undefined
+
+async function lock(isOn: boolean): Promise<void> {
+  await awake?.release()
+  awake = isOn && 'wakeLock' in navigator ? await navigator.wakeLock.request('screen') : undefined
+}
+
 export const browser: Host = {
   signInCode: async () => (await tell<{ code: string }>('POST', `/wechat/phones/${(await phone()).openid}/login-code`)).code,
 
@@ -142,6 +149,8 @@ export const browser: Host = {
   call: phone => window.location.assign(`tel:${phone}`),
 
   fontSize: () => Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16,
+
+  keepAwake: isOn => void lock(isOn).catch(() => undefined), // a browser may refuse: then the screen goes dark as ever
 
   storage,
 

@@ -68,6 +68,8 @@ export interface Host {
   call: (phone: string) => void
   /** The size of text that the person chose in the host's settings, in px; 16 is usual. */
   fontSize: () => number
+  /** The screen stays on while somebody waits for a moment; false: as ever. */
+  keepAwake: (isOn: boolean) => void
   storage: {
     get: (name: string) => unknown
     set: (name: string, value: unknown) => void

@@ -99,6 +99,8 @@ export const wechat: Host = {
 
   fontSize: () => wx.getAppBaseInfo().fontSizeSetting ?? 16,
 
+  keepAwake: isOn => void wx.setKeepScreenOn({ keepScreenOn: isOn }),
+
   storage,
 
   randomHex: bytes => new Promise((resolve, reject) => {

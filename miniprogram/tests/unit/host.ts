@@ -20,6 +20,8 @@ export const phone = {
   wantsPrivacy: false,
   /** What the page has given to be called when the host wants the guide agreed to. */
   privacy: undefined as ((answer: (isAgreed: boolean) => void) => void) | undefined,
+  /** Whether the screen is kept on. */
+  isAwake: false,
   clear(): void {
     kept.clear()
     this.codes = []
@@ -33,6 +35,7 @@ export const phone = {
     this.isAble = true
     this.wantsPrivacy = false
     this.privacy = undefined
+    this.isAwake = false
   },
 }
 
@@ -74,6 +77,7 @@ export const host: Host = {
   onPrivacy: told => void (phone.privacy = told),
   call: number => void phone.opened.push(`tel:${number}`),
   fontSize: () => 16,
+  keepAwake: isOn => void (phone.isAwake = isOn),
   storage: {
     get: name => kept.get(name),
     set: (name, value) => void kept.set(name, value),

@@ -175,6 +175,7 @@ export function wechatOf({ base, api, control, person, from, appId }) {
       redirectTo: change('redirectTo'),
       switchTab: change('switchTab'),
       navigateBack: change('navigateBack'),
+      setKeepScreenOn: answering('setKeepScreenOn', () => undefined),
       setNavigationBarTitle: answering('setNavigationBarTitle', ({ title }) => void (phone.title = title)),
       stopPullDownRefresh: answering('stopPullDownRefresh', () => undefined),
       getNetworkType: answering('getNetworkType', () => ({ networkType: 'wifi' })),

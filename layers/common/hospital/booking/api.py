@@ -59,10 +59,14 @@ class TicketIn(Model):
 
 
 class Ticket(Model):
-    """A place in the rush: book from ``admitted_at`` on, with ``ticket``; an empty one is not needed."""
+    """A place in the rush: book from ``admitted_at`` on, with ``ticket``; an empty one is not needed.
+
+    ``ahead``: how many are admitted before, at most.
+    """
 
     ticket: str
     admitted_at: datetime
+    ahead: int
 
 
 class Cursor(Model):
@@ -198,7 +202,7 @@ def draw_ticket(caller: Caller, body: TicketIn) -> Ticket:
     if session is None:
         raise NotFound("未找到该出诊安排，请返回重试。", code="schedule_not_found")
     ticket = waiting_room.draw(caller.account_id, session.id, session.visit_date, policy.load(db, caller.policy), now)
-    return Ticket(ticket=ticket.text, admitted_at=ticket.admitted_at)
+    return Ticket(ticket=ticket.text, admitted_at=ticket.admitted_at, ahead=ticket.ahead)
 
 
 @api.post("/bookings/<booking_id>/payment")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -106,11 +107,6 @@ def payment_deadline(expires_at: datetime, held_until: datetime, now: datetime, 
 ROOM_OPENS = timedelta(minutes=10)  # before the release: who comes then is told when their turn is
 
 
-def release_of(day: date, policy: Policy) -> datetime:
-    """When a day goes on sale."""
-    return at_hospital(day - timedelta(days=policy.days_ahead), policy.release_time)
-
-
 def rush_ends(release: datetime, policy: Policy) -> datetime:
     """When everybody who was expected has been admitted, at the policy's rate."""
     return release + timedelta(seconds=policy.waiting_room_crowd / policy.waiting_room_per_second)
@@ -124,3 +120,8 @@ def is_rush(release: datetime, policy: Policy, now: datetime) -> bool:
 def admitted_at(number: float, release: datetime, policy: Policy) -> datetime:
     """When somebody's turn is; ``number`` in [0, 1) is what the lot has given them."""
     return release + number * (rush_ends(release, policy) - release)
+
+
+def ahead(turn: datetime, release: datetime, policy: Policy, now: datetime) -> int:
+    """How many are admitted before ``turn``, from now or the release on, at the policy's rate."""
+    return max(0, math.ceil((turn - max(now, release)).total_seconds() * policy.waiting_room_per_second))

@@ -19,6 +19,7 @@ from hospital.booking import rules
 from hospital.database import policy
 from hospital.database.connection import Database
 from hospital.runtime.errors import Forbidden, TooMany
+from hospital.schedules import rules as schedule_rules
 from hospital.schedules import store as schedules
 from hospital.security import cipher
 
@@ -28,10 +29,14 @@ FRESH = 5.0  # seconds for which it does: the hospital may move a session to ano
 
 
 class Ticket(Struct, frozen=True):
-    """``text`` is to be sent along with the booking, from ``admitted_at`` on; an empty one is not needed."""
+    """``text`` is to be sent along with the booking, from ``admitted_at`` on; an empty one is not needed.
+
+    ``ahead``: how many at most are admitted from now on (or from the release) before.
+    """
 
     text: str
     admitted_at: datetime
+    ahead: int
 
 
 class TicketRequired(TooMany):
@@ -52,11 +57,12 @@ _looked_at = float("-inf")  # when the policy was last asked for
 
 def draw(account_id: str, schedule_id: str, day: date, settings: policy.Policy, now: datetime) -> Ticket:
     """The account's ticket for a session of a day."""
-    release = rules.release_of(day, settings)
+    release = schedule_rules.release_of(day, settings)
     if not settings.waiting_room_per_second or now >= rules.rush_ends(release, settings):
-        return Ticket("", max(now, release))
+        return Ticket("", max(now, release), 0)
     mac = _mac(account_id, schedule_id, release)
-    return Ticket(f"{account_id}.{mac.hex()}", rules.admitted_at(_number(mac), release, settings))
+    turn = rules.admitted_at(_number(mac), release, settings)
+    return Ticket(f"{account_id}.{mac.hex()}", turn, rules.ahead(turn, release, settings, now))
 
 
 def is_on(db: Database) -> bool:
@@ -70,7 +76,7 @@ def check(db: Database, ticket: str, schedule_id: str, now: datetime) -> None:
     day = _day(db, schedule_id)
     if day is None or not settings.waiting_room_per_second:
         return
-    release = rules.release_of(day, settings)
+    release = schedule_rules.release_of(day, settings)
     if not rules.is_rush(release, settings, now):
         return
     account_id, mac = _parts(ticket)

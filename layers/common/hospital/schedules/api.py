@@ -74,10 +74,12 @@ class Day(Model):
 
 
 class Days(Model):
-    """The days on sale, today first."""
+    """The days on sale, today first; ``next_day`` goes on sale at ``opens_at``."""
 
     today: date
     last_open_day: date
+    next_day: date
+    opens_at: datetime
     days: list[Day]
 
 
@@ -112,6 +114,14 @@ class SessionView(Model):
 class Sessions(Model):
     """Sessions in the order of their start."""
 
+    sessions: list[SessionView]
+
+
+class Release(Model):
+    """What goes on sale next: the sessions of ``day``, at ``opens_at``. None of them can be had before."""
+
+    day: date
+    opens_at: datetime
     sessions: list[SessionView]
 
 
@@ -180,6 +190,7 @@ def register(api: Api) -> None:
     api.get("/days", public=True, shared=True)(days)
     api.get("/days/<day>/departments", public=True, shared=True)(departments_on_day)
     api.get("/sessions", public=True, shared=True)(sessions)
+    api.get("/next-release", public=True, shared=True)(next_release)
     api.get("/sessions/<schedule_id>/slots", public=True, shared=True)(slots)
     api.get("/doctors", public=True, shared=True)(search_doctors)
     api.get("/doctors/<doctor_id>", public=True, shared=True)(doctor)
@@ -200,7 +211,8 @@ def days(query: DaysQuery) -> Days:
     rows = listing.days(db, first=first, last=last, now=now, after=rules.earliest_start(now, settings),
                         departments=_his_codes(db, query.department_id),
                         doctors=[query.doctor_id] if query.doctor_id else None)
-    return Days(today=first, last_open_day=last, days=[
+    next_day, opens_at = rules.next_release(now, settings)
+    return Days(today=first, last_open_day=last, next_day=next_day, opens_at=opens_at, days=[
         Day(day=row["day"], sessions=row["sessions"], free=int(row["free"])) for row in rows])
 
 
@@ -236,6 +248,19 @@ def sessions(query: SessionsQuery) -> Sessions:
                             doctors=[query.doctor_id] if query.doctor_id else None,
                             after=rules.earliest_start(now, settings))
     return Sessions(sessions=_sessions(rows, db, shown_in=query.department_id))
+
+
+def next_release(query: DaysQuery) -> Release:
+    """Who is on duty on the day that goes on sale next, of a department or a doctor: to wait for the release."""
+    db, now = database(), utc_now()
+    settings = policy.load(db)
+    codes = _his_codes(db, query.department_id)
+    if codes is None and not query.doctor_id:
+        raise NotFound("请选择科室或医生。", code="nothing_chosen")
+    day, opens_at = rules.next_release(now, settings)
+    rows = listing.sessions(db, first=day, last=day, departments=codes, now=now,
+                            doctors=[query.doctor_id] if query.doctor_id else None, after=now)
+    return Release(day=day, opens_at=opens_at, sessions=_sessions(rows, db, shown_in=query.department_id))
 
 
 def slots(schedule_id: str) -> Slots:

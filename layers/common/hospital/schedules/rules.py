@@ -18,6 +18,17 @@ def last_open_day(now: datetime, policy: Policy) -> date:
     return local.date() + timedelta(days=days)
 
 
+def next_release(now: datetime, policy: Policy) -> tuple[date, datetime]:
+    """The day that goes on sale next, and when."""
+    day = last_open_day(now, policy) + timedelta(days=1)
+    return day, release_of(day, policy)
+
+
+def release_of(day: date, policy: Policy) -> datetime:
+    """When a day goes on sale."""
+    return at_hospital(day - timedelta(days=policy.days_ahead), policy.release_time)
+
+
 def is_open_day(day: date, now: datetime, policy: Policy) -> bool:
     """Whether a day is on sale."""
     return hospital_day(now) <= day <= last_open_day(now, policy)
