@@ -29,6 +29,8 @@ type Rest<O> = Record<never, never> extends Options<O> ? [options?: Options<O>] 
 export interface Credentials {
   /** The headers of the session there is; empty before the first sign-in. */
   headers: () => Record<string, string>
+  /** Waits for a sign-in that is under way; whether it succeeded the next answer tells. */
+  ready: () => Promise<void>
   /** A new session instead of the one whose headers were refused; raises `Failure`. */
   renew: (refused: Record<string, string>) => Promise<void>
 }
@@ -39,7 +41,7 @@ const WRITES_IN = 35_000 // a payment is opened behind two systems, each of whic
 const TRIES = 3
 const BUSY = [429, 432, 503] // 432: the platform's own word for too many at once
 
-let credentials: Credentials = { headers: () => ({}), renew: () => Promise.reject(new Failure('ended')) }
+let credentials: Credentials = { headers: () => ({}), ready: () => Promise.resolve(), renew: () => Promise.reject(new Failure('ended')) }
 let transport: Transport = overNetwork
 let sleep = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms))
 
@@ -141,6 +143,7 @@ function pause(failed: Failure, attempt: number): number {
 
 /** With our session; when it has ended, with a new one. Requests under way together renew it once: see the session. */
 async function signed(sent: Sent): Promise<Got> {
+  await credentials.ready()
   const shown = credentials.headers()
   const got = await transport({ ...sent, headers: { ...sent.headers, ...shown } })
   if (got.status !== 401)

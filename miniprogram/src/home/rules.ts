@@ -19,6 +19,14 @@ function earliest<T>(some: readonly T[], of: (one: T) => string): T | undefined 
   return [...some].sort((a, b) => Date.parse(of(a)) - Date.parse(of(b)))[0]
 }
 
+/** The room that the page's own part takes, and nothing of what it says. */
+export interface Shape {
+  /** Characters of the sentence under the next visit; 0: there is no visit. */
+  sentence: number
+  /** Doctors to be booked again. */
+  seen: number
+}
+
 interface OnSale {
   doctor_id: string
   visit_date: string

@@ -29,6 +29,12 @@ function open(
 ): Promise<[number, string]> {
   return new Promise((resolve) => {
     const sheet = element('div', 'sheet')
+    const close = (number: number) => {
+      window.removeEventListener('popstate', leave)
+      sheet.remove()
+      resolve([number, input.value.trim()])
+    }
+    const leave = () => close(buttons.length - 1) // who goes back leaves the question: its last button gives up
     const form = element('form')
     form.setAttribute('role', 'dialog')
     form.setAttribute('aria-modal', 'true')
@@ -44,8 +50,7 @@ function open(
       button.setAttribute('type', number === 0 ? 'submit' : 'button')
       button.addEventListener('click', (event) => {
         event.preventDefault()
-        sheet.remove()
-        resolve([number, input.value.trim()])
+        close(number)
       })
       form.append(button)
     })
@@ -55,6 +60,7 @@ function open(
     })
     sheet.append(form)
     document.body.append(sheet)
+    window.addEventListener('popstate', leave)
     form.querySelector<HTMLElement>(label === null ? 'button' : 'input')?.focus()
   })
 }

@@ -54,6 +54,7 @@ function signInOnce(): Promise<void> {
 
 const credentials: Credentials = {
   headers: () => headersOf(kept()),
+  ready: () => (underWay ?? Promise.resolve()).catch(() => undefined),
   renew: (refused) => {
     const now = headersOf(kept()).Authorization
     const isNewer = now !== undefined && now !== refused.Authorization

@@ -86,6 +86,14 @@ it('a write without a key is not sent twice when it may have arrived', async () 
   expect(asked).toHaveLength(1)
 })
 
+it('waits for the sign-in that is under way, instead of being refused without one', async () => {
+  phone.clear()
+  const { asked } = server(ok({ token: 'T2', expires_at: '' }, 201), ok({ bookings: [], next: null }))
+  await Promise.all([begin(), get('/api/booking/bookings')])
+  expect(asked.map(one => one.address)).toEqual(['/api/account/sessions', '/api/booking/bookings'])
+  expect(asked[1]?.headers.Authorization).toBe('Bearer T2')
+})
+
 describe('a session that has ended', () => {
   it('is renewed once for all requests under way, and each is sent again', async () => {
     const stale = ({ headers }: { headers: Record<string, string> }) =>

@@ -59,7 +59,7 @@ export const journeys = {
   async registers(phone, given) {
     await phone.sees('还没有预约')
     assert.equal(phone.wx.asked('login').length, 1)
-    assert.deepEqual([...phone.wx.kept.keys()].filter(one => one !== 'hospital'), ['session'])
+    assert.deepEqual([...phone.wx.kept.keys()].filter(one => one !== 'hospital'), ['session', 'home:shape'])
     await toPay(phone, given)
     await phone.sees('预约成功')
     const [sheet, ...others] = phone.wx.asked('requestPayment')
