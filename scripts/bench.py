@@ -24,6 +24,7 @@ from scripts.benchmarks import (
     listing,
     listing_rush,
     machine,
+    miniprogram,
     package,
     reconcile,
     report_intake,
@@ -34,7 +35,7 @@ from scripts.benchmarks import (
 RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 BOOKING = ["booking_spread", "booking_hot"]
 NAMES = [*BOOKING, "rush", "listing_rush", "payment_callback", "bills_query", "cold_start", "listing", "door",
-         "limits", "package", "reconcile", "report_intake"]
+         "limits", "package", "reconcile", "report_intake", "miniprogram"]
 
 
 def main() -> int:
@@ -66,7 +67,7 @@ def reports(place: town.Place, wanted: list[str]) -> Iterable[tuple[str, machine
         "cold_start": partial(cold_start.measure, place), "listing": partial(listing.measure, place),
         "door": partial(door.measure, place), "limits": partial(limits.measure, place),
         "package": partial(package.measure, place), "reconcile": partial(reconcile.measure, place),
-        "report_intake": partial(report_intake.measure, place)}
+        "report_intake": partial(report_intake.measure, place), "miniprogram": partial(miniprogram.measure, place)}
     for name in wanted:
         if name in others:
             yield name, others[name]()
@@ -82,6 +83,7 @@ def line(name: str, report: machine.Report) -> str:
                 f"{key} {value:g}" for key, value in report[who].items())
     for key in ("ratio_to_thin", "cpu_to_door", "to_the_door", "oldest_s", "bare_model", "functions", "best_ms",
                 "p50_ms", "added_by_the_door", "added_by_the_limit_ms", "refused_ms", "database_ms", "zips",
+                "miniprogram", "list_of_registrations", "plain_list", "wechat_packages", "aims_met",
                 "machine_ms"):
         if key in report:
             text += f"\n{'':<8}{key}: {json.dumps(report[key])}"

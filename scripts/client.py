@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -49,15 +50,53 @@ def build(kind: Kind, base: str | None = None, name: str = "") -> Path:
     return folder
 
 
+def build_empty() -> Path:
+    """The folder of a page with nothing on it, built for the browser by the same versions, when those have changed.
+
+    What any page costs that is made like ours. Raises ClientFailed.
+    """
+    folder, stamp, place = ROOT / "build" / "h5-empty", ROOT / "build" / "h5-empty.stamp", CLIENT / "dist" / "empty"
+    folder.parent.mkdir(exist_ok=True)
+    with (ROOT / "build" / "h5-empty.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        now = _digest(CLIENT / "tests" / "empty", CLIENT / "package-lock.json")
+        if not folder.exists() or not stamp.exists() or stamp.read_text() != now:
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(CLIENT / "tests" / "empty", place)
+            shutil.copy(CLIENT / "package.json", place)  # the framework's parts are found by its names
+            done = subprocess.run([str(CLIENT / "node_modules" / ".bin" / "uni"), "build"], cwd=place, text=True,
+                                  check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            if done.returncode:
+                raise ClientFailed(f"the empty page:\n{done.stdout}")
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(place / "dist" / "build" / "h5", folder)
+            stamp.write_text(now)
+    return folder
+
+
+def packages(build: Path) -> dict[str, int]:
+    """Bytes of each package of a build for WeChat, by its root; the main one is ``""``."""
+    roots = [one["root"] for one in json.loads((build / "app.json").read_text())["subPackages"]]
+    sizes = dict.fromkeys(["", *roots], 0)
+    for path in build.rglob("*"):
+        if path.is_file():
+            top = path.relative_to(build).parts[0]
+            sizes[top if top in roots else ""] += path.stat().st_size
+    return sizes
+
+
 def api_is_current() -> bool:
     """Whether the client's types are those of ``docs/openapi.json``. Raises ClientFailed."""
     return run("api:print") == (CLIENT / "src" / "api" / "schema.d.ts").read_text()
 
 
 def _sources() -> str:
+    return _digest(*(CLIENT / name for name in _SOURCES))
+
+
+def _digest(*places: Path) -> str:
     total = sha256()
-    for name in _SOURCES:
-        place = CLIENT / name
+    for place in places:
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_file():
                 total.update(str(path.relative_to(CLIENT)).encode() + b"\0" + path.read_bytes())

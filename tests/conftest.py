@@ -18,6 +18,7 @@ from sandbox.town import EVENTS_PATH
 from scripts import local_db, town
 from tests import shuffle
 from tests.faults.outpatient import Care
+from tests.opened import code_of
 
 ROOT = Path(__file__).resolve().parent.parent
 MORNING = "2026-11-23T07:30:00+08:00"  # a Monday: half an hour after the release of Monday the 30th
@@ -152,6 +153,19 @@ def new_session(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> 
 def session(new_session: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     """One fresh session of six places on Wednesday morning, 25 yuan; ``his`` is the HIS's view of it."""
     return new_session()
+
+
+@pytest.fixture
+def bill(control: Control, sql: Any, patient: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    """``bill("LABORATORY", 3000, …)``: the doctor orders something, an item for each price in fen."""
+    code = code_of(control, sql, patient["id"])
+
+    def order(kind: str, *prices: int) -> dict[str, Any]:
+        items = [{"name": f"项目{number + 1}", "unit_price_fen": price} for number, price in enumerate(prices)]
+        made: dict[str, Any] = control("POST", "/his/bills", patient_code=code, kind=kind, items=items)
+        return made
+
+    return order
 
 
 # -- in which order, and which feature each test shows ----------------------------------------------

@@ -48,7 +48,8 @@ def run(build: Path, control: Control) -> Iterator[Run]:
     def go(journey: str, **given: Any) -> dict[str, Any]:
         done = node("run.mjs", journey, given={
             "folder": str(build), "base": BASE, "api": control.addresses["scf"],
-            "control": control.addresses["control"], "appId": APP_ID, "patient": person(), **given})
+            "control": control.addresses["control"], "files": control.addresses["cos"],
+            "appId": APP_ID, "patient": person(), **given})
         assert done.returncode == 0, done.stderr
         result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return result
@@ -74,13 +75,7 @@ def test_a_broken_file_is_named_with_its_line(build: Path, tmp_path: Path, file:
 
 def test_each_package_is_small_enough_and_has_its_pages(build: Path) -> None:
     app = json.loads((build / "app.json").read_text())
-    roots = [one["root"] for one in app["subPackages"]]
-    sizes = dict.fromkeys(["", *roots], 0)
-    for path in build.rglob("*"):
-        if path.is_file():
-            top = path.relative_to(build).parts[0]
-            sizes[top if top in roots else ""] += path.stat().st_size
-    assert {root: size for root, size in sizes.items() if size > MOST} == {}
+    assert {root: size for root, size in client.packages(build).items() if size > MOST} == {}
     pages = app["pages"] + [f"{one['root']}/{page}" for one in app["subPackages"] for page in one["pages"]]
     assert [page for page in pages for end in ("js", "json", "wxml") if not (build / f"{page}.{end}").is_file()] == []
 
@@ -137,6 +132,32 @@ def test_a_sheet_that_fails_is_no_payment(run: Run, control: Control, session: d
     assert order["state"] == "NOTPAY"
 
 
+@pytest.fixture
+def owner(phone: Phone, patient: dict[str, Any]) -> dict[str, Any]:
+    """Somebody who has been here before and has a proven patient."""
+    return {"openid": phone.openid, "phone": phone.number, "session": {"token": phone.token, "secret": phone.secret}}
+
+
+def test_bills_are_paid_together_their_e_bill_is_opened_and_one_is_given_back(
+        run: Run, control: Control, owner: dict[str, Any], bill: Run) -> None:
+    bill("LABORATORY", 3000, 1250)
+    bill("EXAMINATION", 20000)
+    run("paysBills", owner=owner)
+    control.settle()
+    control.advance(10)
+    control.settle()
+    [order] = control("GET", "/wechatpay/orders")
+    assert (order["openid"], order["total_fen"]) == (owner["openid"], 24250)
+    assert [one["amount_fen"] for one in order["refunds"]] == [4250]
+
+
+def test_the_code_on_a_prescription_is_scanned_and_paid(
+        run: Run, control: Control, owner: dict[str, Any], bill: Run) -> None:
+    token = control("POST", f"/his/bills/{bill('PRESCRIPTION', 8800)['bill_no']}/qr")["token"]
+    run("scansAPrescription", owner=owner, code=token)
+    assert [one["total_fen"] for one in control("GET", "/wechatpay/orders")] == [8800]
+
+
 def test_wechats_interface_is_used_as_it_wants_to_be(run: Run) -> None:
     run("usesWeChat", templates=[one["template_id"] for one in policy_templates().values()][:3])
 
@@ -146,8 +167,8 @@ def test_a_message_opens_what_it_is_about_also_when_nothing_was_running(
     phone.thumb(phone.open_payment(phone.book(patient["id"], session)["id"]))
     control.settle()
     page = "/" + phone.inbox("挂号成功通知")[0]["page"]
-    run("opensAMessage", openid=phone.openid, opens=page, shows="取消挂号")
-    run("opensAMessage", openid=phone.openid, opens="/messages/inbox", shows="挂号成功")
+    run("opensAMessage", owner={"openid": phone.openid}, opens=page, shows="取消挂号")
+    run("opensAMessage", owner={"openid": phone.openid}, opens="/messages/inbox", shows="挂号成功")
     run("opensAMessage", opens=page, shows="没有成功", leads="返回首页")  # by a stranger
 
 

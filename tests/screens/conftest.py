@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -57,3 +58,9 @@ def new_hand(browser: Browser, pages: str, control: Control) -> Iterator[Callabl
 def hand(new_hand: Callable[..., Hand]) -> Hand:
     """A phone in somebody's hand, with the home page open."""
     return new_hand().open("/")
+
+
+@pytest.fixture
+def payer(new_hand: Callable[..., Hand], phone: Phone, patient: dict[str, Any]) -> Hand:
+    """The phone of somebody who has a proven patient."""
+    return new_hand(phone)

@@ -6,27 +6,19 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from sandbox.phone import Control, Phone
+from sandbox.phone import Control
 from tests.screens.hand import Hand
 from tests.screens.test_pages_of_registering import to_confirm
 
 Open = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture
-def waiter(new_hand: Callable[..., Hand], phone: Phone, patient: dict[str, Any]) -> Hand:
-    """The phone of somebody who has a patient."""
-    return new_hand(phone)
-
-
 def test_who_waits_for_the_release_gets_a_place_in_their_turn_by_itself(
-        waiter: Hand, control: Control, new_session: Open, policy: Callable[..., None]) -> None:
+        payer: Hand, control: Control, new_session: Open, policy: Callable[..., None]) -> None:
     session = new_session(date="2026-11-30")
     policy(waiting_room_per_second=10, waiting_room_crowd=40)
     control("PUT", "/clock", now="2026-11-23T06:55:00+08:00")
-    hand = waiter.open(f"/booking/doctors?department={session['department_id']}").sees("待放号")
+    hand = payer.open(f"/booking/doctors?department={session['department_id']}").sees("待放号")
     hand.tap(re.compile("^11月30日 周一 待放号"), role="tab").sees("的号还没放，今天 07:00 开始")
     hand.shot("release-doctors")
     hand.tap(re.compile(f"^{session['doctor_name']} .*07:00 放号$")).sees("还没放号，今天 07:00 开始")
@@ -39,19 +31,19 @@ def test_who_waits_for_the_release_gets_a_place_in_their_turn_by_itself(
 
 
 def test_who_looks_at_a_release_sees_the_places_when_they_are_there(
-        waiter: Hand, control: Control, new_session: Open) -> None:
+        payer: Hand, control: Control, new_session: Open) -> None:
     session = new_session(date="2026-11-30")
     control("PUT", "/clock", now="2026-11-23T06:59:57+08:00")
-    waiter.open(f"/booking/confirm?doctor={session['doctor_id']}&session={session['id']}&early=yes").sees("距放号")
-    waiter.sees("时间　最早").tap("确认挂号 ¥25.00").tap("取消").sees("待支付")
+    payer.open(f"/booking/confirm?doctor={session['doctor_id']}&session={session['id']}&early=yes").sees("距放号")
+    payer.sees("时间　最早").tap("确认挂号 ¥25.00").tap("取消").sees("待支付")
 
 
 def test_when_the_place_is_gone_the_same_doctors_next_one_is_offered(
-        waiter: Hand, control: Control, new_session: Open) -> None:
+        payer: Hand, control: Control, new_session: Open) -> None:
     session = new_session(slots=1)
     new_session(date="2026-11-27", doctor_code=session["his"]["doctor_code"],
                 department_code=session["his"]["department_code"])
-    hand = to_confirm(waiter, session).sees("时间　最早")
+    hand = to_confirm(payer, session).sees("时间　最早")
     control("POST", f"/his/slots/{session['his']['slots'][0]['code']}/take")
     control.operate("schedules.sync", schedule=session["his"]["code"])
     hand.tap("确认挂号 ¥25.00").sees("还有这些时间可以挂").shot("release-instead")

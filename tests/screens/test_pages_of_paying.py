@@ -9,29 +9,9 @@ from typing import Any
 import pytest
 
 from sandbox.phone import Control, Phone
-from tests.opened import code_of
 from tests.screens.hand import Hand
 
 Bill = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def bill(control: Control, sql: Any, patient: dict[str, Any]) -> Bill:
-    """``bill("LABORATORY", 3000, …)``: the doctor orders something, an item for each price in fen."""
-    code = code_of(control, sql, patient["id"])
-
-    def order(kind: str, *prices: int) -> dict[str, Any]:
-        items = [{"name": f"项目{number + 1}", "unit_price_fen": price} for number, price in enumerate(prices)]
-        made: dict[str, Any] = control("POST", "/his/bills", patient_code=code, kind=kind, items=items)
-        return made
-
-    return order
-
-
-@pytest.fixture
-def payer(new_hand: Callable[..., Hand], phone: Phone, patient: dict[str, Any]) -> Hand:
-    """The phone of somebody who has a proven patient."""
-    return new_hand(phone)
 
 
 def paid(payer: Hand, amount: str) -> Hand:

@@ -42,7 +42,8 @@ export function useOrder(id: () => string, wait?: (ms: number) => Promise<void>)
     }
   })
 
-  const asking = useAsking(() => data.value !== undefined && isUnderWay(data.value) && paying.step.value !== 'asking', load)
+  const asking = useAsking(() => data.value !== undefined && paying.step.value !== 'asking'
+    && (isUnderWay(data.value) || (data.value.can_pay && paying.step.value === 'unknown')), load)
 
   return { order: data, face: computed(() => data.value && face(data.value)), failed, isLoading, load, pay, paying, givingUp, asking }
 }

@@ -16,6 +16,11 @@ export function seen(one: { state: string, can_pay: boolean }): Seen {
   return one.state === 'CONFIRMING' ? 'pending' : 'settled'
 }
 
+/** Something goes on by itself: it is worth asking again. */
+export function isUnderWay(one: { state: string }): boolean {
+  return one.state === 'CONFIRMING' || one.state === 'CANCELLING'
+}
+
 /** What cancelling leads to, said before it is done. */
 export function consequence(one: Registration): string {
   if (!['CONFIRMED', 'CONFIRMING'].includes(one.state))

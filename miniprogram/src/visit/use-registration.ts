@@ -1,9 +1,10 @@
 import type { PaymentSheet } from '@/platform'
 import { get, post } from '@/api/request'
 import { useAct } from '@/parts/use-act'
+import { useAsking } from '@/parts/use-asking'
 import { useLoad } from '@/parts/use-load'
 import { usePaying } from '@/parts/use-paying'
-import { seen } from './rules'
+import { isUnderWay, seen } from './rules'
 
 /** One registration: how it stands, paying it, giving it up. */
 export function useRegistration(id: () => string) {
@@ -28,5 +29,8 @@ export function useRegistration(id: () => string) {
     await load()
   })
 
-  return { registration: data, failed, isLoading, load, paying, cancelling }
+  const asking = useAsking(() => data.value !== undefined && paying.step.value !== 'asking'
+    && (isUnderWay(data.value) || (data.value.can_pay && paying.step.value === 'unknown')), load)
+
+  return { registration: data, failed, isLoading, load, paying, cancelling, asking }
 }

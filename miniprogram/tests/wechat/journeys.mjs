@@ -145,6 +145,48 @@ export const journeys = {
     return {}
   },
 
+  /** Several bills are paid together, the e-bill of one is opened, and one is given back. */
+  async paysBills(phone, { settle }) {
+    await phone.tap('门诊缴费')
+    await phone.sees('已选 2 笔')
+    await phone.tap('支付 ¥242.50')
+    await phone.sees('缴费成功')
+    assert.deepEqual(Object.keys(phone.wx.asked('requestPayment')[0]).sort(), SHEET)
+    assert.equal(phone.wx.asked('requestSubscribeMessage').length, 1)
+    const id = shownId(phone)
+    await settle()
+    await phone.tap('查看收据和电子票据')
+    await phone.sees(/微信单号.*¥42.50/)
+    await phone.tap(/^电子票据 ¥42.50/)
+    await phone.tap('打开票据（PDF）')
+    await phone.hasCalled('openDocument', 1)
+    assert.deepEqual(phone.wx.asked('openDocument'), [{ filePath: 'wxfile://%PDF', fileType: 'pdf', showMenu: true }])
+    phone.back()
+    phone.back()
+    await phone.tap(/退费.*检验/)
+    await phone.sees('可以在手机上退')
+    await phone.tap('确认退费 ¥42.50')
+    await phone.sees(/退费中|已退费/)
+    assert.equal(phone.wx.asked('requestPayment').length, 1)
+    return { id }
+  },
+
+  /** The code on a prescription opens its bill; a stranger's opens nothing, and who gives up scanning is left in peace. */
+  async scansAPrescription(phone, { person, code }) {
+    await phone.tap('门诊缴费')
+    await phone.tap('扫处方单上的二维码缴费')
+    await phone.hasCalled('scanCode', 1)
+    person.scans = 'https://example.com/x'
+    await phone.tap('扫处方单上的二维码缴费')
+    await phone.sees('不是本院处方码')
+    person.scans = code
+    await phone.tap('扫处方单上的二维码缴费')
+    await phone.sees('明细（1 项）')
+    await phone.tap('支付 ¥88.00')
+    await phone.sees('缴费成功')
+    return { id: shownId(phone) }
+  },
+
   /** Every interface of WeChat that the program uses, as it uses it. */
   async usesWeChat(phone, { person, templates }) {
     await phone.sees('还没有预约')

@@ -1,8 +1,9 @@
 /**
  * One journey on a build for WeChat: `node run.mjs NAME`, and what it is given in the environment as JSON, `GIVEN`:
  * `folder` of the build, `base` where it thinks the functions are, `api` where they are, `control` of the sandbox, the
- * `appId` of the hospital's program, and what the journey needs; `openid`: somebody who has been here before, `opens`: the page that
- * a message opens. Its result is the last line printed, as JSON; every
+ * `appId` of the hospital's program, where its `files` are, and what the journey needs; `owner` (`openid`, `phone`,
+ * `session`), who has been here before, or else it is somebody new; `opens`: the page that a message opens. Its result is
+ * the last line printed, as JSON; every
  * fault of a page fails it.
  */
 import { journeys } from './journeys.mjs'
@@ -12,12 +13,15 @@ import { controlAt } from './wire.mjs'
 
 async function run(name, given) {
   const control = controlAt(given.control)
-  const born = await control('POST', '/wechat/phones')
-  const person = { openid: given.openid ?? born.openid, pays: 'thumb', agrees: true }
+  const born = given.owner ?? await control('POST', '/wechat/phones')
+  const person = { openid: born.openid, pays: 'thumb', agrees: true }
   const from = `127.${1 + Math.floor(Math.random() * 250)}.${Math.floor(Math.random() * 250)}.${1 + Math.floor(Math.random() * 250)}`
   const phone = new Phone(given.folder, wechatOf({ ...given, control, person, from }))
+  if (born.session)
+    phone.wx.setStorageSync('session', born.session)
   phone.start(given.opens)
-  const result = await journeys[name](phone, { ...given, person, number: born.phone })
+  const settle = () => control('POST', '/settle', { timeout: 60 })
+  const result = await journeys[name](phone, { ...given, person, number: born.phone, settle })
   phone.end()
   await new Promise(resolve => setTimeout(resolve, 50))
   if (phone.faults.length)
