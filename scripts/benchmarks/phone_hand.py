@@ -123,6 +123,12 @@ def phone(of: Browser, kept: dict[str, Any]) -> BrowserContext:
     return context
 
 
+def left_by(context: BrowserContext) -> dict[str, Any]:
+    """What pages have left in a phone's storage."""
+    return {one["name"]: json.loads(one["value"])["data"] for origin in context.storage_state()["origins"]
+            for one in origin["localStorage"]}
+
+
 def slow(page: Page) -> CDPSession:
     """Make its processor as slow as a cheap phone's."""
     line = page.context.new_cdp_session(page)

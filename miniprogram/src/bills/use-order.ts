@@ -26,13 +26,6 @@ export function useOrder(id: () => string, wait?: (ms: number) => Promise<void>)
     ...(wait ? { wait } : {}),
   })
 
-  /** When it can't be opened any more, the order says what became of it. */
-  async function pay(): Promise<void> {
-    await paying.pay()
-    if (paying.failed.value?.isFinal)
-      await load()
-  }
-
   const givingUp = useAct(async () => {
     try {
       await post('/api/billing/orders/{order_id}/cancellation', path())
@@ -45,5 +38,5 @@ export function useOrder(id: () => string, wait?: (ms: number) => Promise<void>)
   const asking = useAsking(() => data.value !== undefined && paying.step.value !== 'asking'
     && (isUnderWay(data.value) || (data.value.can_pay && paying.step.value === 'unknown')), load)
 
-  return { order: data, face: computed(() => data.value && face(data.value)), failed, isLoading, load, pay, paying, givingUp, asking }
+  return { order: data, face: computed(() => data.value && face(data.value)), failed, isLoading, load, paying, givingUp, asking }
 }

@@ -48,7 +48,10 @@ export function usePaying({ open, look, wait = ms => new Promise(resolve => setT
     }
     catch (thrown) {
       failed.value = failure(thrown)
+      const isRefused = step.value === 'opening' && failed.value.isFinal
       step.value = step.value === 'opening' ? 'idle' : 'unknown'
+      if (isRefused) // what was shown told an old story: paid in another place, or over
+        await look().catch(() => undefined) // the refusal has been said; that it can't be looked at now adds nothing
     }
     finally {
       isBusy = false

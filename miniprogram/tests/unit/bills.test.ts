@@ -126,7 +126,7 @@ describe('an order', () => {
     const settled = order('DONE', { charges: [{ state: 'SETTLED', pharmacy_window: '' }] })
     server(ok({ order: {}, payment: SHEET }), order('AWAITING_PAYMENT', { can_pay: true }), order('SETTLING'), settled)
     const page = at()
-    await page.pay()
+    await page.paying.pay()
     expect([page.paying.step.value, page.face.value?.name, phone.sheets.length]).toEqual(['settled', 'settled', 1])
   })
 
@@ -134,14 +134,14 @@ describe('an order', () => {
     phone.closes = ['cancelled']
     server(ok({ order: {}, payment: SHEET }), order('AWAITING_PAYMENT', { can_pay: true }))
     const page = at()
-    await page.pay()
+    await page.paying.pay()
     expect([page.paying.step.value, page.face.value?.name]).toEqual(['unpaid', 'pay'])
   })
 
   it('that can\'t be paid any more says what became of it', async () => {
     server(no(409, 'bill_paid', '所选费用已缴清。'), order('RELEASED', { charges: [{ state: 'RELEASED', reason: 'BILL_PAID' }] }))
     const page = at()
-    await page.pay()
+    await page.paying.pay()
     expect([page.paying.failed.value?.sentence, page.face.value?.name]).toEqual(['所选费用已缴清。', 'released'])
   })
 

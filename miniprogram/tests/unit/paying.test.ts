@@ -67,3 +67,16 @@ it('opens one sheet for two taps', async () => {
   await Promise.all([pay(), pay()])
   expect(phone.sheets).toHaveLength(1)
 })
+
+it('is looked at anew when it can\'t be opened any more', async () => {
+  let looks = 0
+  const { pay, step, failed } = usePaying({
+    open: () => Promise.reject(new Failure('refused', { code: 'order_paid' })),
+    look: async () => {
+      looks++
+      return 'settled'
+    },
+  })
+  await pay()
+  expect([looks, step.value, failed.value?.code]).toEqual([1, 'idle', 'order_paid'])
+})

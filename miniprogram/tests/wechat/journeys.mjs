@@ -171,11 +171,9 @@ export const journeys = {
     return { id }
   },
 
-  /** The code on a prescription opens its bill; a stranger's opens nothing, and who gives up scanning is left in peace. */
+  /** The code on a prescription opens its bill; a stranger's opens nothing. */
   async scansAPrescription(phone, { person, code }) {
     await phone.tap('门诊缴费')
-    await phone.tap('扫处方单上的二维码缴费')
-    await phone.hasCalled('scanCode', 1)
     person.scans = 'https://example.com/x'
     await phone.tap('扫处方单上的二维码缴费')
     await phone.sees('不是本院处方码')
