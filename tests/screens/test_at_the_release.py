@@ -22,10 +22,11 @@ def test_who_waits_for_the_release_gets_a_place_in_their_turn_by_itself(
     hand.tap(re.compile("^11月30日 周一 待放号"), role="tab").sees("的号还没放，今天 07:00 开始")
     hand.shot("release-doctors")
     hand.tap(re.compile(f"^{session['doctor_name']} .*07:00 放号$")).sees("还没放号，今天 07:00 开始")
-    control("PUT", "/clock", now="2026-11-23T06:59:57+08:00")
+    hand.tap("放号后自动挂号 ¥25.00").sees("不用反复点击").sees("距放号").sees("前面约").shot("release-waiting")
+    hand.tap("不等了").sees_no("不用反复点击")
+    control("PUT", "/clock", now="2026-11-23T07:00:00+08:00")
     with hand.page.expect_request("**/api/booking/bookings") as asked:
-        hand.tap("放号后自动挂号 ¥25.00").sees("不用反复点击").sees("距放号").shot("release-waiting")
-        hand.sees("正在排队").shot("release-queue")
+        hand.tap("放号后自动挂号 ¥25.00")
     assert asked.value.headers["x-ticket"]
     hand.tap("确认支付").sees("预约成功")
 

@@ -179,7 +179,7 @@ export const journeys = {
     await phone.sees('不是本院处方码')
     person.scans = code
     await phone.tap('扫处方单上的二维码缴费')
-    await phone.sees('明细（1 项）')
+    await phone.sees('项目1')
     await phone.tap('支付 ¥88.00')
     await phone.sees('缴费成功')
     return { id: shownId(phone) }
