@@ -54,10 +54,7 @@ function open(
       })
       form.append(button)
     })
-    void elsewhere?.then(() => {
-      sheet.remove()
-      resolve([-1, ''])
-    })
+    void elsewhere?.then(() => close(-1))
     sheet.append(form)
     document.body.append(sheet)
     window.addEventListener('popstate', leave)
