@@ -176,6 +176,7 @@ export const journeys = {
     await phone.tap('门诊缴费')
     person.scans = 'https://example.com/x'
     await phone.tap('扫处方单上的二维码缴费')
+    await phone.tap('同意并继续')
     await phone.sees('不是本院处方码')
     person.scans = code
     await phone.tap('扫处方单上的二维码缴费')
