@@ -170,6 +170,13 @@ def test_a_child_needs_a_guardian_who_consents(guest: Phone, change: dict[str, A
     assert (refusal.status, refusal.code) == (status, code)
 
 
+def test_until_when_a_guardian_is_asked_for_is_the_hospitals_rule_and_is_told(
+        guest: Phone, policy: Callable[..., None]) -> None:
+    policy(guardian_below_age=5)
+    assert guest.call("GET", "account/consents")["guardian_below_age"] == 5
+    assert "未满5周岁" in refused(guest, child(date(2026, 2, 1)), guardian=None).error["message"]
+
+
 def test_a_child_is_not_its_own_guardian(guest: Phone) -> None:
     someone = child()
     someone["guardian"]["id_number"] = someone["id_number"]

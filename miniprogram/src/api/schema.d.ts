@@ -1518,12 +1518,16 @@ export interface components {
         /**
          * Consents
          * @description The texts in force, and what the account consented to.
+         *
+         *     Who is younger than ``guardian_below_age`` (years) has a guardian who consents.
          */
         readonly Consents: {
             /** Texts */
             readonly texts: readonly components["schemas"]["ConsentText"][];
             /** Given */
             readonly given: readonly components["schemas"]["ConsentView"][];
+            /** Guardian Below Age */
+            readonly guardian_below_age: number;
         };
         /**
          * Copies

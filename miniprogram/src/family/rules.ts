@@ -36,7 +36,6 @@ export function documentsFor(relation: Draft['relation']): { usual: Partial<type
 const OF_CHILDREN: Document[] = ['BIRTH_CERTIFICATE', 'NONE']
 /** Documents that say sex and birth date by themselves. */
 const TELLING: Document[] = ['ID_CARD', 'PERMANENT_RESIDENT']
-const ADULT = 18
 
 export function asksBirth(id_type: Document): boolean {
   return !TELLING.includes(id_type)
@@ -50,16 +49,16 @@ export function bornBy(draft: Pick<Draft, 'id_type' | 'id_number' | 'birth_date'
   return found ? `${found[1]}-${found[2]}-${found[3]}` : ''
 }
 
-/** Whether a guardian is asked for: below eighteen on `today`, a hospital day. */
-export function asksGuardian(draft: Pick<Draft, 'id_type' | 'id_number' | 'birth_date'>, today: string): boolean {
+/** Whether a guardian is asked for: younger than `years` (the hospital's rule) on `today`, a hospital day. */
+export function asksGuardian(draft: Pick<Draft, 'id_type' | 'id_number' | 'birth_date'>, today: string, years: number): boolean {
   const born = bornBy(draft)
   if (!born)
     return draft.id_type === 'BIRTH_CERTIFICATE' || draft.id_type === 'NONE'
-  return today < `${Number(born.slice(0, 4)) + ADULT}${born.slice(4)}`
+  return today < `${Number(born.slice(0, 4)) + years}${born.slice(4)}`
 }
 
 /** What still has to be filled in, as a sentence; empty when nothing. */
-export function missing(draft: Draft, purposes: readonly string[], today: string): string {
+export function missing(draft: Draft, purposes: readonly string[], today: string, years: number): string {
   if (!draft.name.trim())
     return '请填写姓名。'
   if (draft.id_type !== 'NONE' && !draft.id_number.trim())
@@ -70,8 +69,8 @@ export function missing(draft: Draft, purposes: readonly string[], today: string
     return '请选择性别。'
   if (!draft.phone.trim())
     return '请填写手机号码。'
-  if (asksGuardian(draft, today) && !(draft.guardian_name.trim() && draft.guardian_id_number.trim()))
-    return '未满18岁，请填写监护人的姓名和身份证号码。'
+  if (asksGuardian(draft, today, years) && !(draft.guardian_name.trim() && draft.guardian_id_number.trim()))
+    return `未满${years}周岁，请填写监护人的姓名和身份证号码。`
   if (purposes.some(one => !draft.agreed.includes(one)))
     return '请阅读并同意下面的说明。'
   return ''

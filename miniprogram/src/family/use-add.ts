@@ -23,10 +23,11 @@ export function useAdd(clock: () => number = serverNow) {
   watch(draft, () => host.storage.set(NAME, { at: clock(), draft: { ...draft } }), { deep: true })
 
   const { data, failed, isLoading, load } = useLoad(() => get('/api/account/consents'))
-  const needsGuardian = computed(() => asksGuardian(draft, dayOf(clock())))
+  const years = computed(() => data.value?.guardian_below_age ?? 0)
+  const needsGuardian = computed(() => asksGuardian(draft, dayOf(clock()), years.value))
   const texts = computed(() => (data.value?.texts ?? [])
     .filter(one => one.purpose === 'HEALTH_DATA' || (one.purpose === 'CHILD_GUARDIAN' && needsGuardian.value)))
-  const lacks = computed(() => missing(draft, texts.value.map(one => one.purpose), dayOf(clock())))
+  const lacks = computed(() => missing(draft, texts.value.map(one => one.purpose), dayOf(clock()), years.value))
 
   const adding = useAct(async () => {
     const added = await post('/api/account/patients', {

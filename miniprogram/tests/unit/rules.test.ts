@@ -74,19 +74,21 @@ describe('adding a patient', () => {
     expect(bornBy({ ...blank(), id_number: '449901 20200501 001x' })).toBe('2020-05-01')
   })
 
-  it('asks for a guardian until the eighteenth birthday', () => {
+  it('asks for a guardian until the birthday that the hospital has set', () => {
     const child = { ...blank(), id_number: '449901200812010016' }
-    expect(asksGuardian(child, '2026-11-30')).toBe(true)
-    expect(asksGuardian(child, '2026-12-01')).toBe(false)
-    expect(asksGuardian({ ...blank(), id_type: 'NONE' }, '2026-12-01')).toBe(true)
+    expect(asksGuardian(child, '2026-11-30', 18)).toBe(true)
+    expect(asksGuardian(child, '2026-12-01', 18)).toBe(false)
+    expect(asksGuardian(child, '2022-11-30', 14)).toBe(true)
+    expect(asksGuardian(child, '2022-12-01', 14)).toBe(false)
+    expect(asksGuardian({ ...blank(), id_type: 'NONE' }, '2026-12-01', 18)).toBe(true)
   })
 
   it('says what is missing, one thing at a time', () => {
     const draft = { ...blank(), name: '王芳', id_number: '449901199010110016', phone: '13800138000' }
-    expect(missing({ ...draft, name: ' ' }, [], '2026-12-01')).toContain('姓名')
-    expect(missing(draft, ['HEALTH_DATA'], '2026-12-01')).toContain('同意')
-    expect(missing({ ...draft, agreed: ['HEALTH_DATA'] }, ['HEALTH_DATA'], '2026-12-01')).toBe('')
-    expect(missing({ ...draft, id_type: 'PASSPORT' }, [], '2026-12-01')).toContain('出生日期')
+    expect(missing({ ...draft, name: ' ' }, [], '2026-12-01', 14)).toContain('姓名')
+    expect(missing(draft, ['HEALTH_DATA'], '2026-12-01', 14)).toContain('同意')
+    expect(missing({ ...draft, agreed: ['HEALTH_DATA'] }, ['HEALTH_DATA'], '2026-12-01', 14)).toBe('')
+    expect(missing({ ...draft, id_type: 'PASSPORT' }, [], '2026-12-01', 14)).toContain('出生日期')
   })
 })
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hospital.database import policy
 from hospital.database.connection import database
 from hospital.patients import service, store
 from hospital.patients.model import Purpose
@@ -44,10 +45,14 @@ class ConsentView(Model):
 
 
 class Consents(Model):
-    """The texts in force, and what the account consented to."""
+    """The texts in force, and what the account consented to.
+
+    Who is younger than ``guardian_below_age`` (years) has a guardian who consents.
+    """
 
     texts: list[ConsentText]
     given: list[ConsentView]
+    guardian_below_age: int
 
 
 class ConsentCopy(ConsentView):
@@ -88,7 +93,8 @@ def consents(caller: Caller) -> Consents:
     """Texts in force and consents given."""
     db = database()
     return Consents(texts=[ConsentText(**row) for row in store.consent_texts(db, utc_now())],
-                    given=[ConsentView(**row) for row in store.consents(db, caller.account_id)])
+                    given=[ConsentView(**row) for row in store.consents(db, caller.account_id)],
+                    guardian_below_age=policy.load(db).guardian_below_age)
 
 
 def copies(caller: Caller) -> Copies:

@@ -252,9 +252,10 @@ def _check_guardian(new: NewPatient, settings: policy.Policy, today: date) -> No
                           fields=["id_type"])
         return
     if new.guardian is None:
-        raise Invalid("未满14周岁的就诊人须填写监护人信息。", code="guardian_required", fields=["guardian"])
+        raise Invalid(f"未满{settings.guardian_below_age}周岁的就诊人须填写监护人信息。",
+                      code="guardian_required", fields=["guardian"])
     if new.relation == "SELF":
-        raise Invalid("未满14周岁的就诊人须由监护人添加。", fields=["relation"])
+        raise Invalid(f"未满{settings.guardian_below_age}周岁的就诊人须由监护人添加。", fields=["relation"])
     if new.guardian.id_type in rules.FOR_CHILDREN:
         raise Invalid("监护人须使用本人身份证件。", fields=["guardian.id_type"])
     if (new.guardian.id_type, new.guardian.id_number) == (new.identity.id_type, new.identity.id_number):
