@@ -296,6 +296,46 @@ class Phone:
             raise Refused(response.status_code, {"code": "no_file", "message": response.text[:200]})
         return response.content
 
+    # -- what they think ----------------------------------------------------------------------------
+    def survey(self, booking_id: str) -> dict[str, Any]:
+        """The questions about a visit, and whether they may be answered."""
+        answer: dict[str, Any] = self.call("GET", f"feedback/visits/{booking_id}/survey")
+        return answer
+
+    def rate_visit(self, booking_id: str, **answers: Any) -> str:
+        """Answer a visit's questions; the state that the survey has then."""
+        version = self.survey(booking_id)["version"]
+        state: str = self.call("POST", f"feedback/visits/{booking_id}/survey",
+                               {"version": version, "answers": answers})["state"]
+        return state
+
+    def complain(self, text: str, *, kind: str = "COMPLAINT", key: str | None = None, **more: Any) -> dict[str, Any]:
+        """Write to the hospital."""
+        answer: dict[str, Any] = self.call("POST", "feedback/complaints", {"kind": kind, "text": text, **more},
+                                           key=key or secrets.token_hex(16))
+        return answer
+
+    def complaint(self, complaint_id: str) -> dict[str, Any]:
+        """One of them, with all that happened to it."""
+        answer: dict[str, Any] = self.call("GET", f"feedback/complaints/{complaint_id}")
+        return answer
+
+    def post_picture(self, content: bytes, content_type: str = "image/jpeg", **changes: str
+                     ) -> tuple[str, requests.Response]:
+        """Upload a file as wx.uploadFile does: the picture's id, and what COS answers. ``changes``: other fields."""
+        form = self.call("POST", "feedback/pictures", {"content_type": content_type})
+        answer = self._http.request("POST", form["url"], data={**form["fields"], **changes},
+                                    files={"file": ("1.jpg", content, content_type)})
+        return form["id"], answer
+
+    def add_picture(self, content: bytes, content_type: str = "image/jpeg") -> str:
+        """Upload a picture and say so; its id. Raises Refused."""
+        picture_id, answer = self.post_picture(content, content_type)
+        if answer.status_code >= 300:
+            raise Refused(answer.status_code, {"code": "not_uploaded", "message": answer.text[:200]})
+        self.call("POST", f"feedback/pictures/{picture_id}/uploaded")
+        return picture_id
+
 
 def _read(response: requests.Response) -> Any:
     if response.status_code == 204:

@@ -33,6 +33,12 @@ _CHOSEN: dict[str, tuple[str, str, dict[str, tuple[str, str]]]] = {
         "thing4": ("note", "备注")}),
     "charges_failed": ("T7e57-charges-failed", "缴费失败通知", {
         "name1": ("patient", "就诊人"), "amount2": ("amount", "缴费金额"), "thing3": ("note", "原因")}),
+    "survey_asked": ("T7e57-survey-asked", "就诊评价提醒", {
+        **_BOOKING, "thing5": ("note", "温馨提示")}),
+    "complaint_received": ("T7e57-complaint-received", "投诉建议受理通知", {
+        "character_string1": ("number", "受理编号"), "time2": ("time", "提交时间"), "thing3": ("note", "温馨提示")}),
+    "complaint_answered": ("T7e57-complaint-answered", "投诉建议答复通知", {
+        "character_string1": ("number", "受理编号"), "time2": ("time", "答复时间"), "thing3": ("note", "温馨提示")}),
     "refunded": ("T7e57-refunded", "退费通知", {
         "name1": ("patient", "就诊人"), "amount2": ("amount", "退费金额"), "time3": ("time", "退费时间"),
         "thing4": ("note", "备注")}),

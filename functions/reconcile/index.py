@@ -1,8 +1,12 @@
-"""Closes the day: compares our books with everybody's, looks after orders that stand still and settings not taken."""
+"""Closes the day: compares our books with everybody's, looks after orders that stand still and settings not taken.
+
+Every ten minutes it also asks those whose visit is over how it was.
+"""
 
 from hospital.booking import ending
 from hospital.database import policy
 from hospital.database.connection import database
+from hospital.feedback import surveys
 from hospital.payment.desk_refunds import look
 from hospital.reconciliation.service import reconcile
 from hospital.reconciliation.stuck import sweep
@@ -17,7 +21,8 @@ def _run(event: dict[str, object]) -> dict[str, int]:
         policy.watch(database(), utc_now())
         moved = sweep(database(), utc_now())  # first: it needs nobody's answer
         found = look(database(), utc_now())
-        return {"moved": moved, "found": found, "ended": ending.find(database(), utc_now())}
+        ended = ending.find(database(), utc_now())
+        return {"moved": moved, "found": found, "ended": ended, "asked": surveys.ask(database(), utc_now())}
     return {"count": reconcile(database(), utc_now())}
 
 

@@ -1,4 +1,4 @@
-"""Works off the outbox: every arrow between systems but refunds."""
+"""Works off the outbox: every arrow between systems but refunds and pictures."""
 
 from hospital.billing import events
 from hospital.billing import jobs as billing
@@ -11,6 +11,7 @@ from hospital.checkin import unbound as checkin_unbound
 from hospital.console import custody
 from hospital.database.connection import database
 from hospital.database.outbox import work_off
+from hospital.feedback import handling as feedback
 from hospital.invoices import service as invoices
 from hospital.messages import service as messages
 from hospital.patients import holders
@@ -22,6 +23,7 @@ from hospital.security import cipher
 
 HANDLERS = {**schedules.WORKER, **booking.WORKER, **ending.WORKER, **checkin.WORKER, **billing.WORKER, **events.WORKER,
             **payment.WORKER, **invoices.WORKER, **messages.WORKER, **patients.WORKER, **holders.WORKER,
-            **booking_unbound.WORKER, **checkin_unbound.WORKER, **billing_unbound.WORKER, **custody.WORKER}
+            **booking_unbound.WORKER, **checkin_unbound.WORKER, **billing_unbound.WORKER, **custody.WORKER,
+            **feedback.WORKER}
 
 main_handler = timer_function(lambda: work_off(database(), HANDLERS, function="worker", ready=cipher.ready))

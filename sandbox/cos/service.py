@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, unescape
 from flask import Response, g, jsonify, request
 
 from sandbox.cos.operations import operation_of
+from sandbox.cos.posting import Posted, admit
 from sandbox.cos.signature import SignatureError, SignedRequest, presented, verify
 from sandbox.system import System, World
 
@@ -57,6 +58,8 @@ class Cos(System):
     def operation(self) -> str:
         """The SDK's name of the call: ``put_object``, ``list_objects``, ``upload_part``, …"""
         bucket, key = self._target()
+        if self._is_form(key):
+            return "post_object"
         names = {name.lower() for name, _ in self._query()}
         return operation_of(request.method, bucket, key, names, copies="x-cos-copy-source" in request.headers)
 
@@ -71,8 +74,11 @@ class Cos(System):
         return Response(body, status, content_type="application/xml")
 
     def seal(self, response: Response) -> Response:
-        """Every answer of COS has a request id."""
+        """Every answer of COS has a request id; the bucket lets pages of any address read it (its CORS rule)."""
         response.headers["x-cos-request-id"] = self._request_id()
+        if "Origin" in request.headers:
+            response.headers["Access-Control-Allow-Origin"] = "*"
+            response.headers["Access-Control-Expose-Headers"] = "ETag"
         return response
 
     # -- serving --------------------------------------------------------------------------------
@@ -80,6 +86,11 @@ class Cos(System):
         bucket, key = self._target()
         if not bucket:
             return self.refusal("NotImplemented", "listing buckets is not served here", 501)
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return Response(status=200, headers={"Access-Control-Allow-Methods": "GET, HEAD, PUT, POST",
+                                                 "Access-Control-Allow-Headers": "*", "Access-Control-Max-Age": "600"})
+        if self._is_form(key):
+            return self._post_object(bucket)
         try:
             anonymous = self._check(key)
         except SignatureError as error:
@@ -94,6 +105,34 @@ class Cos(System):
                 anonymous=anonymous,
             )
         return self._translated(answer)
+
+    @staticmethod
+    def _is_form(key: str) -> bool:
+        return request.method == "POST" and not key and request.mimetype == "multipart/form-data"
+
+    def _post_object(self, bucket: str) -> Response:
+        """POST Object: a form that carries a policy, its signature and the file."""
+        request.get_data()  # kept, for faults and for the form
+        file = request.files.get("file")
+        posted = Posted(bucket, request.form.to_dict(), file.read() if file is not None else None)
+        try:
+            admit(posted, secret_id=self.secret_id, secret_key=self.secret_key, token=self.token,
+                  now=self.clock.timestamp())
+        except SignatureError as error:
+            return self.refusal(error.code, error.message, 400 if error.code.startswith("Entity") else 403)
+        headers = {"content-type": posted.fields.get("Content-Type", "application/octet-stream")}
+        encryption = posted.fields.get("x-cos-server-side-encryption")
+        if encryption:
+            headers["x-amz-server-side-encryption"] = encryption
+        with self.lock:
+            answer = self._loaded().serve("PUT", bucket, posted.fields["key"], "", headers, posted.content or b"",
+                                          anonymous=False)
+        if answer.status >= 400:
+            return self._translated(answer)
+        wanted = posted.fields.get("success_action_status", "204")
+        response = Response(status=int(wanted) if wanted in ("200", "201", "204") else 204)
+        response.headers["ETag"] = dict(answer.headers).get("ETag", dict(answer.headers).get("etag", ""))
+        return response
 
     def _check(self, key: str) -> bool:
         """Whether the call is anonymous (only reading what is public is). Raises SignatureError."""

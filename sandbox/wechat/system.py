@@ -57,6 +57,13 @@ class Expiry(ControlBody):
     errcode: Literal[40001, 42001] = 40001
 
 
+class Words(ControlBody):
+    """Words by which a text is called risky, or left to people."""
+
+    risky: list[str] = ["赌博网站", "代开发票"]
+    review: list[str] = ["加我微信"]
+
+
 class Refused(Exception):
     """A definite refusal: WeChat's errcode and errmsg."""
 
@@ -89,6 +96,7 @@ class WeChat(System):
                 keyword_type(keyword)
         self.tokens = Tokens()
         self.phones = Phones()
+        self.words = Words()
 
         def refused(error: Refused | TokenRefused) -> Response:
             self.note(errcode=error.errcode)
@@ -105,6 +113,7 @@ class WeChat(System):
         app.post("/cgi-bin/stable_token", endpoint="stable_token")(self._stable_token)
         app.post("/wxa/business/getuserphonenumber", endpoint="phone_number")(self._phone_number)
         app.post("/cgi-bin/message/subscribe/send", endpoint="send_message")(self._send_message)
+        app.post("/wxa/msg_sec_check", endpoint="check_text")(self._check_text)
 
     def _add_control(self) -> None:
         control = self.control
@@ -116,6 +125,7 @@ class WeChat(System):
         control.post("/phones/<openid>/consents")(self._consent_to_several)
         control.get("/phones/<openid>/consents")(self._consents)
         control.get("/phones/<openid>/inbox")(self._inbox)
+        control.put("/words")(self._set_words)
         control.post("/tokens/expire")(self._expire_tokens)
 
     def refusal(self, code: str, message: str, status: int) -> Response:
@@ -212,6 +222,28 @@ class WeChat(System):
             })
         return _json({"errcode": 0, "errmsg": "ok", "msgid": secrets.randbelow(10**18)})
 
+    def _check_text(self) -> Response:
+        """msg_sec_check, version 2: what a user wrote, of whom it must be known."""
+        body = self._body_with_token()
+        content = body.get("content")
+        if body.get("version") != 2 or body.get("scene") not in (1, 2, 3, 4):
+            raise Refused(47001, "data format error")
+        if not isinstance(content, str) or not content:
+            raise Refused(44991, "empty content")
+        if len(content) > 2500:
+            raise Refused(45002, "content size out of limit")
+        with self.lock:
+            if self.phones.get(body.get("openid")) is None:
+                raise Refused(40003, "invalid openid")
+            suggest, label = next((found for found, words in (
+                (("risky", 20002), self.words.risky), (("review", 20001), self.words.review))
+                if any(word in content for word in words)), ("pass", 100))
+        self.note(suggest=suggest)
+        return _json({"errcode": 0, "errmsg": "ok", "trace_id": secrets.token_hex(12),
+                      "result": {"suggest": suggest, "label": label},
+                      "detail": [{"strategy": "content_model", "errcode": 0, "suggest": suggest, "label": label,
+                                  "prob": 90}]})
+
     def _check_app(self, app_id: object, secret: object) -> None:
         if not app_id:
             raise Refused(41002, "appid missing")
@@ -295,6 +327,12 @@ class WeChat(System):
     def _inbox(self, openid: str) -> Response:
         with self.lock:
             return jsonify(self._phone(openid).inbox)
+
+    def _set_words(self) -> Response:
+        wish = body_as(Words)
+        with self.lock:
+            self.words = wish
+        return jsonify(wish.model_dump())
 
     def _expire_tokens(self) -> Response:
         wish = body_as(Expiry)

@@ -14,8 +14,9 @@ from hospital.schedules import store as schedule_store
 from hospital.site import store as site
 
 
-def tell(tx: Transaction, booking_id: str, kind: str, *, now: datetime, note: str = "", key: str = "") -> None:
-    """Queue one message of a kind about a registration; once, or once per ``key``."""
+def tell(tx: Transaction, booking_id: str, kind: str, *, now: datetime, note: str = "", key: str = "",
+         subject: wording.Subject = "registration") -> None:
+    """Queue one message of a kind about a registration; once, or once per ``key``. It opens ``subject``'s page."""
     booking = store.booking(tx, booking_id)
     assert booking is not None
     session = schedule_store.session(tx, booking.schedule_id)
@@ -23,7 +24,7 @@ def tell(tx: Transaction, booking_id: str, kind: str, *, now: datetime, note: st
     names = site.names_of_his(tx)
     number = booking.queue_number or booking.visit_number
     messages.queue(tx, account_id=booking.account_id, patient_id=booking.patient_id, kind=kind,
-                   key=f"{kind}.{booking.id}{key}", about=wording.about("registration", booking.id), now=now, data={
+                   key=f"{kind}.{booking.id}{key}", about=wording.about(subject, booking.id), now=now, data={
         "patient": patients.patient_name(tx, booking.patient_id),
         "doctor": doctor.name if doctor else "",
         "department": names.get(session.his_department, ("", ""))[1] if session else "",

@@ -99,12 +99,16 @@ def open_entry(db: Database, command: OpenEntry, now: datetime) -> dict[str, Any
     row, personal = found
     if personal is None:
         raise Conflict("该审计记录没有加密内容。", code="nothing_sealed")
+    return hand_out(db, command, command.entry_id, {**_shown(row), "sealed_values": personal}, now)
+
+
+def hand_out(db: Database, command: Command, subject: str, content: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Put what a command opens into a file in COS that goes after an hour. Raises Rejected, Unanswered."""
     file_id = new_id()
     with db.transaction() as tx:  # before the file can be read: that it was opened, and that it goes
         outbox.publish(tx, FORGET, file_id, due=now + STAYS, now=now)
-        note(tx, command, command.entry_id, now, "opened", detail={"file": _key(file_id)})
-    shown = {**_shown(row), "sealed_values": personal}
-    cos.put(_key(file_id), json.dumps(shown, ensure_ascii=False, indent=1).encode(), content_type="application/json")
+        note(tx, command, subject, now, "opened", detail={"file": _key(file_id)})
+    cos.put(_key(file_id), json.dumps(content, ensure_ascii=False, indent=1).encode(), content_type="application/json")
     return {"file": _key(file_id), "until": (now + STAYS).isoformat()}
 
 

@@ -10,7 +10,7 @@ from hospital.database.connection import Transaction
 from hospital.runtime import origin
 from hospital.security import audit
 
-FREE = {"note", "reference", "patient_code"}  # may say anything of a person: sealed
+FREE = {"note", "reference", "patient_code", "text"}  # may say anything of a person: sealed
 
 
 def note(tx: Transaction, command: Command, subject: str, now: datetime, result: str = "done", *,
@@ -34,5 +34,6 @@ def operator() -> str:
 
 def subject_of(command: Command) -> str:
     """What a command is about: the task, the day, the account …"""
-    names = ("task_id", "binding_id", "day", "account_id", "schedule", "subject_id", "subject", "entry_id")
+    names = ("task_id", "binding_id", "day", "account_id", "schedule", "subject_id", "subject", "entry_id",
+             "complaint_id")
     return next((str(one) for one in (getattr(command, name, "") for name in names) if one), "all")

@@ -22,7 +22,7 @@ from hospital.booking import ending
 from hospital.booking import store as booking_store
 from hospital.checkin import service as checkin
 from hospital.checkin import store as checkin_store
-from hospital.console import custody, entries, holders
+from hospital.console import custody, entries, holders, voices
 from hospital.console.command import Command
 from hospital.console.task_list import ListTasks, list_tasks
 from hospital.database import outbox, policy, tasks
@@ -285,11 +285,13 @@ COMMANDS: dict[str, tuple[type[Command], Callable[[Database, Any, datetime], dic
     "audit.list": (custody.ListAudit, custody.list_audit),
     "audit.open": (custody.OpenEntry, custody.open_entry),
     **holders.COMMANDS,
+    **voices.COMMANDS,
 }
-READS = {"departments.show", "statement.show", "tasks.list", "audit.list", "bindings.show"}
+READS = {"departments.show", "statement.show", "tasks.list", "audit.list", "bindings.show", *voices.READS}
 # Changed in several transactions, with another system asked between: what is begun is kept before.
 BEGUN = {"schedules.sync", "statement.make", "task.refund", "refund.give_up", "refund.paid_elsewhere", "patient.match",
-         "sessions.end", "personal.seal", "patient.correct", "patient.release", "audit.open"}
+         "sessions.end", "personal.seal", "patient.correct", "patient.release", "audit.open",
+         "complaint.open", "survey.words"}
 
 
 def operate(db: Database, event: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,8 @@ ENDS: dict[str, tuple[str, ...]] = {
     "binding.untold": ("binding.end", "binding.vouch", "task.close"),
     "patient.unmatched": ("patient.match", "task.close"),
     **dict.fromkeys(("list.shrunken", "schedule.missing-today"), ("schedules.sync", "task.close")),
+    **dict.fromkeys(("complaint.due-soon", "complaint.overdue"),
+                    ("complaint.take", "complaint.answer", "complaint.hand_over", "task.close")),
     "event.unreadable": ("task.retry", "task.close"),
     **dict.fromkeys((
         "list.shrunken-believed", "patient.record-shared", "patient.guessed", "invoice.on-paper", "schedule.stopped",

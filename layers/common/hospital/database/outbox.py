@@ -1,7 +1,7 @@
 """The outbox: every arrow between systems is a row, written in the transaction that causes it.
 
-``functions/worker`` (and ``functions/refund`` for its topics) works rows off: at least once, with
-back-off, woken at once and every minute by a timer. A row that fails for two hours becomes a staff task,
+``functions/worker`` (``functions/refund`` and ``functions/pictures`` for their topics) works rows off: at least once,
+with back-off, woken at once and every minute by a timer. A row that fails for two hours becomes a staff task,
 and is still tried every hour: when the other system is back, nobody has to push hundreds of buttons.
 """
 
@@ -27,7 +27,8 @@ THREADS = 4
 BACK_OFF = [timedelta(seconds=seconds) for seconds in (5, 15, 30, 60, 180, 600, 1200, 1800, 3600)]
 HANGING = timedelta(hours=1)  # between tries once it is on a person's list
 
-REFUND_TOPICS = "refund."  # topics of this prefix belong to functions/refund, all others to functions/worker
+# By a topic's beginning, whose it is; all others are the worker's.
+OWNERS = {"refund.": "refund", "picture.": "pictures"}
 
 
 class Job(Struct, frozen=True):
@@ -75,7 +76,7 @@ def holds(tx: Transaction, job: Job) -> bool:
 
 def function_of(topic: str) -> str:
     """The function that works a topic off."""
-    return "refund" if topic.startswith(REFUND_TOPICS) else "worker"
+    return next((function for beginning, function in OWNERS.items() if topic.startswith(beginning)), "worker")
 
 
 def work_off(db: Database, handlers: Mapping[str, Handler], *, function: str, ready: Callable[[], None],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -101,6 +101,16 @@ class Policy(BaseModel):
     # How many who book are admitted a second after a release, by lot (0: no waiting room), and how many are expected.
     waiting_room_per_second: Annotated[int, Field(ge=0, le=100_000)] = 0
     waiting_room_crowd: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    survey_days: Annotated[int, Field(ge=1, le=90)] = 14  # how long a finished visit may be rated
+    survey_invites: bool = True  # whether patients are asked to, once a visit
+    survey_smallest_group: Annotated[int, Field(ge=2, le=1000)] = 5  # answers of fewer are shown to nobody
+    complaint_answer_days: Annotated[int, Field(ge=1, le=60)] = 5  # working days of the office
+    complaint_warn_percent: Annotated[int, Field(ge=1, le=99)] = 60  # of that time; then staff are reminded
+    complaint_reopen_days: Annotated[int, Field(ge=1, le=60)] = 7  # after an answer
+    office_ends: time = time(17, 30)  # hospital time, of the office that answers complaints
+    office_days_off: list[date] = []  # public holidays
+    office_days: list[date] = []  # weekends that are worked for them
+    pictures_kept_hours: Annotated[int, Field(ge=1, le=720)] = 24  # that were uploaded and never sent off
     session_hours: Annotated[int, Field(ge=1, le=72)] = 12
     session_idle_minutes: Annotated[int, Field(ge=15, le=4320)] = 600  # unused for so long, a session ends
     sessions_per_account: Annotated[int, Field(ge=1, le=50)] = 5  # with one more, the one idle for longest ends
@@ -123,6 +133,9 @@ class Policy(BaseModel):
     limit_codes_per_account: Rate = Rate(burst=10, seconds=600)
     limit_notices: Rate = Rate(burst=1, seconds=3600)  # of new bindings, to one phone
     limit_orders: Rate = Rate(burst=40, seconds=60)  # by one account
+    limit_words: Rate = Rate(burst=20, seconds=60)  # texts by one account; WeChat looks at each
+    limit_complaints: Rate = Rate(burst=5, seconds=3600)  # by one account
+    limit_pictures: Rate = Rate(burst=30, seconds=60)  # by one account
     limit_booking: Rate = Rate(burst=60, seconds=0.5)  # tries by one account, in each instance
     message_templates: dict[str, Template] = {}
     # The hospital's face: what anybody may know of it. Empty ones are not shown.

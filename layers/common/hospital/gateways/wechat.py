@@ -1,4 +1,4 @@
-"""WeChat's mini-program server API: sign-in, phone number, subscription messages.
+"""WeChat's mini-program server API: sign-in, phone number, subscription messages, its look at texts.
 
 wechatpy's client, with a stable token that all instances share and a bounded retry: its own token
 handling asks for a new token per process and repeats a call without end while the token is refused.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from hospital.database.connection import Database, database
 from hospital.gateways.outcome import Rejected, Unanswered
@@ -21,6 +21,9 @@ from hospital.security import shared_tokens
 
 TIMEOUT = (2.0, 5.0)  # seconds to connect, to read
 TOKEN_REFUSED = {40001, 40014, 42001}
+FORUM = 3  # the scene of a text that others will read
+SUGGESTIONS: dict[object, Literal["PASSED", "REVIEW", "RISKY"]] = {
+    "pass": "PASSED", "review": "REVIEW", "risky": "RISKY"}
 BUSY = -1  # "system busy": definitely not done
 EARLY = timedelta(minutes=5)  # a token is renewed this long before it ends
 
@@ -60,6 +63,20 @@ def send_message(openid: str, template_id: str, data: dict[str, str], page: str)
     _with_token("post", "cgi-bin/message/subscribe/send", data={
         "touser": openid, "template_id": template_id, "page": page,
         "data": {keyword: {"value": value} for keyword, value in data.items()}})
+
+
+def check_text(openid: str, text: str) -> Literal["PASSED", "REVIEW", "RISKY"]:
+    """What WeChat thinks of a text that a user wrote (msg_sec_check, version 2): at most 2,500 characters.
+
+    Raises Rejected ("61010" the user was not here for two hours, "45009" no quota left, …), Unanswered.
+    """
+    answer = _with_token("post", "wxa/msg_sec_check", data={
+        "version": 2, "openid": openid, "scene": FORUM, "content": text})
+    result = answer.get("result")
+    suggestion = result.get("suggest") if isinstance(result, dict) else None
+    if suggestion not in SUGGESTIONS:
+        raise Unanswered("wechat: no suggestion for a text")
+    return SUGGESTIONS[suggestion]
 
 
 # -- the shared token -------------------------------------------------------------------------------

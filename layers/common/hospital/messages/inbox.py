@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from hospital.database.connection import Database
 from hospital.messages import store, wording
-from hospital.messages.service import TELLS
+from hospital.messages.service import OF_ACCOUNT, TELLS
 from hospital.patients import access
 from hospital.patients.model import Act
 from hospital.runtime.errors import NotFound
@@ -46,7 +46,7 @@ def _needs(letter: store.Letter) -> Act:
 
 
 def _shown(letter: store.Letter, readable: set[str]) -> Shown:
-    withheld = letter.patient_id not in readable
+    withheld = letter.kind not in OF_ACCOUNT and letter.patient_id not in readable
     return Shown(letter.id, letter.kind, wording.title(letter.kind),
                  [] if withheld else wording.lines(letter.kind, letter.data),
                  "" if withheld else wording.opens(letter.about), letter.created_at, not letter.unread, withheld)

@@ -34,6 +34,9 @@ CHARGES_FAILED = "charges_failed"
 REFUNDED = "refunded"
 PATIENT_BOUND = "patient_bound"
 PATIENT_UNBOUND = "patient_unbound"
+SURVEY_ASKED = "survey_asked"
+COMPLAINT_RECEIVED = "complaint_received"
+COMPLAINT_ANSWERED = "complaint_answered"
 TASK = "message.template"  # the staff task about a message that no template can tell
 
 TOPIC = "message.send"
@@ -46,17 +49,20 @@ SCENES = {"booking": [BOOKING_CONFIRMED, BOOKING_CANCELLED, BOOKING_FAILED],
           "checkin": [CHECKED_IN, REFUNDED],
           "billing": [CHARGES_PAID, CHARGES_FAILED, BILL_CREATED],
           "refunds": [REFUNDED, CHARGES_FAILED],
-          "patients": [PATIENT_BOUND, PATIENT_UNBOUND]}
+          "patients": [PATIENT_BOUND, PATIENT_UNBOUND],
+          "feedback": [COMPLAINT_RECEIVED, COMPLAINT_ANSWERED, SURVEY_ASKED]}
 
 _VISIT = {"patient", "doctor", "department", "time", "amount", "number", "place", "note"}
 _MONEY = {"patient", "amount", "note", "time", "department"}
 _PATIENT = {"patient", "card", "time", "note"}
+_OWN_WORD = {"number", "time", "note"}
 # What each message can tell: the names that a template's keywords may be given.
 VALUES: dict[str, set[str]] = {
     BOOKING_CONFIRMED: _VISIT, BOOKING_FAILED: _VISIT, BOOKING_CANCELLED: _VISIT, BOOKING_CHANGED: _VISIT,
     CHECKED_IN: _VISIT,
     BILL_CREATED: _MONEY, CHARGES_PAID: _MONEY, CHARGES_FAILED: _MONEY, REFUNDED: _MONEY - {"department"},
-    PATIENT_BOUND: _PATIENT, PATIENT_UNBOUND: _PATIENT}
+    PATIENT_BOUND: _PATIENT, PATIENT_UNBOUND: _PATIENT,
+    SURVEY_ASKED: _VISIT, COMPLAINT_RECEIVED: _OWN_WORD, COMPLAINT_ANSWERED: _OWN_WORD}
 
 
 # What an account must be allowed to do for the patient to be told of it. Of an end whoever it is about is told, as it
@@ -64,7 +70,9 @@ VALUES: dict[str, set[str]] = {
 TELLS: dict[str, Act | None] = {
     BOOKING_CONFIRMED: "OWN", BOOKING_FAILED: "OWN", BOOKING_CANCELLED: "OWN", BOOKING_CHANGED: "OWN",
     CHECKED_IN: "OWN", BILL_CREATED: "RECORD", CHARGES_PAID: "RECORD", CHARGES_FAILED: "RECORD", REFUNDED: "OWN",
-    PATIENT_BOUND: "OWN", PATIENT_UNBOUND: None}
+    PATIENT_BOUND: "OWN", PATIENT_UNBOUND: None,
+    SURVEY_ASKED: "OWN", COMPLAINT_RECEIVED: None, COMPLAINT_ANSWERED: None}
+OF_ACCOUNT = {COMPLAINT_RECEIVED, COMPLAINT_ANSWERED}  # of the account's own word: no patient is in it
 # Of what was paid who paid is told in any case, without a word of the patient.
 OF_MONEY = {BOOKING_FAILED, BOOKING_CANCELLED, CHARGES_PAID, CHARGES_FAILED, REFUNDED}
 
@@ -82,15 +90,17 @@ def check_templates(templates: Mapping[str, policy.Template]) -> None:
                       fields=sorted(wrong))
 
 
-def queue(tx: Transaction, *, account_id: str, patient_id: str, kind: str, key: str, data: dict[str, str], about: str,
-          now: datetime) -> None:
-    """Announce something of a patient, once per ``key``: from now on it lies in the inbox, and waits for WeChat.
+def queue(tx: Transaction, *, account_id: str, patient_id: str | None, kind: str, key: str, data: dict[str, str],
+          about: str, now: datetime) -> None:
+    """Announce something of a patient (None: of the account itself), once per ``key``.
+
+    From now on it lies in the inbox, and waits for WeChat.
 
     ``data`` leads from our names of values to texts; ``about`` is what it opens (:func:`wording.about`).
     An account that may not read of the patient (any more) is told of its money, and that somebody was bound, without
     a word of whom; and of nothing else.
     """
-    told = data if _may_read(tx, account_id, patient_id, kind, now) else _less(kind, data)
+    told = data if patient_id is None or _may_read(tx, account_id, patient_id, kind, now) else _less(kind, data)
     if told is None:
         return
     try:

@@ -16,7 +16,7 @@ KEY = 96  # characters; a longer key is told apart by a hash
 Source = Database | Transaction
 
 
-def insert(tx: Transaction, *, account_id: str, patient_id: str, kind: str, key: str, data: dict[str, str],
+def insert(tx: Transaction, *, account_id: str, patient_id: str | None, kind: str, key: str, data: dict[str, str],
            about: str, now: datetime) -> str:
     """A new message, unread; its id. ``about``: what it opens. Raises Duplicate when there is one of that key."""
     message_id = new_id()

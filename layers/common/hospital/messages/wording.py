@@ -8,15 +8,17 @@ from typing import Literal
 from hospital.messages.rules import WITHHELD
 from hospital.patients.rules import mask_name
 
-Subject = Literal["registration", "order", "bills", "patient", "patients"]
+Subject = Literal["registration", "order", "bills", "patient", "patients", "survey", "complaint"]
 INBOX = "/messages/inbox"
 # The mini-program's pages, by what a message is about.
 PAGES: dict[Subject, str] = {
     "registration": "/visit/registration?id=", "order": "/bills/order?id=", "bills": "/bills/bills?patient=",
-    "patient": "/family/patient?id=", "patients": "/family/patients"}
+    "patient": "/family/patient?id=", "patients": "/family/patients",
+    "survey": "/feedback/survey?id=", "complaint": "/feedback/complaint?id="}
 
 _VISIT = {"patient": "就诊人", "time": "就诊时间", "department": "科室", "doctor": "医生"}
 _BINDING = {"patient": "就诊人", "card": "就诊卡号", "note": "说明"}
+_OWN_WORD = {"number": "受理编号", "note": "提示"}
 # Each kind: its title, and its lines in order by our names of values. When it was told stands beside it anyway.
 _KINDS: dict[str, tuple[str, dict[str, str]]] = {
     "booking_confirmed": ("挂号成功", {**_VISIT, "number": "就诊序号", "place": "就诊地点", "note": "提示"}),
@@ -30,6 +32,8 @@ _KINDS: dict[str, tuple[str, dict[str, str]]] = {
     "charges_paid": ("缴费成功", {"patient": "就诊人", "amount": "缴费金额", "note": "提示"}),
     "charges_failed": ("缴费或退费未成功", {"patient": "就诊人", "amount": "金额", "note": "说明"}),
     "refunded": ("退费通知", {"patient": "就诊人", "amount": "退费金额", "note": "说明"}),
+    "survey_asked": ("请评价本次就诊", {**_VISIT, "note": "提示"}),
+    "complaint_received": ("投诉建议已受理", _OWN_WORD), "complaint_answered": ("医院已答复", _OWN_WORD),
     "patient_bound": ("就诊人绑定", _BINDING), "patient_unbound": ("就诊人解除绑定", _BINDING)}
 
 

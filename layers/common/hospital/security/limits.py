@@ -23,12 +23,13 @@ from hospital.security import cipher
 
 Name = Literal["sign_in_per_address", "sign_in_per_account", "matching_per_account", "matching_per_document",
                "matching_per_address", "wrong_names", "phone", "reveal", "codes", "codes_per_account", "notices",
-               "orders"]
+               "orders", "words", "complaints", "pictures"]
 Here = Literal["booking"]  # counted by each instance for itself: no statement in the rush
 NAMES: tuple[str, ...] = get_args(Name)
-# When the database can't tell in time: these guess (signing in is proven by WeChat, orders are kept apart by keys),
-# the others are refused, for each try may be a guess at somebody's record or costs money.
-OPEN = {"sign_in_per_address", "sign_in_per_account", "wrong_names", "orders"}
+# When the database can't tell in time: these guess (signing in is proven by WeChat, orders are kept apart by keys, a
+# word to the hospital is better taken twice than not at all), the others are refused, for each try may be a guess at
+# somebody's record or costs money.
+OPEN = {"sign_in_per_address", "sign_in_per_account", "wrong_names", "orders", "words", "complaints", "pictures"}
 
 Bucket = TypeVar("Bucket")
 

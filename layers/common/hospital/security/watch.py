@@ -18,6 +18,8 @@ _FOREIGN = " UNION ALL ".join((
     "SELECT 'payment' AS kind FROM payments WHERE id = %s AND account_id <> %s",
     "SELECT 'invoice' AS kind FROM invoices WHERE id = %s AND account_id <> %s",
     "SELECT 'message' AS kind FROM messages WHERE id = %s AND account_id <> %s",
+    "SELECT 'complaint' AS kind FROM complaints WHERE id = %s AND account_id <> %s",
+    "SELECT 'picture' AS kind FROM pictures WHERE id = %s AND account_id <> %s",
 ))
 
 
