@@ -324,9 +324,8 @@ class Phone:
                      ) -> tuple[str, requests.Response]:
         """Upload a file as wx.uploadFile does: the picture's id, and what COS answers. ``changes``: other fields."""
         form = self.call("POST", "feedback/pictures", {"content_type": content_type})
-        answer = self._http.request("POST", form["url"], data={**form["fields"], **changes},
-                                    files={"file": ("1.jpg", content, content_type)})
-        return form["id"], answer
+        return form["id"], requests.post(form["url"], data={**form["fields"], **changes},
+                                         files={"file": ("1.jpg", content, content_type)}, timeout=60)
 
     def add_picture(self, content: bytes, content_type: str = "image/jpeg") -> str:
         """Upload a picture and say so; its id. Raises Refused."""

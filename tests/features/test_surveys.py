@@ -135,8 +135,8 @@ def test_nothing_leads_from_an_answer_to_who_gave_it(
     columns = {row[0] for row in sql("SELECT column_name FROM information_schema.columns WHERE table_schema = "
                                      "DATABASE() AND table_name = 'survey_answers' AND data_type LIKE '%%time%%'")}
     assert columns == set()
-    rows = sql("SELECT subject, detail FROM audit WHERE action = 'survey.answer' AND actor = %s", (f"account:{account}",))
-    assert [subject for subject, _ in rows] == [account]
+    assert sql("SELECT subject FROM audit WHERE action = 'survey.answer' AND actor = %s", (f"account:{account}",)) == [
+        (account,)]
     assert [row for row in sql("SELECT subject, result FROM audit") if answer in str(row)] == []
     [(sealed, state)] = sql("SELECT words_enc, words_state FROM survey_answers WHERE id = %s", (answer,))
     assert (json.loads(opened(control, sealed, f"survey_answers.words:{answer}")), state) == (

@@ -65,7 +65,8 @@ def get(key: str, *, at_most: int) -> bytes | None:
     from urllib3.exceptions import HTTPError
 
     try:
-        stream = _client().get_object(Bucket=config().cos_bucket, Key=key)["Body"].get_raw_stream()
+        answer = _client().get_object(Bucket=config().cos_bucket, Key=key)
+        stream = answer["Body"].get_raw_stream()
         content: bytes = stream.read(at_most + 1)
         whole = len(content) > at_most or not stream.length_remaining
     except CosServiceError as error:
@@ -76,6 +77,8 @@ def get(key: str, *, at_most: int) -> bytes | None:
         raise _silence(error) from None
     except (requests.RequestException, HTTPError, OSError):  # it broke off on the way
         raise Unanswered("cos: no answer") from None
+    if "ETag" not in answer:  # of an object: somebody else has answered
+        raise Unanswered("cos: an answer that is no file's")
     if len(content) > at_most:
         raise TooLong
     if not whole:
