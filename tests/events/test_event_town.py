@@ -17,8 +17,8 @@ from tests.events.conftest import HTTP
 from tests.opened import account_of, code_of
 
 FORMS = ["url", "gateway"]
-JOBS = {"worker": "every-minute", "refund": "every-minute", "schedule_sync": "every-five-minutes",
-        "reconcile": "daily", "housekeeping": "every-night"}
+JOBS = {"worker": "every-minute", "refund": "every-minute", "pictures": "every-minute",
+        "schedule_sync": "every-five-minutes", "reconcile": "daily", "housekeeping": "every-night"}
 
 
 @pytest.fixture(params=FORMS)

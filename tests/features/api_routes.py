@@ -10,13 +10,14 @@ from hospital.billing.events_api import api as his_events
 from hospital.booking.api import api as booking
 from hospital.checkin.api import api as checkin
 from hospital.content.api import api as content
+from hospital.feedback.api import api as feedback
 from hospital.invoices.api import api as invoice
 from hospital.messages.api import api as messages
 from hospital.patients.api import api as account
 from hospital.payment.api import api as pay_callback
 from hospital.runtime.http import Route
 
-APIS = (account, billing, booking, checkin, content, his_events, invoice, messages, pay_callback)
+APIS = (account, billing, booking, checkin, content, feedback, his_events, invoice, messages, pay_callback)
 UNKNOWN = "0" * 26
 
 

@@ -19,6 +19,7 @@ from tests.features.closing import Day
 from tests.features.names import unheard_name
 from tests.features.whose import Record
 from tests.opened import account_of, code_of, hashed
+from tests.photos import photo
 
 Visit = Callable[..., str]
 
@@ -286,7 +287,28 @@ def everything(control: Control, visit: Visit, seen: Visit, new_session: Callabl
     phone.call("DELETE", f"account/patients/{child['id']}")
     _see_a_doctor(control, phone, patient, visit, seen, new_session, ordered)
     phone.call("DELETE", "account/sessions/current")
-    return phone.sign_in()
+    return _say_what_one_thinks(control, phone.sign_in())
+
+
+def _say_what_one_thinks(control: Control, phone: Phone) -> Phone:
+    booking = next(one["id"] for one in phone.call("GET", "booking/bookings")["bookings"]
+                   if one["state"] == "CHECKED_IN")
+    answered, withdrawn = (phone.complain(f"第{one}件事：饮水机没有热水。") for one in (1, 2))
+    phone.call("POST", f"feedback/complaints/{withdrawn['id']}/withdrawal")
+    control.operate("complaint.answer", complaint_id=answered["id"], text="已修好，谢谢您的提醒。")
+    phone.call("POST", f"feedback/complaints/{answered['id']}/rating", {"stars": 2})
+    phone.call("POST", f"feedback/complaints/{answered['id']}/reopening", {"text": "今天又没有热水了。"})
+    phone.call("GET", "feedback/complaints")
+    phone.complaint(answered["id"])
+    picture = phone.add_picture(photo())
+    phone.call("GET", f"feedback/pictures/{picture}")
+    phone.call("DELETE", f"feedback/pictures/{picture}")
+    now = control("GET", "/clock")["now"]
+    control.advance(6 * 3600)  # the session is over
+    phone.rate_visit(booking, overall=5, doctor=5)
+    control.settle()
+    control("PUT", "/clock", now=now)
+    return phone
 
 
 def _see_a_doctor(control: Control, phone: Phone, patient: dict[str, Any], visit: Visit, seen: Visit,

@@ -35,7 +35,13 @@ CHANGES = {
     "POST billing/orders": "order.create", "POST billing/orders/<order_id>/payment": "payment.open",
     "POST billing/orders/<order_id>/cancellation": "order.cancel",
     "POST billing/charges/<charge_id>/refund": "charge.refund",
-    "POST invoice/invoices/<invoice_id>/link": "invoice.link", "POST messages/subscriptions": "messages.subscribe",
+    "POST invoice/invoices/<invoice_id>/link": "invoice.link",
+    "POST feedback/visits/<booking_id>/survey": "survey.answer", "POST feedback/complaints": "complaint.file",
+    "POST feedback/complaints/<complaint_id>/withdrawal": "complaint.withdraw",
+    "POST feedback/complaints/<complaint_id>/rating": "complaint.rate",
+    "POST feedback/complaints/<complaint_id>/reopening": "complaint.reopen",
+    "POST feedback/pictures": "picture.order", "POST feedback/pictures/<picture_id>/uploaded": "picture.uploaded",
+    "DELETE feedback/pictures/<picture_id>": "picture.discard", "POST messages/subscriptions": "messages.subscribe",
     "POST messages/inbox/<message_id>/read": "", "POST messages/inbox/read-all": ""}  # one's own list: nobody else's
 NOT_KEPT = {"GET messages/templates", "GET messages/subscriptions", "GET messages/unread", "POST booking/tickets",
             "POST messages/inbox/<message_id>/read", "POST messages/inbox/read-all"}

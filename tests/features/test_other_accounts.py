@@ -13,6 +13,7 @@ from sandbox.people import person
 from sandbox.phone import Control, Phone
 from scripts import local_db
 from tests.opened import account_of, opened
+from tests.photos import photo
 
 # What anybody may read or do: nothing of it belongs to an account.
 PUBLIC = {
@@ -23,7 +24,8 @@ PUBLIC = {
     "POST pay_callback/notices/payment", "POST pay_callback/notices/refund",
     "POST his_events/events"}
 NOT_FOUND = {"patient_not_found", "booking_not_found", "order_not_found", "charge_not_found", "payment_not_found",
-             "invoice_not_found", "message_not_found", "code_of_another", "session_not_found"}
+             "invoice_not_found", "message_not_found", "code_of_another", "session_not_found", "complaint_not_found",
+             "picture_not_found"}
 
 Owner = dict[str, Any]
 Case = Callable[[Phone, Owner], tuple[int, Any]]
@@ -105,6 +107,23 @@ CASES: dict[str, tuple[Case, int]] = {
     "POST billing/charges/<charge_id>/refund": (ask("POST", "billing/charges/{charge}/refund"), 404),
     "GET billing/payments": (ask("GET", "billing/payments"), 200),
     "GET billing/payments/<payment_id>": (ask("GET", "billing/payments/{payment}"), 404),
+    "GET feedback/visits/<booking_id>/survey": (ask("GET", "feedback/visits/{booking}/survey"), 404),
+    "POST feedback/visits/<booking_id>/survey": (ask("POST", "feedback/visits/{booking}/survey", body=lambda *_: {
+        "version": 1, "answers": {"overall": 1, "doctor": 1}}), 404),
+    "GET feedback/complaints": (ask("GET", "feedback/complaints"), 200),
+    "POST feedback/complaints": (ask("POST", "feedback/complaints", body=lambda *_: {
+        "kind": "SUGGESTION", "text": "候诊区多放几把椅子吧。"}), 201),
+    "GET feedback/complaints/<complaint_id>": (ask("GET", "feedback/complaints/{complaint}"), 404),
+    "POST feedback/complaints/<complaint_id>/withdrawal": (ask("POST", "feedback/complaints/{complaint}/withdrawal"),
+                                                           404),
+    "POST feedback/complaints/<complaint_id>/rating": (
+        ask("POST", "feedback/complaints/{complaint}/rating", body=lambda *_: {"stars": 1}), 404),
+    "POST feedback/complaints/<complaint_id>/reopening": (
+        ask("POST", "feedback/complaints/{complaint}/reopening", body=lambda *_: {"text": "我也想说两句。"}), 404),
+    "POST feedback/pictures": (ask("POST", "feedback/pictures", body=lambda *_: {"content_type": "image/png"}), 201),
+    "GET feedback/pictures/<picture_id>": (ask("GET", "feedback/pictures/{picture}"), 404),
+    "POST feedback/pictures/<picture_id>/uploaded": (ask("POST", "feedback/pictures/{picture}/uploaded"), 404),
+    "DELETE feedback/pictures/<picture_id>": (ask("DELETE", "feedback/pictures/{picture}"), 404),
     "GET invoice/invoices": (ask("GET", "invoice/invoices"), 200),
     "GET invoice/invoices/<invoice_id>": (ask("GET", "invoice/invoices/{invoice}"), 404),
     "POST invoice/invoices/<invoice_id>/link": (ask("POST", "invoice/invoices/{invoice}/link"), 404),
@@ -141,7 +160,9 @@ def owner(world: Control, ward: dict[str, Any], mysql: str, database_name: str) 
                 "bill": bills[1]["bill_no"], "open": phone.order(patient["id"], open_)["id"], "order": order,
                 "charge": phone.charge_order(order)["charges"][0]["id"], "payment": receipt["id"],
                 "invoice": receipt["invoices"][0]["id"],
-                "message": phone.call("GET", "messages/inbox")["messages"][0]["id"]}}
+                "message": phone.call("GET", "messages/inbox")["messages"][0]["id"],
+                "picture": phone.add_picture(photo()),
+                "complaint": phone.complain("候诊区的灯坏了一盏。", about="VISIT", about_id=booking)["id"]}}
 
 
 def state(owner: Owner) -> list[Any]:
@@ -150,14 +171,14 @@ def state(owner: Owner) -> list[Any]:
     return [*(phone.call("GET", path) for path in (
         "account/me", "account/patients", "account/consents", "booking/bookings", "booking/doctors/seen",
         "checkin/bookings", "billing/payments", "invoice/invoices", "messages/inbox", "messages/unread",
-        "messages/subscriptions", f"billing/orders/{ids['order']}",
-        f"billing/orders/{ids['open']}")), phone.bills(ids["patient"])]
+        "messages/subscriptions", f"billing/orders/{ids['order']}", f"billing/orders/{ids['open']}",
+        "feedback/complaints")), phone.bills(ids["patient"])]
 
 
 def test_every_route_is_public_on_purpose_or_has_a_case() -> None:
     assert {str(door) for door in DOORS if door.route.public} == PUBLIC
     assert {str(door) for door in PRIVATE} == set(CASES)
-    assert len(APIS) == 9
+    assert len(APIS) == 10
 
 
 @pytest.mark.parametrize("door", PRIVATE, ids=named)

@@ -50,6 +50,13 @@ ROUTES = {
     "POST billing/orders/<order_id>/cancellation": MONEY, "GET billing/orders/<order_id>": MONEY,
     "GET billing/charges/<charge_id>/refundability": MONEY, "POST billing/charges/<charge_id>/refund": MONEY,
     "GET billing/payments": MONEY, "GET billing/payments/<payment_id>": RECORD,
+    "GET feedback/visits/<booking_id>/survey": REGISTER, "POST feedback/visits/<booking_id>/survey": REGISTER,
+    "GET feedback/complaints": MONEY, "POST feedback/complaints": ACCOUNT,
+    "GET feedback/complaints/<complaint_id>": MONEY, "POST feedback/complaints/<complaint_id>/withdrawal": MONEY,
+    "POST feedback/complaints/<complaint_id>/rating": MONEY,
+    "POST feedback/complaints/<complaint_id>/reopening": MONEY,
+    "POST feedback/pictures": ACCOUNT, "GET feedback/pictures/<picture_id>": ACCOUNT,
+    "POST feedback/pictures/<picture_id>/uploaded": ACCOUNT, "DELETE feedback/pictures/<picture_id>": ACCOUNT,
     "GET invoice/invoices": MONEY, "GET invoice/invoices/<invoice_id>": RECORD,
     "POST invoice/invoices/<invoice_id>/link": RECORD}
 SITUATIONS = ("limited", "withdrawn", "unbound", "ended")
@@ -86,7 +93,9 @@ class Case:
             "patient_id": self.patient["id"], "booking_id": booked, "order_id": order, "bill_no": bills[2]["bill_no"],
             "charge_id": self.phone.charge_order(order)["charges"][0]["id"], "payment_id": receipt["id"],
             "invoice_id": receipt["invoices"][0]["id"], "binding_id": "0" * 26,
-            "message_id": self.phone.call("GET", "messages/inbox")["messages"][0]["id"]}
+            "message_id": self.phone.call("GET", "messages/inbox")["messages"][0]["id"],
+            "complaint_id": self.phone.complain("等候时间太长了。", about="VISIT", about_id=booked)["id"],
+            "picture_id": self.phone.call("POST", "feedback/pictures", {"content_type": "image/png"})["id"]}
         self.held = self.phone.book(self.patient["id"], self._session("2026-11-27"))["id"]
         self.open = self.phone.order(self.patient["id"], [shown[bills[1]["bill_no"]]])["id"]
         [file] = control("GET", f"/his/patients?id_number={self.someone['id_number']}")["patients"]
@@ -153,6 +162,11 @@ class Case:
             "POST booking/tickets": lambda: {"schedule_id": self.session["id"]},
             "POST messages/subscriptions": lambda: {"answers": [{"template_id": "none", "answer": "accept"}]},
             "POST messages/inbox/read-all": lambda: {"newest": self.ids["message_id"]},
+            "POST feedback/visits/<booking_id>/survey": lambda: {"version": 1, "answers": {"overall": 5, "doctor": 5}},
+            "POST feedback/complaints": lambda: {"kind": "SUGGESTION", "text": "多开一个窗口吧。"},
+            "POST feedback/complaints/<complaint_id>/rating": lambda: {"stars": 5},
+            "POST feedback/complaints/<complaint_id>/reopening": lambda: {"text": "还是没有解决。"},
+            "POST feedback/pictures": lambda: {"content_type": "image/png"},
             "POST billing/scans": lambda: {"code": self.paper},
             "POST billing/orders": lambda: {"patient_id": patient_id, "bills": [
                 {"bill_no": self.ids["bill_no"], "version": 1, "total_fen": 100}]},

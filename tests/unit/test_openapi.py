@@ -86,7 +86,7 @@ def test_what_may_happen_once_for_each_intention_needs_an_idempotency_key_and_no
     needing = {place for place, operation in operations(document).items()
                for one in operation.get("parameters", []) if one["name"] == "Idempotency-Key" and one["required"]}
     assert needing == {("post", "/api/booking/bookings"), ("post", "/api/billing/orders"),
-                       ("post", "/api/messages/subscriptions")}
+                       ("post", "/api/messages/subscriptions"), ("post", "/api/feedback/complaints")}
 
 
 def test_every_parameter_of_a_path_and_every_field_of_a_query_is_listed(document: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ FORBIDDEN = {
     "a default of TEXT or BLOB (MariaDB only)": r"\b(TEXT|BLOB|JSON)\b[^,]*\bDEFAULT '",
     "zero dates (strict mode refuses them)": r"'0000-00-00",
     "|| as OR or as concatenation": r"\|\|",
-    "double quotes around texts or names": r'"',
+    "double quotes around texts or names": r"""^(?:'[^']*'|[^'"])*\"""",
     "SQL_CALC_FOUND_ROWS (deprecated in MySQL)": r"\bSQL_CALC_FOUND_ROWS\b",
     "display widths and ZEROFILL (deprecated in MySQL)": r"\b(INT|BIGINT|TINYINT)\(\d+\)|\bZEROFILL\b",
 }

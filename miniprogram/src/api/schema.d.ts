@@ -828,6 +828,162 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/feedback/visits/{booking_id}/survey": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The questions about one of my visits, and whether they may be answered (满意度评价). */
+        readonly get: operations["feedback_get_survey"];
+        readonly put?: never;
+        /** Rate one of my visits, once; a repeat gets the state that the first answer has made. */
+        readonly post: operations["feedback_answer_survey"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/feedback/complaints": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** What I have written to the hospital, newest first. */
+        readonly get: operations["feedback_list_complaints"];
+        readonly put?: never;
+        /** Write to the hospital (投诉、建议、表扬、咨询). Needs an ``Idempotency-Key``. */
+        readonly post: operations["feedback_file_complaint"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/feedback/complaints/{complaint_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** One of mine, with everything that happened to it. */
+        readonly get: operations["feedback_get_complaint"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/feedback/complaints/{complaint_id}/withdrawal": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Take it back, before it is answered; may be repeated. */
+        readonly post: operations["feedback_withdraw_complaint"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/feedback/complaints/{complaint_id}/rating": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Say how the hospital's answer was; may be repeated. */
+        readonly post: operations["feedback_rate_answer"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/feedback/complaints/{complaint_id}/reopening": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Have an answered one looked at once more, once. */
+        readonly post: operations["feedback_reopen_complaint"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/feedback/pictures": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** A place for one picture: whoever has the form uploads one file of this type into it. */
+        readonly post: operations["feedback_order_picture"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/feedback/pictures/{picture_id}/uploaded": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** The file is uploaded: it is looked at now; may be repeated. */
+        readonly post: operations["feedback_picture_uploaded"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/feedback/pictures/{picture_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** What has become of a picture of mine. */
+        readonly get: operations["feedback_get_picture"];
+        readonly put?: never;
+        readonly post?: never;
+        /** Take a picture back that I have not sent off. */
+        readonly delete: operations["feedback_discard_picture"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/his_events/events": {
         readonly parameters: {
             readonly query?: never;
@@ -1072,6 +1228,18 @@ export interface components {
              * @enum {string}
              */
             readonly answer: "accept" | "reject" | "ban" | "filter";
+        };
+        /**
+         * Answers
+         * @description Answers to a version of the questions, by question.
+         */
+        readonly Answers: {
+            /** Version */
+            readonly version: number;
+            /** Answers */
+            readonly answers: {
+                readonly [key: string]: number | string;
+            };
         };
         /**
          * AnswersIn
@@ -1368,6 +1536,44 @@ export interface components {
             readonly next: string | null;
         };
         /**
+         * Brief
+         * @description A complaint in a list. ``number`` is what one reads out on the phone.
+         */
+        readonly Brief: {
+            /** Id */
+            readonly id: string;
+            /** Number */
+            readonly number: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            readonly kind: "COMPLAINT" | "SUGGESTION" | "PRAISE" | "QUESTION";
+            /** Kind Text */
+            readonly kind_text: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            readonly state: "RECEIVED" | "IN_HAND" | "ANSWERED" | "REOPENED" | "CLOSED" | "WITHDRAWN";
+            /** State Text */
+            readonly state_text: string;
+            /**
+             * About
+             * @enum {string}
+             */
+            readonly about: "NOTHING" | "VISIT" | "DEPARTMENT" | "DOCTOR";
+            /** About Text */
+            readonly about_text: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /** Due At */
+            readonly due_at: string | null;
+        };
+        /**
          * ChangeView
          * @description What a registration was before the hospital changed it at ``at``.
          */
@@ -1440,6 +1646,99 @@ export interface components {
              * Format: date-time
              */
             readonly expires_at: string;
+        };
+        /**
+         * ComplaintIn
+         * @description What is written to the hospital. ``about_id``: the registration, department or doctor that it is about.
+         */
+        readonly ComplaintIn: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            readonly kind: "COMPLAINT" | "SUGGESTION" | "PRAISE" | "QUESTION";
+            /**
+             * About
+             * @default NOTHING
+             * @enum {string}
+             */
+            readonly about?: "NOTHING" | "VISIT" | "DEPARTMENT" | "DOCTOR";
+            /**
+             * About Id
+             * @default
+             */
+            readonly about_id?: string;
+            /** Text */
+            readonly text: string;
+            /**
+             * Picture Ids
+             * @default []
+             */
+            readonly picture_ids?: readonly string[];
+        };
+        /**
+         * ComplaintView
+         * @description A whole complaint. ``about_id`` leads to what it is about, while the account may see that.
+         *
+         *     ``reopen_until``: until when it may be looked at once more; None: it may not.
+         */
+        readonly ComplaintView: {
+            /** Id */
+            readonly id: string;
+            /** Number */
+            readonly number: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            readonly kind: "COMPLAINT" | "SUGGESTION" | "PRAISE" | "QUESTION";
+            /** Kind Text */
+            readonly kind_text: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            readonly state: "RECEIVED" | "IN_HAND" | "ANSWERED" | "REOPENED" | "CLOSED" | "WITHDRAWN";
+            /** State Text */
+            readonly state_text: string;
+            /**
+             * About
+             * @enum {string}
+             */
+            readonly about: "NOTHING" | "VISIT" | "DEPARTMENT" | "DOCTOR";
+            /** About Text */
+            readonly about_text: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /** Due At */
+            readonly due_at: string | null;
+            /** About Id */
+            readonly about_id: string;
+            /** Entries */
+            readonly entries: readonly components["schemas"]["EntryView"][];
+            /** Pictures */
+            readonly pictures: readonly components["schemas"]["PictureView"][];
+            /** Stars */
+            readonly stars: number | null;
+            /** Can Withdraw */
+            readonly can_withdraw: boolean;
+            /** Can Rate */
+            readonly can_rate: boolean;
+            /** Reopen Until */
+            readonly reopen_until: string | null;
+        };
+        /**
+         * Complaints
+         * @description A page, newest first. ``next`` is the cursor of the page after, if any.
+         */
+        readonly Complaints: {
+            /** Complaints */
+            readonly complaints: readonly components["schemas"]["Brief"][];
+            /** Next */
+            readonly next: string | null;
         };
         /**
          * ConsentCopy
@@ -1665,6 +1964,26 @@ export interface components {
         readonly Ended: {
             /** Ended */
             readonly ended: number;
+        };
+        /**
+         * EntryView
+         * @description A step of a complaint's way. ``text``: what was written, or the stars that were given.
+         */
+        readonly EntryView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            readonly at: string;
+            /**
+             * What
+             * @enum {string}
+             */
+            readonly what: "RECEIVED" | "TAKEN" | "HANDED_OVER" | "ANSWERED" | "RATED" | "REOPENED" | "WITHDRAWN" | "CLOSED";
+            /** What Text */
+            readonly what_text: string;
+            /** Text */
+            readonly text: string;
         };
         /**
          * FullPatient
@@ -2034,6 +2353,16 @@ export interface components {
             };
         };
         /**
+         * OptionView
+         * @description One answer of a choice.
+         */
+        readonly OptionView: {
+            /** Id */
+            readonly id: string;
+            /** Label */
+            readonly label: string;
+        };
+        /**
          * OrderIn
          * @description Bills of one patient to pay together.
          */
@@ -2320,6 +2649,33 @@ export interface components {
             readonly code: string;
         };
         /**
+         * PictureIn
+         * @description A picture that is to be uploaded.
+         */
+        readonly PictureIn: {
+            /** Content Type */
+            readonly content_type: string;
+        };
+        /**
+         * PictureView
+         * @description A picture. ``url`` opens our own copy for ten minutes, once there is one; ``reason_text``: why there is none.
+         */
+        readonly PictureView: {
+            /** Id */
+            readonly id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            readonly state: "AWAITED" | "UPLOADED" | "READY" | "REFUSED";
+            /** State Text */
+            readonly state_text: string;
+            /** Reason Text */
+            readonly reason_text: string;
+            /** Url */
+            readonly url: string | null;
+        };
+        /**
          * PlaceView
          * @description A point on a Chinese map (GCJ-02), in degrees.
          */
@@ -2343,10 +2699,48 @@ export interface components {
             readonly visit?: components["schemas"]["Visit"] | null;
         };
         /**
+         * QuestionView
+         * @description One question: STARS is answered by 1 to 5, CHOICE by an option's id, TEXT by at most 500 characters.
+         */
+        readonly QuestionView: {
+            /** Id */
+            readonly id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            readonly kind: "STARS" | "CHOICE" | "TEXT";
+            /** Title */
+            readonly title: string;
+            /** Required */
+            readonly required: boolean;
+            /** Options */
+            readonly options: readonly components["schemas"]["OptionView"][];
+        };
+        /**
+         * Rated
+         * @description How a visit's survey stands now.
+         */
+        readonly Rated: {
+            /**
+             * State
+             * @enum {string}
+             */
+            readonly state: "TOO_EARLY" | "OPEN" | "ANSWERED" | "OVER";
+        };
+        /**
+         * Reason
+         * @description Why it is to be looked at once more.
+         */
+        readonly "Reason-Input": {
+            /** Text */
+            readonly text: string;
+        };
+        /**
          * Reason
          * @description Why a bill can't be refunded on line.
          */
-        readonly Reason: {
+        readonly "Reason-Output": {
             /** Code */
             readonly code: string;
             /** Text */
@@ -2420,7 +2814,7 @@ export interface components {
             /** Refundable */
             readonly refundable: boolean;
             /** Reasons */
-            readonly reasons: readonly components["schemas"]["Reason"][];
+            readonly reasons: readonly components["schemas"]["Reason-Output"][];
         };
         /**
          * Release
@@ -2564,6 +2958,42 @@ export interface components {
             readonly pay_now: boolean;
         };
         /**
+         * Stars
+         * @description How the answer was.
+         */
+        readonly Stars: {
+            /** Stars */
+            readonly stars: number;
+        };
+        /**
+         * SurveyView
+         * @description A visit's survey. ``until``: how long it may be answered. Doctor and department are what it asks about.
+         */
+        readonly SurveyView: {
+            /** Booking Id */
+            readonly booking_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            readonly state: "TOO_EARLY" | "OPEN" | "ANSWERED" | "OVER";
+            /** Doctor Name */
+            readonly doctor_name: string;
+            /** Department Name */
+            readonly department_name: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            readonly starts_at: string;
+            /** Until */
+            readonly until: string | null;
+            /** Version */
+            readonly version: number;
+            /** Questions */
+            readonly questions: readonly components["schemas"]["QuestionView"][];
+        };
+        /**
          * Templates
          * @description WeChat template ids to ask consent for: at most three a tap, one-time and long-term ones never together.
          */
@@ -2639,6 +3069,27 @@ export interface components {
         readonly UpTo: {
             /** Newest */
             readonly newest: string;
+        };
+        /**
+         * Upload
+         * @description Where to post the file (multipart/form-data, ``fields`` first, then ``file``), until ``until``.
+         */
+        readonly Upload: {
+            /** Id */
+            readonly id: string;
+            /** Url */
+            readonly url: string;
+            /** Fields */
+            readonly fields: {
+                readonly [key: string]: string;
+            };
+            /** Most Bytes */
+            readonly most_bytes: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            readonly until: string;
         };
         /**
          * Visit
@@ -5031,6 +5482,557 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly feedback_get_survey: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly booking_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SurveyView"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly feedback_answer_survey: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly booking_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["Answers"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Rated"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly feedback_list_complaints: {
+        readonly parameters: {
+            readonly query?: {
+                readonly before?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Complaints"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly feedback_file_complaint: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header: {
+                /** @description Made by the client for one intention; a repeat under it is given the first answer. */
+                readonly "Idempotency-Key": string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ComplaintIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComplaintView"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly feedback_get_complaint: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly complaint_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComplaintView"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly feedback_withdraw_complaint: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly complaint_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComplaintView"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly feedback_rate_answer: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly complaint_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["Stars"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComplaintView"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly feedback_reopen_complaint: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly complaint_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["Reason-Input"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComplaintView"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly feedback_order_picture: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PictureIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Upload"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly feedback_picture_uploaded: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly picture_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PictureView"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly feedback_get_picture: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly picture_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PictureView"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly feedback_discard_picture: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly picture_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description Anything else that is no success. */
             readonly default: {

@@ -32,7 +32,7 @@ class Answers(Model):
                             StrictInt | Annotated[StrictStr, Field(max_length=2000)]], Field(max_length=50)]
 
 
-class Outcome(Model):
+class Rated(Model):
     """How a visit's survey stands now."""
 
     state: surveys.State
@@ -98,9 +98,9 @@ def get_survey(caller: Caller, booking_id: str) -> views.SurveyView:
 
 
 @api.post("/visits/<booking_id>/survey")
-def answer_survey(caller: Caller, booking_id: str, body: Answers) -> Outcome:
+def answer_survey(caller: Caller, booking_id: str, body: Answers) -> Rated:
     """Rate one of my visits, once; a repeat gets the state that the first answer has made."""
-    return Outcome(state=surveys.answer(database(), caller.account_id, booking_id, body.version, body.answers,
+    return Rated(state=surveys.answer(database(), caller.account_id, booking_id, body.version, body.answers,
                                         utc_now()))
 
 

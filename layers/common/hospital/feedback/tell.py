@@ -24,4 +24,5 @@ def tell_answered(tx: Transaction, one: Complaint, now: datetime) -> None:
 
 def _tell(tx: Transaction, one: Complaint, kind: str, note: str, now: datetime) -> None:
     messages.queue(tx, account_id=one.account_id, patient_id=None, kind=kind, key=f"{kind}.{one.id}.{one.round}",
-                   about=wording.about("complaint", one.id), now=now, data={"number": rules.spoken(one.number), "time": time_text(now), "note": note})
+                   about=wording.about("complaint", one.id), now=now,
+                   data={"number": rules.spoken(one.number), "time": time_text(now), "note": note})
