@@ -9,6 +9,7 @@ import receipt from 'lucide-static/icons/receipt-text.svg?raw'
 import shield from 'lucide-static/icons/shield-check.svg?raw'
 import phone from 'lucide-static/icons/smartphone.svg?raw'
 import stethoscope from 'lucide-static/icons/stethoscope.svg?raw'
+import message from 'lucide-static/icons/message-square-text.svg?raw'
 import people from 'lucide-static/icons/users-round.svg?raw'
 import wallet from 'lucide-static/icons/wallet.svg?raw'
 
@@ -25,6 +26,7 @@ export const ICONS = {
   clipboard: drawn(clipboard),
   hospital: drawn(hospital),
   'large-type': drawn(largeType),
+  message: drawn(message),
   people: drawn(people),
   phone: drawn(phone),
   receipt: drawn(receipt),

@@ -4,7 +4,7 @@
  */
 import type { Answer, Closed, Host, PaymentSheet } from './host'
 import { yuan } from '@/words/money'
-import { hex, onNetwork, storage } from './common'
+import { hex, onNetwork, showPictures, storage, uploadPicture } from './common'
 import { ask, askText } from './sheet'
 
 const WORLD = import.meta.env.VITE_TOWN_BASE ?? '/town'
@@ -132,6 +132,15 @@ export const browser: Host = {
       fail: () => resolve([]),
     })
   }),
+
+  pictureOf: async (path) => {
+    const { type, size } = await (await fetch(path)).blob()
+    return { type, bytes: size }
+  },
+
+  uploadPicture,
+
+  showPictures,
 
   openDocument: (url) => {
     window.open(url, '_blank', 'noopener')

@@ -30,6 +30,12 @@ export interface Place {
   longitude: number
 }
 
+/** Where a file is posted to, and the fields that go before it. */
+export interface UploadForm {
+  url: string
+  fields: Record<string, string>
+}
+
 export interface Host {
   /** What a server exchanges for an openid. Raises when the host gives none. */
   signInCode: () => Promise<string>
@@ -51,6 +57,12 @@ export interface Host {
   showPlace: (place: Place & { name: string, address: string }) => void
   /** Pictures the person chose, as paths; empty: none. */
   choosePictures: (most: number) => Promise<string[]>
+  /** What a chosen picture is: its type (`image/jpeg`; empty: not known) and size. Raises when it is not there any more. */
+  pictureOf: (path: string) => Promise<{ type: string, bytes: number }>
+  /** Posts a chosen picture with a form's fields; `told` is how far it is, 0 to 1. Raises when it did not arrive. */
+  uploadPicture: (path: string, form: UploadForm, told: (share: number) => void) => Promise<void>
+  /** Shows pictures as large as the screen, beginning with one of them. */
+  showPictures: (urls: readonly string[], first: string) => void
   /** Opens a PDF of ours. Raises when it can't be had. */
   openDocument: (url: string) => Promise<void>
   /** To another mini-program; false: not possible here, or refused. */

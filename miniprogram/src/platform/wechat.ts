@@ -1,6 +1,6 @@
 /** WeChat, by its own interface. Sources: developers.weixin.qq.com, 小程序 API. */
 import type { Answer, Answers, Closed, Host } from './host'
-import { hex, onNetwork, storage } from './common'
+import { hex, onNetwork, showPictures, storage, uploadPicture } from './common'
 import { AGREE_BUTTON } from './host'
 
 export const wechat: Host = {
@@ -69,6 +69,22 @@ export const wechat: Host = {
       fail: () => resolve([]),
     })
   }),
+
+  pictureOf: path => new Promise((resolve, reject) => {
+    wx.getImageInfo({
+      src: path,
+      success: ({ type }) => wx.getFileSystemManager().getFileInfo({
+        filePath: path,
+        success: ({ size }) => resolve({ type: type === 'unknown' ? '' : `image/${type}`, bytes: size }),
+        fail: reject,
+      }),
+      fail: reject,
+    })
+  }),
+
+  uploadPicture,
+
+  showPictures,
 
   openDocument: url => new Promise((resolve, reject) => {
     wx.downloadFile({

@@ -15,6 +15,9 @@ export const phone = {
   asks: [] as (readonly string[])[],
   answers: {} as Answers,
   messageSettings: null as MessageSettings | null,
+  /** The pictures that are chosen, by path, and what was uploaded. */
+  pictures: {} as Record<string, { type: string, bytes: number }>,
+  uploaded: [] as string[],
   /** Whether documents can be opened, and other mini-programs jumped to. */
   isAble: true,
   wantsPrivacy: false,
@@ -32,6 +35,8 @@ export const phone = {
     this.asks = []
     this.answers = {}
     this.messageSettings = null
+    this.pictures = {}
+    this.uploaded = []
     this.isAble = true
     this.wantsPrivacy = false
     this.privacy = undefined
@@ -62,7 +67,21 @@ export const host: Host = {
   scan: async () => phone.scans.shift() ?? null,
   whereAmI: nothing,
   showPlace: () => undefined,
-  choosePictures: nothing,
+  choosePictures: async most => Object.keys(phone.pictures).slice(0, most),
+  pictureOf: async (path) => {
+    const found = phone.pictures[path]
+    if (found === undefined)
+      throw new Error('no such picture')
+    return found
+  },
+  uploadPicture: async (path, { url }, told) => {
+    told(0.5)
+    phone.uploaded.push(`${path} ${url}`)
+    if (!phone.isAble)
+      throw new Error('no network')
+    told(1)
+  },
+  showPictures: () => undefined,
   openDocument: async (url) => {
     if (!phone.isAble)
       throw new Error('no such file')
