@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from sandbox.phone import Control, Phone
 from sandbox.templates import policy_templates
 from sandbox.town import APP_ID
 from scripts import client
+from tests.photos import photo
 
 BASE = "https://hospital.invalid"  # nobody's, by RFC 2606: the phone of the tests knows where it leads
 RUNTIME = client.CLIENT / "tests" / "wechat"
@@ -158,6 +160,13 @@ def test_the_code_on_a_prescription_is_scanned_and_paid(
     assert [one["total_fen"] for one in control("GET", "/wechatpay/orders")] == [8800]
 
 
+def test_a_word_to_the_hospital_has_its_picture(run: Run, control: Control) -> None:
+    done = run("complains", photo=base64.b64encode(photo()).decode())
+    control.settle()
+    assert {"chooseMedia", "getImageInfo", "uploadFile"} <= set(done["called"])
+    assert [one["kind"] for one in control.operate("complaint.list")["complaints"]][-1:] == ["COMPLAINT"]
+
+
 def test_wechats_interface_is_used_as_it_wants_to_be(run: Run) -> None:
     run("usesWeChat", templates=[one["template_id"] for one in policy_templates().values()][:3])
 
@@ -184,4 +193,5 @@ def test_every_page_opens_by_its_address(run: Run, session: dict[str, Any]) -> N
         "booking/doctors": f"department={department}", "booking/doctor": f"id={doctor}",
         "booking/confirm": f"doctor={doctor}&session={session['id']}",
         "visit/registration": f"id={doctor}", "family/patient": f"id={doctor}", "family/consent": f"id={doctor}",
-        "family/holders": f"id={doctor}", "account/text": "purpose=PRIVACY_POLICY"})
+        "family/holders": f"id={doctor}", "account/text": "purpose=PRIVACY_POLICY", "feedback/survey": f"id={doctor}",
+        "feedback/complaint": f"id={doctor}"})

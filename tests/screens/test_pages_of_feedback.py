@@ -95,7 +95,8 @@ def test_large_type_fits_and_nobody_is_kept_out(new_hand: Callable[..., Hand], p
     found: dict[str, list[str]] = {}
     for name, address, text in (
             ("survey", f"/feedback/survey?id={seen_today}", "您总体满意吗"),
-            ("complaints", "/feedback/complaints", "已收到"), ("write", f"/feedback/write?about=VISIT&id={seen_today}", "不指定"),
+            ("complaints", "/feedback/complaints", "已收到"),
+            ("write", f"/feedback/write?about=VISIT&id={seen_today}", "不指定"),
             ("complaint", f"/feedback/complaint?id={filed['id']}", "前答复")):
         hand.open(address).sees(text).shot(f"{name}-large")
         found[name] = problems(hand, LARGE)

@@ -186,8 +186,29 @@ export const journeys = {
     return { id: shownId(phone) }
   },
 
+  /** A word to the hospital with a picture, kept while it is written, and followed. */
+  async complains(phone, { person, photo }) {
+    person.chooses = ['wxfile://1.jpg']
+    person.pictures = { 'wxfile://1.jpg': photo }
+    await phone.sees('还没有预约')
+    phone.change('navigateTo', { url: '/feedback/complaints' })
+    await phone.tap('写给医院')
+    await phone.fill('具体内容', '卫生间的水龙头坏了好几天，地上全是水。')
+    await phone.tap('添加图片')
+    await phone.sees(/第 1 张 (✓ 已添加|检查中)/)
+    phone.back()
+    await phone.tap('写给医院')
+    await phone.sees(/第 1 张 (✓ 已添加|检查中)/)
+    await phone.tap('提交')
+    await phone.sees(/已收到.*编号/)
+    assert.equal(phone.wx.asked('requestSubscribeMessage').length, 1)
+    assert.equal(phone.wx.asked('uploadFile').length, 1)
+    readable(phone)
+    return {}
+  },
+
   /** Every interface of WeChat that the program uses, as it uses it. */
-  async usesWeChat(phone, { person, templates }) {
+  async usesWeChat(phone, { person, templates, files }) {
     await phone.sees('还没有预约')
     const { host } = phone.program.load('platform/index.js')
     const sheet = { timeStamp: '1', nonceStr: 'n', package: 'prepay_id=none', signType: 'RSA', paySign: 's' }
@@ -230,6 +251,11 @@ export const journeys = {
     assert.deepEqual([...await host.choosePictures(2)], [])
     person.chooses = ['wxfile://1', 'wxfile://2', 'wxfile://3']
     assert.deepEqual([...await host.choosePictures(2)], ['wxfile://1', 'wxfile://2'])
+    person.pictures = { 'wxfile://1': 'AAAA' }
+    assert.deepEqual({ ...await host.pictureOf('wxfile://1') }, { type: 'image/jpeg', bytes: 3 })
+    await assert.rejects(() => host.pictureOf('wxfile://2'))
+    await assert.rejects(() => host.uploadPicture('wxfile://2', { url: `${files}/`, fields: {} }, () => undefined))
+    host.showPictures(['https://a/1', 'https://a/2'], 'https://a/2')
     host.showPlace({ latitude: 30.5, longitude: 114.3, name: '门诊楼', address: '1 号' })
     assert.equal(await host.jumpTo('wx1', 'pages/index'), true)
 

@@ -12,8 +12,9 @@ const BASE = { language: 'zh_CN', version: '8.0.50', SDKVersion: '3.5.0', theme:
 
 /**
  * `base`: where the build thinks the functions are; `api`: where they are. `person`: openid, and what they do when they
- * are asked (`pays`: thumb, cancel, fail; `agrees`; `scans`; `isHere`; `chooses`), and `messages`: what WeChat keeps about
- * them. `appId`: of the program that runs; `files`: the one other address that files may come from.
+ * are asked (`pays`: thumb, cancel, fail; `agrees`; `scans`; `isHere`; `chooses`, of `pictures` by path in base64), and
+ * `messages`: what WeChat keeps about them. `appId`: of the program that runs; `files`: the one other address that files may
+ * come from and go to.
  */
 export function wechatOf({ base, api, control, person, from, appId, files }) {
   return (phone) => {
@@ -108,6 +109,8 @@ export function wechatOf({ base, api, control, person, from, appId, files }) {
       return value
     }
 
+    const file = path => orNothing(person.pictures?.[path], 'no such file')
+
     return {
       calls,
       /** The calls of one interface, as `asked`. */
@@ -165,6 +168,25 @@ export function wechatOf({ base, api, control, person, from, appId, files }) {
         type: 'image',
         tempFiles: orNothing(person.chooses).slice(0, count).map(tempFilePath => ({ tempFilePath, size: 1, fileType: 'image' })),
       })),
+      getImageInfo: answering('getImageInfo', ({ src }) => ({ path: src, width: 4, height: 3, type: 'jpeg' })),
+      getFileSystemManager: () => ({
+        getFileInfo: answering('getFileInfo', ({ filePath }) => ({ size: Buffer.byteLength(file(filePath), 'base64') })),
+      }),
+      uploadFile: (options) => {
+        let progressed = () => undefined
+        answering('uploadFile', async ({ url, filePath, name, formData }) => {
+          if (!url.startsWith(`${files}/`))
+            phone.fault(`uploaded to another address: ${url}`)
+          const form = new FormData()
+          Object.entries(formData).forEach(([field, value]) => form.append(field, value))
+          form.append(name, new Blob([Buffer.from(file(filePath), 'base64')]), 'wx.jpg')
+          phone.safely('progress', () => progressed({ progress: 50, totalBytesSent: 1, totalBytesExpectedToSend: 2 }))
+          const got = await fetch(url, { method: 'POST', body: form })
+          return { statusCode: got.status, data: await got.text() }
+        })(options)
+        return { onProgressUpdate: told => void (progressed = told) }
+      },
+      previewImage: answering('previewImage', () => undefined),
       downloadFile: answering('downloadFile', async ({ url }) => {
         if (!url.startsWith(`${files}/`))
           phone.fault(`downloads from another address: ${url}`)
