@@ -20,6 +20,7 @@ WITHOUT_KEYS = [
     "ALTER TABLE charges DROP KEY charges_live",
     "ALTER TABLE checkins ADD KEY checkins_booking (booking_id), DROP KEY checkins_live",
     "ALTER TABLE desk_refunds DROP KEY desk_refunds_number",
+    "ALTER TABLE survey_visits ADD KEY survey_visits_hash (visit_hash), DROP PRIMARY KEY",
     "ALTER TABLE invoices ADD KEY invoices_settlement (settlement_id), DROP KEY invoices_live",
 ]
 

@@ -6,11 +6,18 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.races import races_for_bills, races_for_messages, races_for_money, races_for_places, races_for_refunds
+from tests.races import (
+    races_for_bills,
+    races_for_messages,
+    races_for_money,
+    races_for_places,
+    races_for_refunds,
+    races_for_voices,
+)
 from tests.races.ground import Ground
 
 RACES = (races_for_places.RACES + races_for_money.RACES + races_for_bills.RACES + races_for_refunds.RACES
-         + races_for_messages.RACES)
+         + races_for_messages.RACES + races_for_voices.RACES)
 
 
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.__name__)

@@ -45,6 +45,9 @@ LOST = {
     "an_e_bill_says_what_the_hospital_keeps": "its e-bills are",
     "a_statement_is_drawn_up_once": "was drawn up",
     "nothing_is_told_of_whom_an_account_has_unbound": "was told of whom it has unbound",
+    "a_visit_is_rated_once": "a visit was rated",
+    "a_complaint_is_answered_once_and_reopened_once": "a complaint was",
+    "a_picture_goes_into_one_complaint": "a picture went into",
 }
 BY_NAME = {race.__name__: race for race in RACES}
 

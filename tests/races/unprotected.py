@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 # Rows of these are worked on one at a time.
 LOCKED = {"bookings", "payments", "bindings", "accounts", "patients", "charge_orders", "charges", "checkins",
-          "settlements", "invoices", "statements", "outbox"}
+          "settlements", "invoices", "statements", "outbox", "complaints"}
 _LOCK = re.compile(r" FOR UPDATE(?: SKIP LOCKED)?$")
 _TABLE = re.compile(r"\bFROM (\w+)")
 
@@ -31,10 +31,11 @@ def swap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
 
 
 def unlocked(sql: str) -> str:
-    """A statement without its lock, and a place taken whether it is free or not."""
+    """A statement without its lock; a place taken whether it is free or not, a picture whether it is in another."""
     table = _TABLE.search(sql)
     if table and table[1] in LOCKED:
         return _LOCK.sub("", sql)
+    sql = sql.replace("AND complaint_id IS NULL ", "") if sql.startswith("UPDATE pictures SET complaint_id") else sql
     return sql.replace(" AND booking_id IS NULL", "") if sql.startswith("UPDATE slots SET booking_id = %s") else sql
 
 
