@@ -149,26 +149,3 @@ def test_pictures_of_one_account_have_a_limit(control: Control, phone: Phone, po
         phone.call("POST", "feedback/pictures", {"content_type": "image/jpeg"})
     assert refused(lambda: phone.call("POST", "feedback/pictures", {"content_type": "image/jpeg"})) == (
         429, "too_many_requests")
-
-
-# -- COS fails --------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("operation", "fault", "params"), [
-    ("get_object", "cut_before", {}), ("get_object", "error", {"status": 503}), ("get_object", "garbage", {}),
-    ("put_object", "cut_after", {}), ("put_object", "error", {"status": 500}), ("put_object", "cut_before", {}),
-    ("delete_object", "error", {"status": 503}), ("delete_object", "cut_after", {})])
-def test_whatever_cos_does_wrong_the_picture_is_ready_in_the_end_and_nothing_stays_behind(
-        control: Control, phone: Phone, operation: str, fault: str, params: dict[str, Any]) -> None:
-    before = in_cos(control)
-    control.fault("cos", operation, fault, times=2, **params)  # the SDK's own second try too
-    filed = phone.complain(TEXT, picture_ids=[phone.add_picture(photo())])
-    control.settle()
-    control("DELETE", "/faults")
-    for _ in range(3):
-        control.advance(60)
-        control.work("pictures")
-    [shown] = phone.complaint(filed["id"])["pictures"]
-    assert shown["state"] == "READY"
-    assert size_of(requests.get(shown["url"], timeout=30).content) == (60, 40)
-    control.advance(MINUTES_LATER)
-    control.work("pictures")
-    assert {key.split("/")[0] for key in in_cos(control) - before} <= {"pictures"}

@@ -214,23 +214,6 @@ def test_a_text_that_wechat_calls_risky_is_not_taken_and_a_doubted_one_is_marked
     assert "REVIEW" not in str(phone.complaint(filed["id"]))
 
 
-@pytest.mark.parametrize(("fault", "params"), [
-    ("cut_before", {}), ("cut_after", {}), ("error", {"status": 502}), ("garbage", {}),
-    ("refuse", {"code": "45009"}), ("override", {"set": {"result": {"suggest": "who knows"}}})])
-def test_while_wechat_is_silent_a_complaint_is_received_and_looked_at_later(
-        control: Control, phone: Phone, sql: Ask, fault: str, params: dict[str, Any]) -> None:
-    control.fault("wechat", "check_text", fault, times=2, **params)  # the request, and the first try of the job
-    filed = phone.complain(TEXT)
-    control.settle()
-    state = "SELECT text_state FROM complaints WHERE id = %s"
-    assert sql(state, (filed["id"],)) == [("UNCHECKED",)]
-    control("DELETE", "/faults")
-    control.advance(60)
-    control.work()
-    expected = "UNCHECKED" if fault == "refuse" else "PASSED"  # a definite no is not asked again: staff see it
-    assert sql(state, (filed["id"],)) == [(expected,)]
-
-
 def test_what_wechat_calls_risky_later_stays_with_a_mark(control: Control, phone: Phone, sql: Ask) -> None:
     control.fault("wechat", "check_text", "cut_before")
     filed = phone.complain("保安在推销赌博网站，太不像话了。")

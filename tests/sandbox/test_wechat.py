@@ -236,3 +236,22 @@ def test_the_control_interface_refuses_what_it_does_not_know(control: Any) -> No
     assert control.post("/wechat/phones", data="{").status_code == 400
     missing = control.get("/wechat/phones/nobody/inbox")
     assert (missing.status_code, "error" in missing.json) == (404, True)
+
+
+@pytest.mark.parametrize(("content", "suggest"), [("医生很好", "pass"), ("加我微信", "review"), ("赌博网站", "risky")])
+def test_a_text_is_looked_at_and_the_words_that_decide_can_be_set(
+        wechat: WeChat, control: Any, openid: str, content: str, suggest: str) -> None:
+    body = {"version": 2, "scene": 3, "openid": openid, "content": content}
+    answer = post(wechat, "/wxa/msg_sec_check", body)
+    assert (answer["errcode"], answer["result"]["suggest"], bool(answer["trace_id"])) == (0, suggest, True)
+    assert control.put("/wechat/words", json={"risky": ["医生"], "review": []}).status_code == 200
+    assert post(wechat, "/wxa/msg_sec_check", body)["result"]["suggest"] == ("risky" if suggest == "pass" else "pass")
+
+
+@pytest.mark.parametrize(("changes", "errcode"), [
+    ({"version": 1}, 47001), ({"scene": 9}, 47001), ({"content": ""}, 44991), ({"content": "长" * 2501}, 45002),
+    ({"openid": "o-nobody"}, 40003)])
+def test_a_text_that_can_not_be_looked_at_is_refused(wechat: WeChat, openid: str, changes: dict[str, Any],
+                                                      errcode: int) -> None:
+    body = {"version": 2, "scene": 3, "openid": openid, "content": "好", **changes}
+    assert post(wechat, "/wxa/msg_sec_check", body)["errcode"] == errcode
