@@ -15,6 +15,8 @@ from hospital.booking.model import LIVE, MOVES
 from hospital.booking.views import STATES
 from hospital.checkin import model as checkins
 from hospital.checkin import service as checkin
+from hospital.feedback import model as feedback
+from hospital.feedback import views as feedback_views
 from hospital.invoices import store as invoices
 from hospital.payment.model import DESK_MOVES, PAYMENT_MOVES, REFUND_MOVES
 from hospital.reconciliation.model import LINE_MOVES
@@ -101,12 +103,14 @@ def test_every_state_that_a_patient_sees_has_a_name() -> None:
     assert set(STATES) == set(MOVES)
     assert set(ORDER_STATES) == set(ORDER_MOVES)
     assert set(CHARGE_STATES) == set(CHARGE_MOVES)
+    assert set(feedback_views.STATES) == set(feedback.MOVES)
+    assert set(feedback_views.PICTURE_STATES) == set(feedback.PICTURE_MOVES) - {"REMOVED"}
 
 
 @pytest.mark.parametrize(("title", "table"), [
     ("Registrations", MOVES), ("Check-ins", checkins.MOVES), ("Orders", ORDER_MOVES), ("Charges", CHARGE_MOVES),
     ("Desk refunds", DESK_MOVES), ("E-bills", invoices.MOVES), ("Payments", PAYMENT_MOVES), ("Refunds", REFUND_MOVES),
-    ("Lines of statements", LINE_MOVES)])
+    ("Lines of statements", LINE_MOVES), ("Complaints", feedback.MOVES), ("Pictures", feedback.PICTURE_MOVES)])
 def test_the_text_explains_every_move_once_and_no_other(title: str, table: Moves) -> None:
     told = list(explained(section(title)))
     assert sorted(told) == sorted(arrows(table))
