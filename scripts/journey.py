@@ -97,7 +97,7 @@ class Walk:
         phone = self.phone
         with self.step("登录 sign in") as facts:
             phone.sign_in()
-            for scene in ("patients", "booking", "checkin", "billing", "refunds"):
+            for scene in ("patients", "booking", "checkin", "billing", "refunds", "feedback"):
                 phone.allow_messages(scene)
             facts += [f"openid {phone.openid}", f"session …{phone.token[-6:]}"]
         mother = person(age=62)
@@ -112,7 +112,7 @@ class Walk:
             expect("the binding", self.patient["level"], "FULL")
             facts += [self.patient["level"], f"card {self.patient['card_number']}", f"bills {phone.bills(bound['id'])}"]
         with self.step("绑定通知 bound, announced") as facts:
-            facts += self._told("绑定通知", 1)[0]["lines"][:2]
+            facts += self.told("绑定通知", 1)[0]["lines"][:2]
         with self.step("陌生人 a stranger with name and number") as facts:
             stranger = Phone(self.control).sign_in()
             stranger.verify_phone()
@@ -121,7 +121,7 @@ class Walk:
                       _refusal(lambda: stranger.call("POST", f"account/patients/{stolen['id']}/reveal",
                                                      {"code": stranger.phone_code()}))]
         with self.step("解除他人绑定 the family is told, ends it") as facts:
-            facts += self._told("绑定通知", 2)[1]["lines"][-1:]
+            facts += self.told("绑定通知", 2)[1]["lines"][-1:]
             at = f"account/patients/{bound['id']}/holders"
             [other] = phone.call("GET", at)["holders"]
             phone.call("DELETE", f"{at}/{other['id']}")
@@ -153,18 +153,18 @@ class Walk:
             shown = self._confirmed(held["id"])
             facts += [f"visit number {shown['visit_number']}", shown["location"]]
         with self.step("挂号成功通知 message in the inbox") as facts:
-            facts += self._told("挂号成功通知", 1)[0]["lines"]
+            facts += self.told("挂号成功通知", 1)[0]["lines"]
         with self.step("取消预约 cancel") as facts:
             facts.append(phone.call("POST", f"booking/bookings/{held['id']}/cancellation")["state"])
-            self._until("the registration", lambda: phone.booking(held["id"])["state"], "CANCELLED")
+            self.until("the registration", lambda: phone.booking(held["id"])["state"], "CANCELLED")
             facts.append("→ CANCELLED in our books and in the HIS")
         with self.step("退款 refunded") as facts:
             self._pass(SENDING)
-            self._until("the refund", lambda: phone.booking(held["id"])["refunds"][0]["state"], "SUCCEEDED")
+            self.until("the refund", lambda: phone.booking(held["id"])["refunds"][0]["state"], "SUCCEEDED")
             refund = phone.booking(held["id"])["refunds"][0]
             facts += [yuan(refund["amount_fen"]), f"at {refund['succeeded_at']}"]
         with self.step("取消通知 told so") as facts:
-            facts += self._told("取消预约通知", 1)[0]["lines"]
+            facts += self.told("取消预约通知", 1)[0]["lines"]
 
     # -- at the hospital ------------------------------------------------------------------------------
     def arrive(self) -> str:
@@ -189,7 +189,7 @@ class Walk:
             facts += [f"at {clock(arrived['checked_in_at'])}", f"queue number {arrived['queue_number']}",
                       arrived["queue_place"], f"{arrived['queue_ahead']} before"]
         with self.step("取号成功通知 told where to wait") as facts:
-            facts += self._told("取号成功通知", 1)[0]["lines"]
+            facts += self.told("取号成功通知", 1)[0]["lines"]
         payment = next(one for one in phone.payments() if one["subject_id"] == held["id"])
         trade_no: str = phone.receipt(payment["id"])["settlements"][0]["trade_no"]
         return trade_no
@@ -205,7 +205,7 @@ class Walk:
             expect("bills", len(bills), len(KINDS))
             facts += [f"{one['kind_text']} {one['item_count']} items {yuan(one['total_fen'])}" for one in bills]
         with self.step("待缴费提醒 told of each") as facts:
-            told = self._told("待缴费提醒", len(KINDS))
+            told = self.told("待缴费提醒", len(KINDS))
             facts += [f"{len(told)} messages, the last:", *told[-1]["lines"]]
         with self.step("合并缴费 pay three at once") as facts:
             self.order_id = phone.order(self.patient["id"], bills[:3])["id"]
@@ -222,7 +222,7 @@ class Walk:
             facts += [f"{picture}: {printed['token'][:16]}…", scanned["bill"]["kind_text"],
                       yuan(scanned["bill"]["total_fen"]), *self._settled(order_id)]
         with self.step("缴费成功通知 told of both") as facts:
-            told = self._told("缴费成功通知", 2)
+            told = self.told("缴费成功通知", 2)
             facts += told[0]["lines"]
 
     def open_receipt(self) -> None:
@@ -237,7 +237,7 @@ class Walk:
                         for item in items[:3]), "…"]
         with self.step("电子票据 an e-bill of each") as facts:
             # The sixth is that of the registration that was given up.
-            self._until("e-bills", lambda: sorted((one["state"], one["has_file"]) for one in phone.invoices()),
+            self.until("e-bills", lambda: sorted((one["state"], one["has_file"]) for one in phone.invoices()),
                         [("ISSUED", True)] * 5 + [("WRITTEN_OFF", True)])
             invoices = phone.invoices()
             facts += [f"{one['number']} {yuan(one['amount_fen'])}" for one in invoices if one["state"] == "ISSUED"]
@@ -263,14 +263,14 @@ class Walk:
         with self.step("退款到账 both arrived") as facts:
             for seconds in (SENDING, APART, SENDING):
                 self._pass(seconds)
-            self._until("refunds", lambda: [one["state"] for one in self._receipt()["refunds"]], ["SUCCEEDED"] * 2)
+            self.until("refunds", lambda: [one["state"] for one in self._receipt()["refunds"]], ["SUCCEEDED"] * 2)
             refunds = self._receipt()["refunds"]
             facts += [f"{one['reason']} {yuan(one['amount_fen'])} {clock(one['succeeded_at'])}" for one in refunds]
-            told = self._told("退费通知", 2)
+            told = self.told("退费通知", 2)
             facts += told[-1]["lines"][-1:]
         with self.step("冲红重开 e-bills follow") as facts:
             left_fen = part["amount_fen"] - begun["amount_fen"]
-            self._until("the e-bills", self._red_and_last, (2, "ISSUED", left_fen, True))
+            self.until("the e-bills", self._red_and_last, (2, "ISSUED", left_fen, True))
             *issued, last = self._receipt()["invoices"]
             red = [one for one in issued if one["state"] == "WRITTEN_OFF"]
             facts += [*(f"{one['number']} {yuan(one['amount_fen'])} written off by {one['red_number']}" for one in red),
@@ -325,11 +325,11 @@ class Walk:
         raise StepFailed("no session has a free place")
 
     def _confirmed(self, booking_id: str) -> dict[str, Any]:
-        self._until("the registration", lambda: self.phone.booking(booking_id)["state"], "CONFIRMED")
+        self.until("the registration", lambda: self.phone.booking(booking_id)["state"], "CONFIRMED")
         return self.phone.booking(booking_id)
 
     def _settled(self, order_id: str) -> list[str]:
-        self._until("the order", lambda: self.phone.charge_order(order_id)["state"], "DONE")
+        self.until("the order", lambda: self.phone.charge_order(order_id)["state"], "DONE")
         order = self.phone.charge_order(order_id)
         expect("the bills", {one["state"] for one in order["charges"]}, {"SETTLED"})
         return [f"{one['settlement_no']} {one['pharmacy_window']}".strip() for one in order["charges"]]
@@ -363,11 +363,13 @@ class Walk:
         file.write_bytes(content)
         return f"{file.parent.parent.name}/{file.parent.name}/{name}, {len(content):,} bytes"
 
-    def _told(self, name: str, count: int) -> list[dict[str, Any]]:
-        self._until(f"messages {name}", lambda: len(self.phone.inbox(name)), count)
+    def told(self, name: str, count: int) -> list[dict[str, Any]]:
+        """The messages of a title, of which there must be so many."""
+        self.until(f"messages {name}", lambda: len(self.phone.inbox(name)), count)
         return self.phone.inbox(name)
 
-    def _until(self, what: str, look: Callable[[], Any], wanted: Any) -> None:
+    def until(self, what: str, look: Callable[[], Any], wanted: Any) -> None:
+        """What should have happened has, after as much time as a busy machine needs."""
         for seconds in PATIENCE:
             if seconds:
                 self.control.advance(seconds)
@@ -401,7 +403,9 @@ def _by_source(sums: list[dict[str, Any]]) -> list[str]:
 
 
 def walk(control: Control, mysql: str, database: str, folder: Path) -> None:
-    """Two visits and a day's end. Raises StepFailed, Refused."""
+    """Two visits, a day's end, and what was thought of it. Raises StepFailed, Refused."""
+    from scripts.journey_voices import think  # stands on this module
+
     steps = Walk(control, mysql, database, folder)
     steps.sign_in()
     steps.book_and_cancel()
@@ -412,3 +416,4 @@ def walk(control: Control, mysql: str, database: str, folder: Path) -> None:
     steps.compare_books()
     steps.close_day()
     steps.compare_books()
+    think(steps)

@@ -173,12 +173,12 @@ def test_what_few_have_answered_is_shown_to_nobody(
     control("PUT", "/clock", now=AFTER)
     for stars, booking in zip((5, 4, 3, 5, 1), bookings, strict=True):
         phone.rate_visit(booking, overall=stars, doctor=5, words="说给医院听的话")
-    shown = {one["key"]: one for one in results(control, by="doctor")["groups"]}
+    shown = {one["key"]: one for one in results(control, group="doctor")["groups"]}
     assert few["doctor_id"] not in shown
     group = shown[many["doctor_id"]]
     assert (group["answers"], group["name"]) == (4, many["doctor_name"])
     assert group["questions"]["overall"] == {"marks": {"3": 1, "4": 1, "5": 2}, "average": 4.25}
-    assert results(control, by="doctor")["hidden"] >= 1
+    assert results(control, group="doctor")["hidden"] >= 1
     told = control.operate("survey.words", since="2026-11-23", until="2026-11-23", note="monthly report")
     content = requests.get(f"{control.addresses['control']}/cos/objects/{told['file']}",
                            params={"bucket": "hospital-1250000000"}, timeout=30).json()

@@ -125,7 +125,7 @@ class Period(Command):
 class Results(Period):
     """How answers are put together."""
 
-    by: Literal["all", "week", "department", "doctor"] = "all"
+    group: Literal["all", "week", "department", "doctor"] = "all"
 
 
 class ReadWords(Period):
@@ -229,9 +229,9 @@ def publish_survey(db: Database, command: PublishSurvey, now: datetime) -> dict[
 
 def survey_results(db: Database, command: Results, now: datetime) -> dict[str, Any]:
     """How many answered, and how; a group of too few is shown to nobody (``hidden``)."""
-    groups = survey_store.groups(db, command.by, *command.weeks())
+    groups = survey_store.groups(db, command.group, *command.weeks())
     shown, hidden = rules.shown_groups(groups, policy.load(db).survey_smallest_group)
-    names = _names(db, command.by, shown)
+    names = _names(db, command.group, shown)
     return {"groups": [{"key": one.key, "name": names.get(one.key, ""), "answers": one.answers, "questions": {
         question: {"marks": marks, "average": _average(marks)} for question, marks in one.marks.items()}}
         for one in shown], "hidden": hidden}
