@@ -203,6 +203,16 @@ def test_a_number_is_found_as_it_is_read_out_and_a_misheard_one_is_refused(contr
     assert refusal.value.code == "number_wrong"
 
 
+def test_both_messages_lie_in_the_inbox_and_open_the_complaint_without_any_patient(
+        control: Control, guest: Phone, policy: Callable[..., None]) -> None:
+    filed = guest.complain(TEXT)  # a guest has no patient, and has allowed WeChat nothing
+    staff(control, "answer", filed, text=ANSWER)
+    answered, received = guest.call("GET", "messages/inbox")["messages"]
+    assert [(one["title"], one["opens"], one["withheld"]) for one in (received, answered)] == [
+        (title, f"/feedback/complaint?id={filed['id']}", False) for title in ("投诉建议已受理", "医院已答复")]
+    assert {"label": "受理编号", "text": filed["number"]} in answered["lines"]
+
+
 # -- WeChat's look at the text ----------------------------------------------------------------------
 def test_a_text_that_wechat_calls_risky_is_not_taken_and_a_doubted_one_is_marked(control: Control, phone: Phone,
                                                                                   sql: Ask) -> None:

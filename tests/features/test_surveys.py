@@ -66,6 +66,9 @@ def test_who_was_here_is_asked_once_when_the_session_is_over(
     assert look_round(control) >= 1
     look_round(control)
     [told] = phone.inbox("就诊评价提醒")
+    letter = phone.call("GET", "messages/inbox")["messages"][0]
+    assert (letter["title"], letter["opens"]) == ("请评价本次就诊", f"/feedback/survey?id={booking}")
+    assert told["page"] == letter["opens"].removeprefix("/")
     assert told["data"]["thing5"].startswith("花一分钟评价")
     assert phone.rate_visit(booking, overall=4, doctor=4) == "ANSWERED"
 

@@ -22,6 +22,7 @@ from hospital.runtime.config import Config
 
 from sandbox.scf import manifest
 from scripts import package
+from tests.photos import photo, size_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FUNCTIONS = manifest.load(ROOT / "serverless.yml").functions
@@ -53,7 +54,7 @@ json.dump({
 
 
 # What a start does without: each is imported where it is used, or by nobody. Any of them costs 5 to 200 ms.
-LATER = ["argparse", "asyncio", "cryptography.x509", "encodings.idna", "importlib.metadata", "openpyxl", "phonenumbers",
+LATER = ["argparse", "asyncio", "cryptography.x509", "encodings.idna", "importlib.metadata", "openpyxl", "PIL", "phonenumbers",
          "pydantic.plugin._loader", "pypinyin", "qcloud_cos", "requests", "serverless_wsgi", "sqlite3", "tencentcloud",
          "unittest", "urllib3", "wechatpayv3", "wechatpy", "xml.dom"]
 LATER_IN_EVENT_FUNCTIONS = [*LATER, "gunicorn", "http.client", "werkzeug"]
@@ -263,7 +264,7 @@ def test_a_web_function_s_bootstrap_is_executable_and_an_event_function_has_none
 
 def test_every_function_of_the_list_has_its_zip_and_there_is_no_other(built: list[package.Package]) -> None:
     functions = [f"function-{name}" for name in FUNCTIONS]
-    assert sorted(one.name for one in built) == sorted(["layer-common", "layer-reports", *functions])
+    assert sorted(one.name for one in built) == sorted(["layer-common", "layer-pictures", "layer-reports", *functions])
     assert {one.file.name for one in built} == {path.name for path in built[0].file.parent.glob("*")}
 
 
@@ -280,7 +281,8 @@ def test_zips_that_the_cloud_would_refuse_are_named(built: list[package.Package]
     own = {name: next(one for one in built if one.name == f"function-{name}") for name in FUNCTIONS}
 
     def problems(layer: package.Package, **changed: package.Package) -> list[str]:
-        return package.too_large({"layers/common": layer, "layers/reports": built[1]}, {**own, **changed}, FUNCTIONS)
+        layers = {"layers/common": layer, "layers/pictures": built[1], "layers/reports": built[2]}
+        return package.too_large(layers, {**own, **changed}, FUNCTIONS)
 
     assert problems(layer) == []
     assert len(problems(dataclasses.replace(layer, zipped=50 * 2**20 + 1))) == 1
@@ -349,6 +351,21 @@ def test_the_readers_of_reports_work_from_the_two_layers_alone_and_bring_one_fhi
     assert done.returncode == 0, done.stderr
     place = f"{cloud}/opt-reports/fhir/resources"
     assert json.loads(done.stdout) == {"told": [1, 1], "before": [], "compiled": [], "fhir": [place, f"{place}/R4B"]}
+
+
+DRAW = """
+import sys
+from hospital.feedback.decoding import drawn_anew
+sys.stdout.buffer.write(drawn_anew(sys.stdin.buffer.read()))
+"""
+
+
+def test_pictures_are_decoded_from_the_two_layers_alone(cloud: Path, python: str) -> None:
+    for kind in ("jpeg", "png"):
+        done = subprocess.run(
+            [python, "-S", "-c", DRAW], input=photo(kind=kind), capture_output=True, check=False, timeout=60,
+            env={**environment(cloud, "pictures"), "PYTHONPATH": f"{cloud / 'opt'}:{cloud / 'opt-pictures'}"})
+        assert (done.returncode, size_of(done.stdout)) == (0, (60, 40)), done.stderr
 
 
 def test_the_layer_says_what_it_is_made_of(cloud: Path) -> None:

@@ -194,7 +194,9 @@ export const journeys = {
     phone.change('navigateTo', { url: '/feedback/complaints' })
     await phone.tap('写给医院')
     await phone.fill('具体内容', '卫生间的水龙头坏了好几天，地上全是水。')
-    await phone.tap('添加图片')
+    const added = phone.tap('添加图片')
+    await phone.tap('同意并继续')
+    await added
     await phone.sees(/第 1 张 (✓ 已添加|检查中)/)
     phone.back()
     await phone.tap('写给医院')
