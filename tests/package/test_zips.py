@@ -54,9 +54,9 @@ json.dump({
 
 
 # What a start does without: each is imported where it is used, or by nobody. Any of them costs 5 to 200 ms.
-LATER = ["argparse", "asyncio", "cryptography.x509", "encodings.idna", "importlib.metadata", "openpyxl", "PIL", "phonenumbers",
-         "pydantic.plugin._loader", "pypinyin", "qcloud_cos", "requests", "serverless_wsgi", "sqlite3", "tencentcloud",
-         "unittest", "urllib3", "wechatpayv3", "wechatpy", "xml.dom"]
+LATER = ["argparse", "asyncio", "cryptography.x509", "encodings.idna", "importlib.metadata", "openpyxl", "PIL",
+         "phonenumbers", "pydantic.plugin._loader", "pypinyin", "qcloud_cos", "requests", "serverless_wsgi", "sqlite3",
+         "tencentcloud", "unittest", "urllib3", "wechatpayv3", "wechatpy", "xml.dom"]
 LATER_IN_EVENT_FUNCTIONS = [*LATER, "gunicorn", "http.client", "werkzeug"]
 
 # Says what a start has made besides imports: a model that is built, a dataclass, a rule that can build its address.
