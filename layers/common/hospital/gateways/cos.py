@@ -109,8 +109,7 @@ def upload_form(key: str, *, content_type: str, at_most: int, seconds: int, now:
     token = os.environ.get("TENCENTCLOUD_SESSIONTOKEN", "")
     if token:
         fields["x-cos-security-token"] = token
-    base = settings.cos_base or f"https://{settings.cos_bucket}.cos.{settings.region}.myqcloud.com"
-    return UploadForm(f"{base}/", fields)
+    return UploadForm(str(_client().get_conf().uri(bucket=settings.cos_bucket)), fields)
 
 
 def exists(key: str) -> bool:
