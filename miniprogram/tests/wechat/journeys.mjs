@@ -43,7 +43,7 @@ async function toPay(phone, given) {
 }
 
 /** The page's text; whatever can be tapped on it has a name and a role for a screen reader. */
-function readable(phone) {
+export function readable(phone) {
   for (const { way, name, role } of phone.targets()) {
     if (!name || !(role || way.at(-1).tag === 'wx-button'))
       phone.fault(`${phone.page.blueprint.path}: [${role} ${name}] is not for a screen reader`)
@@ -184,29 +184,6 @@ export const journeys = {
     await phone.tap('支付 ¥88.00')
     await phone.sees('缴费成功')
     return { id: shownId(phone) }
-  },
-
-  /** A word to the hospital with a picture, kept while it is written, and followed. */
-  async complains(phone, { person, photo }) {
-    person.chooses = ['wxfile://1.jpg']
-    person.pictures = { 'wxfile://1.jpg': photo }
-    await phone.sees('还没有预约')
-    phone.change('navigateTo', { url: '/feedback/complaints' })
-    await phone.tap('写给医院')
-    await phone.fill('具体内容', '卫生间的水龙头坏了好几天，地上全是水。')
-    const added = phone.tap('添加图片')
-    await phone.tap('同意并继续')
-    await added
-    await phone.sees(/第 1 张 (✓ 已添加|检查中)/)
-    phone.back()
-    await phone.tap('写给医院')
-    await phone.sees(/第 1 张 (✓ 已添加|检查中)/)
-    await phone.tap('提交')
-    await phone.sees(/已收到.*编号/)
-    assert.equal(phone.wx.asked('requestSubscribeMessage').length, 1)
-    assert.equal(phone.wx.asked('uploadFile').length, 1)
-    readable(phone)
-    return {}
   },
 
   /** Every interface of WeChat that the program uses, as it uses it. */

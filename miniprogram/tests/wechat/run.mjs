@@ -6,6 +6,7 @@
  * the last line printed, as JSON; every
  * fault of a page fails it.
  */
+import { feedbackJourneys } from './feedback-journeys.mjs'
 import { journeys } from './journeys.mjs'
 import { Phone } from './phone.mjs'
 import { wechatOf } from './wechat.mjs'
@@ -21,7 +22,7 @@ async function run(name, given) {
     phone.wx.setStorageSync('session', born.session)
   phone.start(given.opens)
   const settle = () => control('POST', '/settle', { timeout: 60 })
-  const result = await journeys[name](phone, { ...given, person, number: born.phone, settle })
+  const result = await { ...journeys, ...feedbackJourneys }[name](phone, { ...given, person, number: born.phone, settle })
   phone.end()
   await new Promise(resolve => setTimeout(resolve, 50))
   if (phone.faults.length)
