@@ -67,8 +67,8 @@ class Control:
             raise TimeoutError(f"the sandbox did not settle within {timeout} s")
 
     def work(self, *functions: str) -> None:
-        """Fire the minute timers of the worker and the refund function (or those named), then settle."""
-        for function in functions or ("worker", "refund"):
+        """Fire the minute timers of the functions that work the outbox off (or those named), then settle."""
+        for function in functions or ("worker", "clinic_changes", "refund"):
             answer = self("POST", f"/scf/timers/{function}/every-minute/fire")
             if "error" in answer:
                 raise RuntimeError(f"{function}: {answer['error']}")

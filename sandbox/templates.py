@@ -16,6 +16,13 @@ _CHOSEN: dict[str, tuple[str, str, dict[str, tuple[str, str]]]] = {
         "amount4": ("amount", "金额"), "thing5": ("note", "备注")}),
     "booking_changed": ("T7e57-booking-changed", "就诊变更通知", {
         **_BOOKING, "thing5": ("note", "变更内容")}),
+    "clinic_stopped": ("T7e57-clinic-stopped", "停诊通知", {
+        **_BOOKING, "thing5": ("note", "温馨提示")}),
+    "visit_reminder": ("T7e57-visit-reminder", "就诊提醒", {
+        **_BOOKING, "thing5": ("place", "就诊地点")}),
+    "unpaid_reminder": ("T7e57-unpaid-reminder", "费用未缴提醒", {
+        "name1": ("patient", "就诊人"), "thing2": ("department", "开单科室"), "amount3": ("amount", "待缴金额"),
+        "thing4": ("note", "备注")}),
     "patient_bound": ("T7e57-patient-bound", "绑定通知", {
         "name1": ("patient", "就诊人"), "character_string2": ("card", "就诊卡号"), "time3": ("time", "绑定时间"),
         "thing4": ("note", "备注")}),

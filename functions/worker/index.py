@@ -3,7 +3,7 @@
 from hospital.billing import events
 from hospital.billing import jobs as billing
 from hospital.billing import unbound as billing_unbound
-from hospital.booking import ending
+from hospital.booking import ending, moving
 from hospital.booking import jobs as booking
 from hospital.booking import unbound as booking_unbound
 from hospital.checkin import service as checkin
@@ -21,9 +21,9 @@ from hospital.runtime.events import timer_function
 from hospital.schedules import sync as schedules
 from hospital.security import cipher
 
-HANDLERS = {**schedules.WORKER, **booking.WORKER, **ending.WORKER, **checkin.WORKER, **billing.WORKER, **events.WORKER,
-            **payment.WORKER, **invoices.WORKER, **messages.WORKER, **patients.WORKER, **holders.WORKER,
-            **booking_unbound.WORKER, **checkin_unbound.WORKER, **billing_unbound.WORKER, **custody.WORKER,
-            **feedback.WORKER}
+HANDLERS = {**schedules.WORKER, **booking.WORKER, **ending.WORKER, **moving.WORKER, **checkin.WORKER, **billing.WORKER,
+            **events.WORKER, **payment.WORKER, **invoices.WORKER, **messages.WORKER, **patients.WORKER,
+            **holders.WORKER, **booking_unbound.WORKER, **checkin_unbound.WORKER, **billing_unbound.WORKER,
+            **custody.WORKER, **feedback.WORKER}
 
 main_handler = timer_function(lambda: work_off(database(), HANDLERS, function="worker", ready=cipher.ready))

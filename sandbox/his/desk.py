@@ -22,6 +22,12 @@ _SESSION_FIELDS = (
 
 def add_desk(his: Hospital) -> None:
     """Put the control routes onto ``his.control``; a wrong request is answered 4xx ``{"error": …}``."""
+    _add_books(his)
+    _add_sessions(his)
+    _add_places(his)
+
+
+def _add_books(his: Hospital) -> None:
     control = his.control
 
     @control.errorhandler(Refused)
@@ -62,6 +68,9 @@ def add_desk(his: Hospital) -> None:
                              "doctor_name": one.doctor.name, "department_name": one.department.name,
                              "free": sum(slot.is_free(now) for slot in one.slots)} for one in shown])
 
+def _add_sessions(his: Hospital) -> None:
+    control = his.control
+
     @control.post("/schedules", endpoint="open_schedule")
     def open_schedule() -> tuple[Response, int]:
         with his.lock:
@@ -69,10 +78,18 @@ def add_desk(his: Hospital) -> None:
 
     @control.post("/schedules/<code>/stop", endpoint="stop_schedule")
     def stop_schedule(code: str) -> Response:
+        """``cancel``: what is firm in it is cancelled too. ``tell``: the caller hears of it by an event."""
+        raw = request.get_data()
+        wanted = json_object(raw) if raw else {}
         with his.lock:
             session = his.sessions.known(code)
             session.state = "STOPPED"
-            return jsonify(session.wire(his.clock.now()))
+            ended = his.registrations.stop(session) if wanted.get("cancel") else []
+        if wanted.get("tell"):
+            his.events.tell("SESSION_STOPPED", None, schedule_code=code)
+            for one in ended:
+                his.events.tell("REGISTRATION_CANCELLED", one.patient_code, trade_no=one.trade_no)
+        return jsonify(session.wire(his.clock.now()))
 
     @control.post("/schedules/<code>/reopen", endpoint="reopen_schedule")
     def reopen_schedule(code: str) -> Response:
@@ -88,6 +105,10 @@ def add_desk(his: Hospital) -> None:
             session = his.sessions.known(code)
             session.fee_fen = fields.fen("fee_fen")
             return jsonify(session.wire(his.clock.now()))
+
+
+def _add_places(his: Hospital) -> None:
+    control = his.control
 
     @control.post("/slots/<code>/take", endpoint="take_slot")
     def take_slot(code: str) -> Response:

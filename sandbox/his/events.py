@@ -14,7 +14,7 @@ from sandbox.his.wire import show
 from sandbox.system import World
 
 TYPES = ("BILL_CREATED", "BILL_CHANGED", "BILL_CANCELLED", "BILL_PAID_AT_DESK", "DESK_REFUND_REQUESTED",
-         "ITEM_EXECUTED", "PATIENT_CHANGED", "REGISTRATION_CANCELLED")
+         "ITEM_EXECUTED", "PATIENT_CHANGED", "REGISTRATION_CANCELLED", "SESSION_CHANGED", "SESSION_STOPPED")
 SENDER = "his"  # the client id that the HIS signs with
 RETRY_SECONDS = (10, 60, 300, 1800, 7200)
 
@@ -30,7 +30,7 @@ class Events:
         self.deliveries = Deliveries(world, "his", "event", stamp=self._stamp, retry_seconds=RETRY_SECONDS)
 
     def tell(self, type_: str, patient_code: str | None, **ids: str | None) -> None:
-        """Push one event; ``ids`` (bill_no, refund_no, trade_no) that are None are left out.
+        """Push one event; of patient and ``ids`` (bill_no, refund_no, trade_no, schedule_code) None is left out.
 
         Overrides in force now change what it says.
         """
@@ -38,8 +38,8 @@ class Events:
             return
         now = self._clock.now()
         number = f"EV{now.astimezone(BEIJING):%Y%m%d%H%M%S}{secrets.token_hex(8)}"
-        facts = {"type": type_, "patient_code": patient_code,
-                 **{name: value for name, value in ids.items() if value is not None}}
+        named = {"patient_code": patient_code, **ids}
+        facts = {"type": type_, **{name: value for name, value in named.items() if value is not None}}
         event = {"event_id": number, "occurred_at": show(now), **facts}
         told, _ = self._faults.overridden(SENDER, "event", lambda: json.dumps(event), event)
         self.deliveries.send(number, self.url, json.dumps(told, ensure_ascii=False).encode(), facts)

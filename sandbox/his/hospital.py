@@ -15,6 +15,7 @@ from sandbox.his.checkin import CheckIns
 from sandbox.his.desk_refunds import DeskRefunds
 from sandbox.his.events import Events
 from sandbox.his.model import Refused
+from sandbox.his.moves import Moves
 from sandbox.his.patients import Patients
 from sandbox.his.proofs import Proofs
 from sandbox.his.registrations import Registrations
@@ -47,6 +48,7 @@ class Hospital(System):
         self.patients = Patients(self.clock, seed)
         self.trades = Trades()
         self.registrations = Registrations(self.clock, self.sessions, self.patients, self.trades)
+        self.moves = Moves(self.clock, self.registrations, self.trades)
         self.check_ins = CheckIns(self.clock, self.registrations, self.trades,
                                   timedelta(minutes=checkin_lead_minutes))
         self.bills = Bills(self.clock, self.patients, seed)

@@ -151,6 +151,9 @@ class Registration(Trade):
     visit_number: str | None = None
     arrival: CheckIn | None = None
     seen_at: datetime | None = None  # when the doctor began the visit
+    stopped: bool = False  # cancelled by the hospital, along with its session
+    moved_to: str | None = None  # the number that its patient, and what was paid for it, went to
+    part_of: str | None = None  # this is the difference (补差) that was paid for another registration
 
 
 @dataclass(slots=True, eq=False)

@@ -31,11 +31,17 @@ def _add_rota(his: Hospital) -> None:
 
     @control.post("/schedules/<code>/change", endpoint="change_schedule")
     def change_schedule(code: str) -> Response:
-        fields = Fields(_body(), _SESSION_FIELDS)
+        """``tell``: the caller hears of it by an event."""
+        body = _body()
+        told = bool(body.pop("tell", False))
+        fields = Fields(body, _SESSION_FIELDS)
         with his.lock:
             session = his.sessions.known(code)
             _change(his, session, fields)
-            return jsonify(session.wire(his.clock.now()))
+            shown = session.wire(his.clock.now())
+        if told:
+            his.events.tell("SESSION_CHANGED", None, schedule_code=code)
+        return jsonify(shown)
 
     @control.post("/slots/<code>/move", endpoint="move_slot")
     def move_slot(code: str) -> Response:

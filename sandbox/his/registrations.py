@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sandbox.clock import Clock
-from sandbox.his.model import BEIJING, LIVE, Refused, Registration, Slot
+from sandbox.his.model import BEIJING, LIVE, Refused, Registration, Schedule, Slot
 from sandbox.his.patients import Patients
 from sandbox.his.payments import Payment
 from sandbox.his.sessions import Sessions
@@ -51,8 +51,7 @@ class Registrations:
             raise Refused("SLOT_UNKNOWN", "号源不存在", 404)
         self._check_slot(slot, patient_code, fee_fen, now)
         day = now.astimezone(BEIJING)
-        self._made += 1
-        fresh = Registration(trade_no=trade_no, code=f"R{day:%Y%m%d}{self._made:06d}", slot=slot,
+        fresh = Registration(trade_no=trade_no, code=self._code(day), slot=slot,
                              patient_code=patient_code, fee_fen=fee_fen, hold_until=hold_until, stored="LOCKED",
                              changed=now)
         self._trades.add(fresh)
@@ -87,19 +86,30 @@ class Registrations:
         if known.stored == "CONFIRMED":
             if (known.mode, known.transaction_id) != (mode, transaction_id):
                 raise Refused("PAYMENT_CONFLICT", "该挂号已由另一笔支付确认")
-            return _confirmed(known)
+            return confirmed(known)
         if payment is not None:
             self._trades.check_payment(payment, trade_no)
+        self.check_lock(known)
+        self.make_firm(known, mode)
+        if payment is not None:
+            self._trades.book_payment(known, payment, trade_no, now)
+        return confirmed(known)
+
+    def check_lock(self, known: Registration) -> None:
+        """Raise Refused SCHEDULE_STOPPED, LOCK_EXPIRED when a lock can't be made firm any more."""
+        assert known.slot is not None
+        now = self._clock.now()
         if known.slot.schedule.state == "STOPPED":
             raise Refused("SCHEDULE_STOPPED", "医生已停诊")
         if known.state_at(now) == "EXPIRED" and not self._can_return(known, known.slot, now):
             raise Refused("LOCK_EXPIRED", "锁号已过期，号源已被占用或已过就诊时间")
-        known.stored, known.changed, known.mode = "CONFIRMED", now, mode
+
+    def make_firm(self, known: Registration, mode: str) -> None:
+        """Turn a lock into a registration; ``mode`` is how it is paid."""
+        assert known.slot is not None
+        known.stored, known.changed, known.mode = "CONFIRMED", self._clock.now(), mode
         known.visit_number = f"{known.slot.schedule.period[0]}{known.slot.number:03d}"
-        if payment is not None:
-            self._trades.book_payment(known, payment, trade_no, now)
         self._take(known)
-        return _confirmed(known)
 
     def cancel(self, body: dict[str, Any]) -> dict[str, Any]:
         """Take a confirmed registration back; the caller refunds ``refund_fen`` by itself."""
@@ -107,14 +117,14 @@ class Registrations:
         trade_no = fields.text("trade_no", TRADE_NO)
         reason, refund_fen = fields.text("reason", r"(?s).{1,200}"), fields.fen("refund_fen")
         known, now = self.known(trade_no), self._clock.now()
-        if known.stored == "CANCELLED":
+        if known.stored == "CANCELLED" and not self.is_open(known):
             if known.refund_fen != refund_fen:
                 raise Refused("TRADE_CONFLICT", "该挂号已按另一退款金额取消")
-        elif known.stored != "CONFIRMED" or known.slot is None:
+        elif known.stored not in ("CONFIRMED", "CANCELLED") or (known.slot is None and known.part_of is None):
             raise Refused("NOT_CONFIRMED", "挂号尚未确认，不能退号")
         elif known.arrival is not None:
             raise Refused("ALREADY_CHECKED_IN", "患者已报到，不能退号")
-        elif known.slot.schedule.starts_at <= now and known.slot.schedule.state == "OPEN":
+        elif known.slot is not None and known.slot.schedule.starts_at <= now and known.slot.schedule.state == "OPEN":
             raise Refused("SESSION_STARTED", "出诊已开始，不能退号")
         elif known.desk_fen("REQUESTED", "SUCCEEDED"):
             raise Refused("PARTLY_REFUNDED", "窗口已退过一部分，请到窗口办理")
@@ -125,7 +135,26 @@ class Registrations:
             known.reason, known.refund_fen = reason, refund_fen
         return {"trade_no": trade_no, "state": "CANCELLED"}
 
+    @staticmethod
+    def is_open(known: Registration) -> bool:
+        """Whether it ended with its session, and what the caller was paid for it is still the caller's to decide."""
+        return known.stopped and known.moved_to is None and not known.refund_fen
+
     # -- for the control side -------------------------------------------------------------------
+    def stop(self, session: Schedule) -> list[Registration]:
+        """The session is stopped and the hospital cancels what is firm in it; those registrations.
+
+        What the caller was paid for them stays in the books until the caller cancels or moves them.
+        """
+        now, ended = self._clock.now(), []
+        for one in self._trades.of_kind(Registration):
+            if one.stored == "CONFIRMED" and one.slot is not None and one.slot.schedule is session \
+                    and one.arrival is None:
+                one.stored, one.changed, one.cancelled_at = "CANCELLED", now, now
+                one.reason, one.stopped = "停诊", True
+                ended.append(one)
+        return ended
+
     def end(self, trade_no: str, reason: str) -> Registration:
         """The window ends it (退号), whatever was paid: a hold is given back, a firm one cancelled.
 
@@ -146,23 +175,26 @@ class Registrations:
 
     def all(self) -> Iterator[Registration]:
         """Every registration there ever was, oldest first; bare marks of unused trade numbers are none."""
-        return (one for one in self._trades.of_kind(Registration) if one.slot is not None)
+        return (one for one in self._trades.of_kind(Registration) if one.slot is not None or one.part_of is not None)
 
     def view(self, one: Registration) -> dict[str, Any]:
         """A registration as the books have it."""
-        assert one.slot is not None
-        session = one.slot.schedule
+        session = one.slot.schedule if one.slot is not None else None
         return {
-            "trade_no": one.trade_no, "slot_code": one.slot.code, "patient_code": one.patient_code,
-            "schedule_code": session.code, "schedule_state": session.state, "doctor_name": session.doctor.name,
-            "doctor_code": session.doctor.code, "date": session.day.isoformat(),
-            "period": session.period, "state": one.state_at(self._clock.now()), "fee_fen": one.fee_fen,
+            "trade_no": one.trade_no, "slot_code": one.slot.code if one.slot else None,
+            "patient_code": one.patient_code, **(_session(session) if session else {}),
+            "moved_to": one.moved_to, "part_of": one.part_of,
+            "state": one.state_at(self._clock.now()), "fee_fen": one.fee_fen,
             "paid_fen": one.paid_fen, "transaction_id": one.transaction_id,
             "refund_fen": one.refund_fen, "reason": one.reason,
             "desk_refund_fen": one.desk_fen("SUCCEEDED"), "checked_in": one.arrival is not None,
         }
 
     # -- inside ---------------------------------------------------------------------------------
+    def _code(self, day: datetime) -> str:
+        self._made += 1
+        return f"R{day:%Y%m%d}{self._made:06d}"
+
     def known(self, trade_no: str) -> Registration:
         """The registration of this trade number. Raises Refused TRADE_UNKNOWN, TRADE_CONFLICT."""
         return self._trades.known(trade_no, Registration)
@@ -207,6 +239,12 @@ class Registrations:
             self._seats[_seat(one.slot, str(one.patient_code))] = one
 
 
+def _session(session: Schedule) -> dict[str, Any]:
+    """What of a session the books show with a registration in it."""
+    return {"schedule_code": session.code, "schedule_state": session.state, "doctor_name": session.doctor.name,
+            "doctor_code": session.doctor.code, "date": session.day.isoformat(), "period": session.period}
+
+
 def _seat(slot: Slot, patient_code: str) -> _Seat:
     session = slot.schedule
     return patient_code, session.doctor.code, session.day, session.period
@@ -232,7 +270,8 @@ def _place(one: Registration) -> dict[str, Any]:
             "clinic_room": session.clinic_room, "starts_at": show(one.slot.starts_at)}
 
 
-def _confirmed(one: Registration) -> dict[str, Any]:
+def confirmed(one: Registration) -> dict[str, Any]:
+    """The answer that a registration is firm."""
     return {"trade_no": one.trade_no, "registration_code": one.code, "state": "CONFIRMED", **_place(one)}
 
 
@@ -245,4 +284,5 @@ def wire_registration(one: Registration, now: datetime) -> dict[str, Any]:
         "checked_in_at": show(arrival.at) if arrival else None,
         "queue_number": arrival.queue_number if arrival else None,
         "queue_place": arrival.queue_place if arrival else None, "late": arrival.late if arrival else None,
+        "stopped": one.stopped, "moved_to": one.moved_to, "part_of": one.part_of,
     }

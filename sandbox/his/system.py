@@ -53,6 +53,7 @@ class His(Hospital):
             "unlock_registration": ("/registrations/unlock", self.registrations.unlock),
             "confirm_registration": ("/registrations/confirm", self.registrations.confirm),
             "cancel_registration": ("/registrations/cancel", self.registrations.cancel),
+            "move_registration": ("/registrations/move", self.moves.move),
             "check_in": ("/registrations/check-in", self.check_ins.check_in),
             "lock_charge": ("/charges/lock", self.charges.lock),
             "unlock_charge": ("/charges/unlock", self.charges.unlock),

@@ -21,9 +21,9 @@ def insert_event(tx: Transaction, event: Event, now: datetime) -> str:
     """A push; its id. Raises Duplicate when it came before."""
     row_id = new_id()
     tx.insert("his_events", id=row_id, event_id=event.event_id, type=event.type,
-              patient_code=sealed.stored(tx, CODE, event.patient_code), bill_no=event.bill_no or "",
-              refund_no=event.refund_no or "", trade_no=event.trade_no or "",
-              occurred_at=event.occurred_at, received_at=now)
+              patient_code=sealed.stored(tx, CODE, event.patient_code) if event.patient_code else "",
+              bill_no=event.bill_no or "", refund_no=event.refund_no or "",
+              trade_no=event.trade_no or "", occurred_at=event.occurred_at, received_at=now)
     return row_id
 
 
@@ -68,11 +68,20 @@ def mark_taken(tx: Transaction, row_id: str, now: datetime) -> None:
 
 
 def keep(tx: Transaction, bill: Bill, now: datetime) -> None:
-    """Remember a bill as it is now."""
-    tx.run("REPLACE INTO known_bills (bill_no, patient_code, state, version, bill_enc, pay_before, read_at) "
-           "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+    """Remember a bill as it is now, and since when it is known."""
+    tx.run("REPLACE INTO known_bills (bill_no, patient_code, state, version, bill_enc, pay_before, read_at, "
+           "known_since) SELECT %s, %s, %s, %s, %s, %s, %s, COALESCE((SELECT k.known_since FROM known_bills k "
+           "WHERE k.bill_no = %s), %s)",
            (bill.bill_no, sealed.stored(tx, CODE, bill.patient_code), bill.state, bill.version,
-            cipher.seal(bill.model_dump_json(), f"known_bills.bill:{bill.bill_no}"), bill.pay_before, now))
+            cipher.seal(bill.model_dump_json(), f"known_bills.bill:{bill.bill_no}"), bill.pay_before, now,
+            bill.bill_no, now))
+
+
+def unpaid_since(source: Source, before: datetime, now: datetime, *, after: str, limit: int) -> list[Row]:
+    """Bills that were unpaid when last read, may be paid yet and are known since before then, by number, after one."""
+    return source.all(
+        "SELECT bill_no, patient_code, known_since FROM known_bills WHERE state = 'UNPAID' AND pay_before > %s "
+        "AND known_since <= %s AND bill_no > %s ORDER BY bill_no LIMIT %s", (now, before, after, limit))
 
 
 def forget(tx: Transaction, bill_no: str) -> None:

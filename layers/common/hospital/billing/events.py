@@ -15,6 +15,7 @@ from hospital.patients import access, records
 from hospital.patients import store as patients
 from hospital.payment import desk_refunds
 from hospital.runtime.ids import bounded
+from hospital.schedules import store as schedules
 from hospital.security import cipher
 
 UNREADABLE = "event.unreadable"  # the staff task about a push that could not be read
@@ -35,11 +36,13 @@ def _note(tx: Transaction, event: his_events.Event, now: datetime) -> None:
         return
     if event.type == "DESK_REFUND_REQUESTED" and event.refund_no:
         desk_refunds.found(tx, event.refund_no, now)
-    if event.type == "PATIENT_CHANGED":
+    if event.type == "PATIENT_CHANGED" and event.patient_code:
         for patient_id in patients.of_code(tx, event.patient_code):
             outbox.publish(tx, "patient.refresh", patient_id, due=now, now=now)
     if event.type == "REGISTRATION_CANCELLED" and event.trade_no:
         ending.heard(tx, event.trade_no, now)
+    if event.is_of_session and (schedule_id := schedules.id_of_code(tx, event.schedule_code or "")):
+        outbox.publish(tx, "clinic.look", schedule_id, due=now, now=now)
     if event.bill_no:
         outbox.publish(tx, "bill.read", row_id, due=now, now=now)
 

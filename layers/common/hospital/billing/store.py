@@ -9,7 +9,7 @@ from typing import Any
 from hospital.billing.model import CHARGE_MOVES, ORDER_MOVES, Charge, Order
 from hospital.database.connection import Database, Row, Transaction
 from hospital.gateways.his.bills import Bill
-from hospital.payment.model import CHECKIN, OUTPATIENT, REGISTRATION, Payment
+from hospital.payment.model import CHECKIN, MOVE, OUTPATIENT, REGISTRATION, Payment
 from hospital.runtime.errors import IllegalMove
 from hospital.runtime.ids import new_id
 from hospital.security import cipher
@@ -18,6 +18,7 @@ Source = Database | Transaction
 _PATIENT_OF = {
     REGISTRATION: "SELECT patient_id FROM bookings WHERE id = %s",
     CHECKIN: "SELECT b.patient_id FROM checkins c JOIN bookings b ON b.id = c.booking_id WHERE c.id = %s",
+    MOVE: "SELECT b.patient_id FROM booking_moves m JOIN bookings b ON b.id = m.booking_id WHERE m.id = %s",
     OUTPATIENT: "SELECT patient_id FROM charge_orders WHERE id = %s"}
 
 

@@ -32,7 +32,8 @@ ORDER_STATES = {"OPEN": "待支付", "AWAITING_PAYMENT": "待支付", "SETTLING"
                 "RELEASED": "已取消"}
 CHARGE_STATES = {"OPEN": "待支付", "SETTLING": "缴费确认中", "SETTLED": "已缴费", "CANCELLING": "退费中",
                  "CANCELLED": "已退费", "REJECTED": "未缴费成功，已退回", "RELEASED": "已取消"}
-PAYMENT_KINDS = {"registration": "挂号费", "checkin": "挂号费（取号时支付）", "outpatient": "门诊缴费"}
+PAYMENT_KINDS = {"registration": "挂号费", "checkin": "挂号费（取号时支付）", "move": "改约补差价",
+                 "outpatient": "门诊缴费"}
 REFUND_STATES = {"REQUESTED": "退款已提交", "PROCESSING": "退款处理中", "SUCCEEDED": "退款已到账",
                  "STUCK": "退款处理中，请耐心等待", "GIVEN_UP": "未能原路退回，请到窗口办理",
                  "ELSEWHERE": "已通过其他方式退款"}

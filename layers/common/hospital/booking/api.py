@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 from werkzeug.wrappers import Response
 
-from hospital.booking import service, sold_out, store, views, waiting_room
-from hospital.booking.model import NewBooking
+from hospital.booking import moves, service, sold_out, store, views, waiting_room
+from hospital.booking.model import NewBooking, NewPlace
 from hospital.database import policy, repeats
 from hospital.database.connection import database
 from hospital.messages import store as messages
@@ -95,9 +95,33 @@ class ChangeView(Model):
     clinic_room: str
 
 
+class StoppedView(Model):
+    """The session does not take place: until when the patient may choose; then the money goes back by itself."""
+
+    choose_until: datetime
+
+
+class MovingView(Model):
+    """Where a registration is being moved to. ``difference_fen`` is to be paid first, or (negative) comes back."""
+
+    state: Literal["HELD", "AWAITING_PAYMENT", "MOVING"]
+    schedule_id: str
+    slot_id: str
+    doctor_name: str
+    doctor_title: str
+    visit_date: date
+    period: str
+    starts_at: datetime
+    fee_fen: int
+    difference_fen: int
+    expires_at: datetime
+    can_pay: bool
+
+
 class BookingView(Model):
     """A registration with its state and what can be done now. Names of patients are masked.
 
+    ``can_move``: the hospital has stopped or changed it, so that it may go to another place.
     ``changes``: what it was before the hospital gave it another doctor, time or room, the earliest first.
     ``withheld``: the account may not read of the patient any more (unbound, or consent is missing); what is left says
     what becomes of it and of its money.
@@ -128,6 +152,9 @@ class BookingView(Model):
     late: bool
     can_pay: bool
     can_cancel: bool
+    can_move: bool
+    stopped: StoppedView | None
+    moving: MovingView | None
     cancel_until: datetime
     refunds: list[RefundView]
     changes: list[ChangeView]
@@ -148,6 +175,41 @@ class Home(Model):
     bookings: list[BookingView]
     doctors: list[DoctorView]
     unread: int
+
+
+class Offer(Model):
+    """A session with free places to go to instead; ``difference_fen`` is to be paid, or (negative) comes back.
+
+    Its times are those of ``/sessions/<id>/slots``.
+    """
+
+    id: str
+    doctor_id: str
+    doctor_name: str
+    doctor_title: str
+    visit_date: date
+    period: str
+    kind: str
+    fee_fen: int
+    difference_fen: int
+    starts_at: datetime
+    clinic_room: str
+    free: int
+
+
+class Alternatives(Model):
+    """Where else there is a place, what is likest first. ``booking`` is what it is instead of."""
+
+    booking: BookingView
+    offers: list[Offer]
+
+
+class MoveIn(Model):
+    """A place to go to. ``fee_fen`` is what the patient was shown; no ``slot_id``: any free place."""
+
+    schedule_id: Id
+    slot_id: Id | None = None
+    fee_fen: Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
 
 
 class Payment(Model):
@@ -217,6 +279,22 @@ def cancel(caller: Caller, booking_id: str) -> BookingView:
     """Cancel a registration, or give up a held place. What follows shows in its state."""
     service.cancel_booking(database(), booking_id, account_id=caller.account_id, now=utc_now())
     return _one(caller, booking_id)
+
+
+@api.get("/bookings/<booking_id>/alternatives")
+def alternatives(caller: Caller, booking_id: str) -> Alternatives:
+    """Other doctors and times of the department, for a registration that the hospital has stopped or changed."""
+    offers = moves.alternatives(database(), booking_id, account_id=caller.account_id, now=utc_now())
+    return Alternatives(booking=_one(caller, booking_id), offers=[
+        Offer(**{name: row[name] for name in Offer.model_fields}) for row in offers])
+
+
+@api.post("/bookings/<booking_id>/move")
+def move(caller: Caller, booking_id: str, body: MoveIn) -> Payment:
+    """Go to another place; may be repeated until it is paid. What follows shows in the registration's ``moving``."""
+    parameters = moves.move(database(), booking_id, NewPlace(body.schedule_id, body.slot_id, body.fee_fen),
+                            account_id=caller.account_id, now=utc_now())
+    return Payment(booking=_one(caller, booking_id), payment=parameters)
 
 
 @api.get("/bookings")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from hospital.booking import rules, store
+from hospital.booking import choices, rules, store
 from hospital.booking.model import DOUBLED, LIVE, Booking
 from hospital.booking.tell import tell
 from hospital.database import outbox, tasks
@@ -32,7 +32,8 @@ def session_changed(db: Database, job: outbox.Job, now: datetime) -> outbox.Agai
     with db.transaction() as tx:
         session = schedule_store.session(tx, job.subject_id)
         if session is not None and session.state == "OPEN":
-            tasks.settle(tx, kind="schedule.stopped", subject_id=session.id, note="takes place after all", now=now)
+            tasks.settle(tx, kind=choices.STOPPED, subject_id=session.id, note="takes place after all", now=now)
+            choices.takes_place(tx, session, now)
         if not schedule_store.missing_places(tx, job.subject_id):
             tasks.settle(tx, kind=MISSING, subject_id=job.subject_id, note="listed again", now=now)
     return None
@@ -135,4 +136,5 @@ def _reseat(tx: Transaction, booking: Booking, seat: dict[str, Any], now: dateti
     store.stand_alone(tx, booking, now)
 
 
-WORKER: dict[str, outbox.Handler] = {"schedule.changed": session_changed, "slot.missing": places_missing}
+WORKER: dict[str, outbox.Handler] = {
+    "schedule.changed": session_changed, "slot.missing": places_missing, **choices.WORKER}

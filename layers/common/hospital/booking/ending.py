@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import random
 from datetime import date, datetime, timedelta
+from typing import TypeGuard
 
 from typing_extensions import assert_never
 
-from hospital.booking import jobs, store
+from hospital.booking import jobs, move_store, store
 from hospital.booking.model import (
     ENDED_AT_HOSPITAL,
     FIRM_ELSEWHERE,
+    LOOK,
+    NOT_CHOSEN,
+    OF_STOPPED,
     PAID_AT_HOSPITAL,
     REFUNDED_AT_DESK,
     Booking,
@@ -31,16 +35,16 @@ from hospital.messages import service as messages
 from hospital.messages import wording
 from hospital.payment import desk_refunds, fate, refunds, settlement_store, settlements
 from hospital.payment import store as payment_store
-from hospital.payment.model import CANCELLED, REGISTRATION, Payment, Purpose
+from hospital.payment.model import CANCELLED, CHEAPER, REGISTRATION, Payment, Purpose
 from hospital.payment.tell import tell_refund
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day
 from hospital.schedules import rules as schedule_rules
 from hospital.schedules import store as schedule_store
+from hospital.schedules import sync
 
 Source = store.Source
 FIRM = ("CONFIRMED", "CHECKED_IN")
-LOOK = "registration.look"
 ENDED = "registration.ended"  # the kind of the task: the hospital has ended it, and what of our payment is open
 HANGING = (outbox.hanging("booking.cancel"),)
 ALARMING = {"TRADE_UNKNOWN", "TRADE_CONFLICT", "AMOUNT_MISMATCH", "PAYMENT_CONFLICT"}
@@ -55,8 +59,12 @@ def payment_of(source: Source, booking: Booking, *, lock: bool = False) -> Payme
     return payment_store.of_subject(source, REGISTRATION, booking.id, lock=lock)
 
 
-def _paid_fen(payment: Payment | None) -> int:
-    return payment.paid_fen if payment is not None and payment.state == "PAID" else 0
+def paid_fen(source: Source, booking: Booking, payment: Payment | None) -> int:
+    """What of its payment is in this registration: all of it, or (since it was moved) what the HIS has taken of it."""
+    if payment is None or payment.state != "PAID":
+        return 0
+    settlement = settlement_store.of_trade(source, booking.trade_no)
+    return settlement.amount_fen if settlement is not None else payment.paid_fen
 
 
 # -- cancelled by the patient -----------------------------------------------------------------------
@@ -67,25 +75,26 @@ def cancel(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
     """
     booking = store.booking(db, job.subject_id)
     if booking is not None and booking.state == "CANCELLING":
-        _cancel(db, booking, job.id, now)
+        cancel_now(db, booking, job.id, now)
     return None
 
 
-def _cancel(db: Database, booking: Booking, key: str, now: datetime) -> None:
+def cancel_now(db: Database, booking: Booking, key: str, now: datetime) -> None:
+    """As :func:`cancel`; ``key`` tells the messages of one try from those of another."""
     payment = payment_of(db, booking)
     became, code = fate.look("REGISTRATION", booking.trade_no, payment), ""
     if isinstance(became, (fate.Ours, fate.EndedOurs)):
-        _settled(db, booking, became.trade, now)
-    if isinstance(became, fate.Ours):
+        settled(db, booking, became.trade, now)
+    refund_fen = paid_fen(db, booking, payment)
+    if isinstance(became, fate.Ours) or (is_left_to_us(became) and refund_fen):
         code = _not_whole(db, booking, payment)
         if not code:
-            became, code = _cancel_in_his(booking, payment, became)
+            became, code = _cancel_in_his(booking, payment, became.trade, refund_fen)
     if isinstance(became, (fate.Waiting, fate.AnotherKinds)):  # nothing firm under this number: to kill is to cancel
         code = "TRADE_UNKNOWN" if became.trade is None else ""
         if isinstance(became, fate.AnotherKinds):
             code = "TRADE_CONFLICT"
         became = jobs.kill(booking, payment)
-    refund_fen = _paid_fen(payment)
     match became:
         case fate.Ours():
             _undo(db, booking, code, key, now)
@@ -106,11 +115,12 @@ def _cancel(db: Database, booking: Booking, key: str, now: datetime) -> None:
 
 def _not_whole(source: Source, booking: Booking, payment: Payment | None) -> str:
     """Why it can't be given back as a whole, looked at before the HIS is asked: a code; empty when it can."""
-    whole = not _paid_fen(payment) or _open_fen(source, booking, payment) == _paid_fen(payment)
+    fen = paid_fen(source, booking, payment)
+    whole = not fen or open_fen(source, booking, payment) == fen
     return "" if whole else "PARTLY_REFUNDED"
 
 
-def _settled(db: Database, booking: Booking, trade: Trade, now: datetime) -> None:
+def settled(db: Database, booking: Booking, trade: Trade, now: datetime) -> None:
     """The HIS has our payment in its books: one that was confirmed before there were settlements gets its own."""
     if settlement_store.of_trade(db, booking.trade_no) is None:
         with db.transaction() as tx:
@@ -120,9 +130,8 @@ def _settled(db: Database, booking: Booking, trade: Trade, now: datetime) -> Non
                 jobs.settle_fee(tx, current, payment, trade.settled_at or payment.paid_at or now, now)
 
 
-def _cancel_in_his(booking: Booking, payment: Payment | None, became: fate.Ours) -> tuple[fate.Fate, str]:
-    """What has become of it, and the code of a refusal. Raises Unanswered while it still stands and nobody says why."""
-    refund_fen = _paid_fen(payment)
+def _cancel_in_his(booking: Booking, payment: Payment | None, trade: Trade, refund_fen: int) -> tuple[fate.Fate, str]:
+    """What has become of it, and the code of a refusal. Raises Unanswered while nobody says what is so."""
     try:
         his_registrations.cancel(booking.trade_no, reason="患者取消", refund_fen=refund_fen)
     except (Rejected, Unanswered) as problem:
@@ -130,10 +139,15 @@ def _cancel_in_his(booking: Booking, payment: Payment | None, became: fate.Ours)
         if isinstance(problem, Rejected):
             log.event("his.refused", operation="cancel", booking_id=booking.id, code=problem.code)
             return after, problem.code
-        if isinstance(after, fate.Ours):
+        if isinstance(after, fate.Ours) or is_left_to_us(after):
             raise
         return after, ""
-    return fate.EndedOurs(became.trade.model_copy(update={"state": "CANCELLED", "refund_fen": refund_fen})), ""
+    return fate.EndedOurs(trade.model_copy(update={"state": "CANCELLED", "refund_fen": refund_fen})), ""
+
+
+def is_left_to_us(became: fate.Fate) -> TypeGuard[fate.EndedOurs]:
+    """Whether it has ended along with its session, and what was paid is still in the HIS's books, for us to end."""
+    return isinstance(became, fate.EndedOurs) and became.trade.stopped and not became.trade.refund_fen
 
 
 def _undo(db: Database, booking: Booking, code: str, key: str, now: datetime) -> None:
@@ -143,7 +157,7 @@ def _undo(db: Database, booking: Booking, code: str, key: str, now: datetime) ->
         if current is None or current.state != "CANCELLING":
             return
         store.move(tx, current, "CONFIRMED", now, reason=code)
-        if current.free_cancel_until is not None:  # the hospital changed it, and does not let it go
+        if current.free_cancel_until is not None or current.reason in OF_STOPPED:  # it has, and does not let it go
             tasks.add(tx, kind="booking.free-cancel-refused", subject_id=booking.id, detail=code, now=now)
         if code in ALARMING:
             _alarm(tx, booking, f"{code} at cancel, and it still stands in the HIS as {booking.trade_no}. Ends with "
@@ -158,7 +172,7 @@ def _finish(db: Database, booking: Booking, reason: str, code: str, now: datetim
         if current is None or current.state not in ("CANCELLING", *FIRM):
             return
         payment = payment_of(tx, current, lock=True)
-        _move_ended(tx, current, reason, now)
+        move_ended(tx, current, reason, now)
         going_fen = give_rest_back(tx, current, payment, now)
         if code in ALARMING:
             _alarm(tx, booking, f"{code} at cancel, under {booking.trade_no}; of ours {going_fen} fen go back by "
@@ -179,8 +193,11 @@ def give_rest_back(tx: Transaction, booking: Booking, payment: Payment | None, n
     return owed_fen
 
 
-def _move_ended(tx: Transaction, booking: Booking, reason: str, now: datetime) -> None:
-    store.move(tx, booking, "CANCELLED", now, reason=reason)
+def move_ended(tx: Transaction, booking: Booking, reason: str, now: datetime) -> None:
+    """It ends, and its place is free again."""
+    store.move(tx, booking, "CANCELLED", now, reason=reason or booking.reason)
+    for dearer in move_store.dearer_of(tx, booking.id):  # what was paid besides goes back by itself
+        outbox.publish(tx, "move.give-back", dearer.id, due=now, now=now)
     schedule_store.give_back(tx, booking.id, sold_elsewhere=reason == FIRM_ELSEWHERE, now=now,
                              on_sale_at=schedule_rules.on_sale_again(now, policy.load(tx), random.random()))
     tasks.settle(tx, kind=HANGING[0], subject_id=booking.id, note="cancelled", now=now)
@@ -204,32 +221,49 @@ def look(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
 def _look_behind(db: Database, booking: Booking, now: datetime) -> None:
     """It has ended here already; the HIS may have taken a payment of ours that we did not know to be in it."""
     payment = payment_of(db, booking)
-    if _open_fen(db, booking, payment):
+    if open_fen(db, booking, payment):
         became = fate.look("REGISTRATION", booking.trade_no, payment)
         if isinstance(became, fate.EndedOurs):
             _ended_in_his(db, booking, payment, became.trade, "", now)
 
 
 def _look(db: Database, booking: Booking, now: datetime) -> None:
-    if booking.state not in FIRM:  # CANCELLING asks by itself
+    if booking.state not in FIRM or move_store.is_moving(db, booking.id):  # CANCELLING and MOVING ask by themselves
         return
     payment = payment_of(db, booking)
     became = fate.look("REGISTRATION", booking.trade_no, payment)
     match became:
         case fate.Ours(trade):
-            _settled(db, booking, trade, now)
+            settled(db, booking, trade, now)
         case fate.Others():
-            if _paid_fen(payment):
+            if paid_fen(db, booking, payment):
                 _doubt(db, booking, "firm with another payment", now)
         case fate.EndedOurs(trade):
-            _settled(db, booking, trade, now)
-            _ended_in_his(db, booking, payment, trade, "", now)
+            settled(db, booking, trade, now)
+            if not _is_stopped(db, booking, trade, now):
+                _ended_in_his(db, booking, payment, trade, "", now)
         case fate.EndedOthers(trade):
             _ended_in_his(db, booking, payment, trade, "", now)
         case fate.Dead() | fate.Waiting() | fate.AnotherKinds():
             _doubt(db, booking, "not firm", now)
         case _:
             assert_never(became)
+
+
+def _is_stopped(db: Database, booking: Booking, trade: Trade, now: datetime) -> bool:
+    """Whether it has ended along with its session: then its patient chooses, and what was paid is still theirs.
+
+    Raises Unanswered.
+    """
+    session = schedule_store.session(db, booking.schedule_id)
+    if not trade.stopped or trade.refund_fen or session is None or booking.state != "CONFIRMED":
+        return False
+    if desk_refunds.begun(booking.trade_no, trade.cancelled_at or now):
+        return False
+    if session.state == "OPEN":  # heard of this before we heard of the session
+        sync.look_at(db, session.his_code, now)
+        session = schedule_store.session(db, booking.schedule_id)
+    return session is not None and session.state != "OPEN"  # whoever learns of that tells its patients
 
 
 def _doubt(db: Database, booking: Booking, what: str, now: datetime) -> None:
@@ -244,7 +278,7 @@ def _ended_in_his(db: Database, booking: Booking, payment: Payment | None, trade
 
     Raises Unanswered.
     """
-    told = desk_refunds.begun(booking.trade_no, trade.cancelled_at or now) if _open_fen(db, booking, payment) else []
+    told = desk_refunds.begun(booking.trade_no, trade.cancelled_at or now) if open_fen(db, booking, payment) else []
     with db.transaction() as tx:
         current = store.booking(tx, booking.id, lock=True)
         if current is None or current.state not in ("CANCELLING", "CANCELLED", *FIRM):
@@ -252,10 +286,10 @@ def _ended_in_his(db: Database, booking: Booking, payment: Payment | None, trade
         payment = payment_of(tx, current, lock=True)
         settlement_store.of_trade(tx, booking.trade_no, lock=True)  # so that the desk's refund is open or promised
         coming = desk_refunds.not_booked(tx, told)
-        kept_fen = _open_fen(tx, current, payment) - sum(one.amount_fen for one in coming)
-        at_desk = bool(_paid_fen(payment)) and kept_fen <= 0
+        kept_fen = open_fen(tx, current, payment) - sum(one.amount_fen for one in coming)
+        at_desk = bool(paid_fen(tx, current, payment)) and kept_fen <= 0
         if current.state != "CANCELLED":
-            _move_ended(tx, current, REFUNDED_AT_DESK if at_desk else ENDED_AT_HOSPITAL, now)
+            move_ended(tx, current, REFUNDED_AT_DESK if at_desk else ENDED_AT_HOSPITAL, now)
             if not at_desk:
                 tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="医院已取消该挂号，详询人工窗口")
         for one in coming:
@@ -267,7 +301,7 @@ def _ended_in_his(db: Database, booking: Booking, payment: Payment | None, trade
                              "them back; task.close when the desk has paid in another way")
 
 
-def _open_fen(source: Source, booking: Booking, payment: Payment | None) -> int:
+def open_fen(source: Source, booking: Booking, payment: Payment | None) -> int:
     """What of our payment neither goes back nor is promised to the desk."""
     settlement = settlement_store.of_trade(source, booking.trade_no)
     if settlement is not None:
@@ -329,8 +363,8 @@ def reversed_at_desk(db: Database, job: outbox.Job, now: datetime) -> outbox.Aga
         assert booking is not None
         if booking.state == "CANCELLING":  # that asks the HIS by itself
             return outbox.Again(outbox.BACK_OFF[0])
-        if booking.state in FIRM:
-            _move_ended(tx, booking, REFUNDED_AT_DESK, now)
+        if booking.state in FIRM and booking.trade_no == settlement.trade_no:  # not what it was before it was moved
+            move_ended(tx, booking, REFUNDED_AT_DESK, now)
     return None
 
 
@@ -342,58 +376,13 @@ def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Agai
     if refund is None or payment is None or booking is None:
         return None
     with db.transaction() as tx:
-        if refund.purpose.of_desk or refund.state == "ELSEWHERE":
+        if refund.purpose.of_desk or refund.purpose.why == CHEAPER or refund.state == "ELSEWHERE":
             tell_refund(tx, refund, payment.account_id, booking.patient_id,
                         wording.about("registration", booking.id), now)
         elif booking.state == "CANCELLED":
-            tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note="预约已取消，费用原路退回")
+            tell(tx, booking.id, messages.BOOKING_CANCELLED, now=now, note=(
+                "未在时限内选择，费用已原路退回" if booking.reason == NOT_CHOSEN else "预约已取消，费用原路退回"))
     return None
-
-
-# -- by staff ---------------------------------------------------------------------------------------
-TASKS = (jobs.REFUSED, ENDED, *jobs.HANGING, *HANGING)
-
-
-def refund(db: Database, booking_id: str, reason: str, now: datetime) -> str:
-    """Staff's order about a registration on their list: give our payment back, unless the HIS has it firm with it.
-
-    Returns the registration's state after. Raises Conflict (the desk gives it back), Unanswered.
-    """
-    booking = store.booking(db, booking_id)
-    assert booking is not None
-    if booking.state in ("CONFIRMING", "RELEASED"):
-        jobs.refuse(db, booking, reason, now)
-    elif booking.state == "CANCELLING":
-        _cancel(db, booking, "", now)
-    elif booking.state in (*FIRM, "CANCELLED"):
-        _refund_ended(db, booking, now)
-    after = store.booking(db, booking_id)
-    assert after is not None
-    return after.state
-
-
-def _refund_ended(db: Database, booking: Booking, now: datetime) -> None:
-    payment = payment_of(db, booking)
-    became = fate.look("REGISTRATION", booking.trade_no, payment)
-    if isinstance(became, (fate.Waiting, fate.AnotherKinds)):
-        became = jobs.kill(booking, payment)
-    if isinstance(became, fate.Ours):  # it stands: only the patient or the desk may end it
-        _settled(db, booking, became.trade, now)
-        return
-    if isinstance(became, fate.EndedOurs):
-        _settled(db, booking, became.trade, now)
-        if _open_fen(db, booking, payment):
-            desk_refunds.go_first(db, booking.trade_no, became.trade.cancelled_at or now, now)
-    with db.transaction() as tx:
-        current = store.booking(tx, booking.id, lock=True)
-        assert current is not None
-        locked = payment_of(tx, current, lock=True)
-        if current.state in FIRM:
-            elsewhere = isinstance(became, fate.Others)
-            _move_ended(tx, current, FIRM_ELSEWHERE if elsewhere else ENDED_AT_HOSPITAL, now)
-        going_fen = give_rest_back(tx, current, locked, now)
-        for kind in (ENDED, jobs.REFUSED):
-            tasks.settle(tx, kind=kind, subject_id=booking.id, note=f"{going_fen} fen go back", now=now)
 
 
 WORKER: dict[str, outbox.Handler] = {

@@ -220,9 +220,17 @@ def _record_confirmed(tx: Transaction, booking: Booking, payment: Payment | None
     store.move(tx, booking, "CONFIRMED", now, visit_number=str(trade.visit_number or "")[:20],
                location=" ".join(part for part in (trade.location, trade.clinic_room) if part)[:200])
     changes.confirmed(tx, booking.id, trade, now)
+    _not_stopped(tx, booking, now)
     if payment is not None:
         settle_fee(tx, booking, payment, trade.settled_at or now, now)
     _settle_tasks(tx, booking.id, "confirmed", now)
+
+
+def _not_stopped(tx: Transaction, booking: Booking, now: datetime) -> None:
+    """Its session may have been stopped while it became firm: then it is told like the others."""
+    session = schedule_store.session(tx, booking.schedule_id)
+    if session is not None and session.state != "OPEN":
+        outbox.publish(tx, "schedule.ended", session.id, due=now, now=now)
 
 
 def settle_fee(tx: Transaction, booking: Booking, payment: Payment, settled_at: datetime, now: datetime) -> None:
@@ -280,18 +288,6 @@ def _reject(tx: Transaction, booking: Booking, payment: Payment | None, reason: 
     tell(tx, booking.id, messages.BOOKING_FAILED, now=now, note=note)
 
 
-# -- called off -------------------------------------------------------------------------------------
-def session_ended(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
-    """A session takes place no more: staff hear how many patients are registered in it."""
-    session = schedule_store.session(db, job.subject_id)
-    live = store.live_on_schedule(db, job.subject_id)
-    if session is not None and session.state != "OPEN" and live:
-        with db.transaction() as tx:
-            tasks.add(tx, kind="schedule.stopped", subject_id=session.id, now=now,
-                      detail=f"{session.state} with {live} live registrations")
-    return None
-
-
 WORKER: dict[str, outbox.Handler] = {
     "booking.expire": expire, "booking.unlock": unlock, "booking.confirm": confirm, "registration.paid": paid,
-    "schedule.ended": session_ended, **changes.WORKER}
+    **changes.WORKER}

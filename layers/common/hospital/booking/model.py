@@ -25,6 +25,7 @@ ENDED_AT_HOSPITAL = "ENDED_AT_HOSPITAL"  # the hospital has cancelled it, withou
 REFUNDED_AT_DESK = "REFUNDED_AT_DESK"  # likewise, and the desk has begun to give our payment back
 PAID_AT_HOSPITAL = "PAID_AT_HOSPITAL"  # it can't be cancelled here: what was paid for it is not ours to give back
 DOUBLED = "booking.doubled"  # the task about one that the hospital has put next to another of its patient
+LOOK = "registration.look"  # the arrow that has the HIS asked what became of one
 LIVE = {"HELD", "AWAITING_PAYMENT", "CONFIRMING", "CONFIRMED", "CHECKED_IN", "CANCELLING"}
 
 
@@ -119,3 +120,75 @@ class Booking(Struct, frozen=True):
     def needs_payment(self) -> bool:
         """Whether WeChat Pay comes before the HIS confirms."""
         return self.payment_policy == "AT_BOOKING" and self.fee_fen > 0
+
+
+# -- stopped and changed --------------------------------------------------------------------------------
+SESSION_STOPPED = "SESSION_STOPPED"  # given up by its patient because it does not take place
+NOT_CHOSEN = "NOT_CHOSEN"  # likewise, by itself: nothing was chosen in time
+OF_STOPPED = {SESSION_STOPPED, NOT_CHOSEN}
+
+# A move to another place: HELD here, AWAITING_PAYMENT of what it costs more, MOVING: the HIS is being asked. Until it
+# is DONE the registration is what it was; RELEASED and REJECTED have changed nothing about it.
+MOVE_MOVES: dict[str, set[str]] = {
+    "HELD": {"AWAITING_PAYMENT", "MOVING", "RELEASED"},
+    "AWAITING_PAYMENT": {"MOVING", "RELEASED"},
+    "MOVING": {"DONE", "REJECTED"},
+    "RELEASED": {"REJECTED"},  # only by money that came after all: it goes back
+    "DONE": set(),
+    "REJECTED": set(),
+}
+
+
+class Choice(Struct, frozen=True):
+    """What is open to the patient of a registration that does not take place: until ``choose_until`` they choose."""
+
+    id: str
+    booking_id: str
+    schedule_id: str
+    state: str
+    choose_until: datetime
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Choice:
+        """From a row of the table."""
+        return cls(**{name: row[name] for name in cls.__struct_fields__})
+
+
+class Move(Struct, frozen=True):
+    """One try to move a registration to another place, under a new trade number.
+
+    ``difference_fen`` is to be paid besides, or (negative) comes back.
+    """
+
+    id: str
+    booking_id: str
+    account_id: str
+    from_trade_no: str
+    trade_no: str
+    schedule_id: str
+    slot_id: str
+    fee_fen: int
+    difference_fen: int
+    state: str
+    reason: str
+    expires_at: datetime
+    hold_until: datetime
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Move:
+        """From a row of the table."""
+        return cls(**{name: row[name] for name in cls.__struct_fields__})
+
+    @property
+    def difference_trade_no(self) -> str:
+        """The number in the HIS of what is paid besides."""
+        return f"{self.trade_no}-D"
+
+
+class NewPlace(Struct, frozen=True):
+    """Where a patient wants to go instead. ``fee_fen`` is what they were shown; ``slot_id`` None: any free place."""
+
+    schedule_id: str
+    slot_id: str | None
+    fee_fen: int

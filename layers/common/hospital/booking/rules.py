@@ -8,7 +8,7 @@ from typing import Any
 
 from hospital.booking.model import Booking, Counts
 from hospital.database.policy import Policy
-from hospital.runtime.clock import at_hospital, hospital_day, later_text
+from hospital.runtime.clock import BEIJING, at_hospital, hospital_day, later_text
 from hospital.runtime.errors import Conflict, TooMany
 from hospital.schedules.rules import cancel_deadline
 
@@ -101,6 +101,67 @@ def hold_until(expires_at: datetime, policy: Policy) -> datetime:
 def payment_deadline(expires_at: datetime, held_until: datetime, now: datetime, policy: Policy) -> datetime:
     """Until when to pay: as long as the place is held here, never less than a sensible moment, never past the HIS's."""
     return max(expires_at, min(now + timedelta(minutes=policy.pay_minutes_at_least), held_until))
+
+
+# -- stopped and changed ----------------------------------------------------------------------------
+SHORTEST_CHOICE = timedelta(hours=1)
+
+
+def is_wave(stopped: int, of: int, policy: Policy) -> bool:
+    """Whether so many of the sessions with patients are stopped at once that a wrong list is likelier."""
+    return stopped > policy.believed_stopped_sessions and stopped * 100 > of * policy.believed_stopped_percent
+
+
+def choose_until(visit_date: date, now: datetime, policy: Policy) -> datetime:
+    """Until when a patient of a stopped session may choose: some hours, to the end of the visit's day at most.
+
+    Nobody's time ends while they sleep: rather before the quiet hours, and after them when that were too soon.
+    """
+    shortest = now + SHORTEST_CHOICE
+    until = min(now + timedelta(hours=policy.stopped_choice_hours), at_hospital(visit_date + DAY, time(0)))
+    evening = quiet_began(until, policy)
+    if evening is not None:
+        until = evening if evening >= shortest else evening + quiet_length(policy)
+    return max(until, shortest)
+
+
+def quiet_length(policy: Policy) -> timedelta:
+    """How long the quiet hours are."""
+    begin, end = (timedelta(hours=one.hour, minutes=one.minute) for one in (policy.quiet_from, policy.quiet_until))
+    return (end - begin) % DAY
+
+
+def quiet_began(moment: datetime, policy: Policy) -> datetime | None:
+    """When the quiet hours that a moment is in have begun; None when it is in none."""
+    for day in (hospital_day(moment), hospital_day(moment) - DAY):
+        begin = at_hospital(day, policy.quiet_from)
+        if begin <= moment < begin + quiet_length(policy):
+            return begin
+    return None
+
+
+def choice_note(until: datetime) -> str:
+    """What a patient may do, and until when, in the 20 characters that a message has for it."""
+    local = until.astimezone(BEIJING)
+    return f"请{local.month}月{local.day}日{local:%H:%M}前改约或退号"
+
+
+def may_move(state: str, choose: datetime | None, free: datetime | None, now: datetime) -> bool:
+    """Whether a registration may go to another place: it is firm, and the hospital has stopped or changed it."""
+    return state == "CONFIRMED" and any(until is not None and now < until for until in (choose, free))
+
+
+def difference_fen(paid_fen: int | None, in_parts: bool, fee_fen: int) -> int | None:
+    """What another place costs more (negative: less) than was paid; None: it can't be moved there.
+
+    ``paid_fen`` None: nothing was paid yet, it is paid for on arrival. What was paid ``in_parts`` goes along whole,
+    and what was paid for can't become free, nor the other way round.
+    """
+    if paid_fen is None:
+        return 0
+    if fee_fen == paid_fen:
+        return 0
+    return None if in_parts or not paid_fen or not fee_fen else fee_fen - paid_fen
 
 
 # -- the waiting room -------------------------------------------------------------------------------

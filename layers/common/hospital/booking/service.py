@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from hospital.booking import rules, sold_out, store
-from hospital.booking.model import Booking, NewBooking, Offer, Place
+from hospital.booking import choices, move_store, rules, sold_out, store
+from hospital.booking.model import SESSION_STOPPED, Booking, NewBooking, Offer, Place
 from hospital.database import outbox, policy, repeats, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import registrations as his_registrations
@@ -308,8 +308,11 @@ def _give_up(tx: Transaction, booking: Booking, settings: policy.Policy, now: da
         raise Conflict("已取号，不能在线取消，请到人工窗口办理退号。", code="checked_in")
     if booking.state != "CONFIRMED":
         raise Conflict("挂号正在确认中，请稍后再取消。", code="confirming")
-    if now >= rules.cut_off(booking, settings):
+    choice, moving = move_store.choice_of(tx, booking.id), move_store.live(tx, booking.id)
+    if choice is None and now >= rules.cut_off(booking, settings):
         raise Conflict("已超过线上取消时限，如需退号请到人工窗口办理。", code="cancel_closed")
-    store.move(tx, booking, "CANCELLING", now)
+    if moving is not None and not choices.let_go(tx, moving, now):
+        raise Conflict("正在为您改约，请稍后刷新查看。", code="moving")
+    store.move(tx, booking, "CANCELLING", now, reason=SESSION_STOPPED if choice is not None else "")
     outbox.publish(tx, "booking.cancel", booking.id, due=now, now=now)
     return "CANCELLING"

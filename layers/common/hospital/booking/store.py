@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
-from hospital.booking import rules
+from hospital.booking import move_store, rules
 from hospital.booking.model import DOUBLED, LIVE, MOVES, Booking, Counts, NewBooking, Offer, Place
 from hospital.database import tasks
 from hospital.database.connection import Database, Duplicate, Row, Transaction
@@ -42,6 +42,14 @@ def booking(source: Source, booking_id: str, *, lock: bool = False) -> Booking |
     return Booking.of(row) if row else None
 
 
+def of_ids(source: Source, booking_ids: list[str]) -> dict[str, Booking]:
+    """Some registrations, by id."""
+    if not booking_ids:
+        return {}
+    return {row["id"]: Booking.of(row) for row in source.all(
+        f"SELECT * FROM bookings WHERE id IN ({', '.join(['%s'] * len(booking_ids))})", booking_ids)}
+
+
 def of_trade(source: Source, trade_no: str) -> Booking | None:
     """The registration of a number in the HIS."""
     row = source.one("SELECT * FROM bookings WHERE trade_no = %s", (trade_no,))
@@ -49,12 +57,13 @@ def of_trade(source: Source, trade_no: str) -> Booking | None:
 
 
 def firm_of_trades(source: Source, trade_nos: list[str]) -> list[str]:
-    """Of some numbers, the registrations (ids) that are firm in our books."""
+    """Of some numbers, the registrations (ids) that are firm in our books, and not their patients' to choose about."""
     if not trade_nos:
         return []
     marks = ", ".join(["%s"] * len(trade_nos))
     return [row["id"] for row in source.all(
-        f"SELECT id FROM bookings WHERE state IN ('CONFIRMED', 'CHECKED_IN') AND trade_no IN ({marks}) ORDER BY id",
+        f"SELECT b.id FROM bookings b WHERE b.state IN ('CONFIRMED', 'CHECKED_IN') AND b.trade_no IN ({marks}) "
+        "AND NOT EXISTS (SELECT 1 FROM booking_choices c WHERE c.booking_id = b.id AND c.open_flag = 1) ORDER BY b.id",
         trade_nos)]
 
 
@@ -94,6 +103,8 @@ def move(tx: Transaction, booking_: Booking, state: str, now: datetime, *, reaso
     tx.run(f"UPDATE bookings SET {names} WHERE id = %s", (*columns.values(), booking_.id))
     tx.insert_soon("booking_history", id=new_id(), booking_id=booking_.id, from_state=booking_.state,
                    to_state=state, reason=reason, at=now)
+    if booking_.state == "CONFIRMED":  # whatever was open to its patient is decided
+        move_store.close_choice(tx, booking_.id, "CANCELLED" if state == "CANCELLING" else "ENDED", now)
     if left:
         not_doubled(tx, booking_, now)
         stand_alone(tx, booking_, now)
@@ -232,17 +243,24 @@ def live_of_session(source: Source, schedule_id: str) -> list[str]:
         (schedule_id, schedule_id))]
 
 
+def arrived_of_session(source: Source, schedule_id: str) -> int:
+    """How many patients of a session have checked in."""
+    row = source.one("SELECT COUNT(*) AS arrived FROM bookings WHERE schedule_id = %s AND state = 'CHECKED_IN'",
+                     (schedule_id,))
+    return int(row["arrived"]) if row else 0
+
+
+def note(tx: Transaction, booking_: Booking, reason: str, now: datetime) -> None:
+    """Write into its history what has happened to a registration that stays in its state."""
+    tx.insert_soon("booking_history", id=new_id(), booking_id=booking_.id, from_state=booking_.state,
+                   to_state=booking_.state, reason=reason, at=now)
+
+
 def tokens_of_holders(source: Source, schedule_id: str) -> list[bytes]:
     """The hashes of the tokens of every account that has a live registration in a session."""
     return [row["token_hash"] for row in source.all(
         "SELECT DISTINCT s.token_hash FROM bookings b JOIN sessions s ON s.account_id = b.account_id "
         "WHERE b.schedule_id = %s AND b.live_flag = 1", (schedule_id,))]
-
-
-def live_on_schedule(source: Source, schedule_id: str) -> int:
-    """How many live registrations a session has."""
-    row = source.one("SELECT COUNT(*) AS live FROM bookings WHERE schedule_id = %s AND live_flag = 1", (schedule_id,))
-    return int(row["live"]) if row else 0
 
 
 def doctors_seen(source: Source, account_id: str, patient_ids: Collection[str], limit: int = 20) -> list[str]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from hospital.booking import rules, store
+from hospital.booking import move_store, rules, store
 from hospital.booking.model import (
     ENDED_AT_HOSPITAL,
     FIRM_ELSEWHERE,
+    NOT_CHOSEN,
     PAID_AT_HOSPITAL,
     REFUNDED_AT_DESK,
+    SESSION_STOPPED,
     Booking,
+    Choice,
+    Move,
 )
 from hospital.database import policy
 from hospital.database.connection import Database, Row
@@ -28,13 +32,15 @@ STATES = {
     "CHECKED_IN": "已取号",
     "CANCELLING": "取消中", "CANCELLED": "已取消", "RELEASED": "已释放", "REJECTED": "挂号未成功",
 }
-ELSEWHERE = "已由窗口办理"
+ELSEWHERE, STOPPED = "已由窗口办理", "已停诊"
 # What a patient has to know or do besides, by reason.
 REASONS = {
     FIRM_ELSEWHERE: "该挂号已由医院窗口办理生效，请凭窗口凭证就诊、取号或退号；如已在微信支付，费用将原路退回。",
     ENDED_AT_HOSPITAL: "医院已取消该挂号，如有疑问请到人工窗口咨询。",
     REFUNDED_AT_DESK: "该挂号已在医院窗口退号，费用由窗口办理退回。",
     PAID_AT_HOSPITAL: "挂号费已在医院缴纳，请到人工窗口办理退号和退费。",
+    SESSION_STOPPED: "医生停诊，您已退号，已支付的费用全额原路退回。",
+    NOT_CHOSEN: "医生停诊，您未在规定时间内选择，已为您退号，已支付的费用全额原路退回。",
 }
 
 
@@ -42,7 +48,7 @@ REASONS = {
 _OF_THE_PATIENT: dict[str, Any] = {
     "patient_name": "", "doctor_id": "", "doctor_name": "", "doctor_title": "", "department_name": "",
     "clinic_room": "", "visit_number": "", "location": "", "queue_number": "", "queue_place": "", "changes": [],
-    "can_pay": False}
+    "can_pay": False, "can_move": False, "stopped": None, "moving": None}
 
 
 def bookings(db: Database, account_id: str, page: list[Booking], now: datetime) -> list[dict[str, Any]]:
@@ -58,10 +64,37 @@ def _all(db: Database, page: list[Booking], now: datetime) -> list[dict[str, Any
     sessions = schedule_store.rooms(db, [one.schedule_id for one in page])
     changes = store.changes_of(db, [one.id for one in page])
     seen = {one.doctor_id for one in page} | {change["doctor_id"] for change in changes}
+    ids = [one.id for one in page]
+    choices, moves = move_store.choices_of(db, ids), move_store.live_of(db, ids)
+    goals = schedule_store.goals(db, [one.slot_id for one in moves.values()])
+    seen |= {row["doctor_id"] for row in goals.values()}
     doctors = {one.id: one for one in site.doctors(db, sorted(seen), employed_only=False)}
     return [{**_view(db, one, settings, now, departments, sessions, doctors),
+             **_choice(one, choices.get(one.id), now), "moving": _moving(moves.get(one.id), goals, doctors, now),
              "changes": [_change(change, doctors) for change in changes if change["booking_id"] == one.id]}
             for one in page]
+
+
+def _choice(one: Booking, choice: Choice | None, now: datetime) -> dict[str, Any]:
+    """What is open to the patient because the hospital has stopped or changed it."""
+    until = choice.choose_until if choice is not None else None
+    shown: dict[str, Any] = {
+        "can_move": rules.may_move(one.state, until, one.free_cancel_until, now),
+        "stopped": {"choose_until": until} if until is not None and one.state == "CONFIRMED" else None}
+    return {**shown, "can_cancel": True, "state_text": STOPPED} if shown["stopped"] else shown
+
+
+def _moving(one: Move | None, goals: dict[str, Row], doctors: dict[str, Any], now: datetime) -> dict[str, Any] | None:
+    """Where a registration is being moved to, and what is to be paid for that first."""
+    goal = goals.get(one.slot_id) if one is not None else None
+    if one is None or goal is None:
+        return None
+    doctor = doctors[goal["doctor_id"]]
+    return {"state": one.state, "schedule_id": goal["schedule_id"], "slot_id": one.slot_id, "doctor_name": doctor.name,
+            "doctor_title": doctor.title, "visit_date": goal["visit_date"], "period": goal["period"],
+            "starts_at": goal["starts_at"], "fee_fen": one.fee_fen, "difference_fen": one.difference_fen,
+            "expires_at": one.expires_at,
+            "can_pay": one.state in ("HELD", "AWAITING_PAYMENT") and one.difference_fen > 0 and now < one.expires_at}
 
 
 def _change(change: Row, doctors: dict[str, Any]) -> dict[str, Any]:

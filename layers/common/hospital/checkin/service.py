@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 
 from typing_extensions import assert_never
 
-from hospital.booking import ending
 from hospital.booking import store as bookings
 from hospital.booking.jobs import settle_fee
-from hospital.booking.model import Booking
+from hospital.booking.model import LOOK, Booking
 from hospital.booking.tell import tell
 from hospital.checkin import store
 from hospital.checkin.model import CheckIn
@@ -128,7 +127,7 @@ def _begin(db: Database, booking: Booking, account_id: str, now: datetime) -> Ch
         raise Unavailable("医院系统繁忙，请稍后重试。", code="his_unavailable") from None
     if trade is None or trade.state != "CONFIRMED":
         with db.transaction() as tx:  # ended at the hospital, it seems: here too, then
-            outbox.publish(tx, ending.LOOK, booking.id, due=now, now=now)
+            outbox.publish(tx, LOOK, booking.id, due=now, now=now)
         raise CheckInRefused(REFUSALS["NOT_CONFIRMED"][1], code="not_confirmed")
     if trade.checked_in:  # at the machine in the hall
         with db.transaction() as tx:
@@ -195,7 +194,7 @@ def _decide(db: Database, booking: Booking, checkin: CheckIn, payment: Payment |
             assert_never(became)
     if isinstance(became, (fate.EndedOurs, fate.EndedOthers, fate.Dead)):  # the hospital has ended it: here too, then
         with db.transaction() as tx:
-            outbox.publish(tx, ending.LOOK, booking.id, due=now, now=now)
+            outbox.publish(tx, LOOK, booking.id, due=now, now=now)
     log.event("his.refused", operation="check-in", booking_id=booking.id, code=code)
     return None
 

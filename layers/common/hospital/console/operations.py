@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hospital.billing import events as billing_events
 from hospital.billing import jobs as billing_jobs
 from hospital.billing import store as billing_store
-from hospital.booking import ending
+from hospital.booking import by_staff, choices, move_store, moving
 from hospital.booking import store as booking_store
 from hospital.checkin import service as checkin
 from hospital.checkin import store as checkin_store
@@ -181,7 +181,8 @@ def show_statement(db: Database, command: OfDay, now: datetime) -> dict[str, Any
 
 
 def retry_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
-    """Try now what a task is about: a hanging step, a stuck refund, events that could not be read.
+    """Try now what a task is about: a hanging step, a stuck refund, events that could not be read, clinics that
+    are stopped indeed.
 
     While some of those events are left (``left``), the task stays.
     """
@@ -193,6 +194,8 @@ def retry_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
         elif task["kind"] == billing_events.UNREADABLE:
             taken, left = billing_events.read_again(tx, task["subject_id"], now)
             again = taken > 0
+        elif task["kind"] == choices.MANY:
+            again = choices.believe(tx, now) > 0
         else:
             again = refunds.send_again(tx, task["subject_id"], now)
         if not again:
@@ -210,8 +213,10 @@ def refund_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
     kind, subject_id = task["kind"], task["subject_id"]
     if stuck_store.paid_nothing(db, subject_id):  # before the HIS is told that its number is dead
         raise Conflict("系统未记到该订单的收款金额，没有可退的款项。", code="nothing_to_refund")
-    if kind in ending.TASKS or (kind == stuck.TASK and booking_store.booking(db, subject_id)):
-        state = ending.refund(db, subject_id, "REFUSED_BY_STAFF", now)
+    if kind in by_staff.TASKS or (kind == stuck.TASK and booking_store.booking(db, subject_id)):
+        state = by_staff.refund(db, subject_id, "REFUSED_BY_STAFF", now)
+    elif kind in moving.TASKS or (kind == stuck.TASK and move_store.by_id(db, subject_id)):
+        state = moving.refuse(db, subject_id, "REFUSED_BY_STAFF", now)
     elif kind in checkin.TASKS or (kind == stuck.TASK and checkin_store.by_id(db, subject_id)):
         state = checkin.refuse(db, subject_id, "REFUSED_BY_STAFF", now)
     elif kind in billing_jobs.TASKS or (kind == stuck.TASK and billing_store.charge(db, subject_id)):

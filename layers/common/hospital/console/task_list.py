@@ -20,6 +20,8 @@ ENDS: dict[str, tuple[str, ...]] = {
     "charge.settle.hangs": ("task.retry", "task.refund", "task.close"),
     "checkin.carry-out.hangs": ("task.retry", "task.refund", "task.close"),
     "checkin.paid.hangs": ("task.retry", "task.refund", "task.close"),
+    **dict.fromkeys(("move.paid.hangs", "move.carry-out.hangs"), ("task.retry", "task.refund", "task.close")),
+    "clinic.many-stopped": ("task.retry", "task.close"),
     "booking.cancel.hangs": ("task.retry", "task.refund", "task.close"),
     "charge.cancel.hangs": ("task.retry", "task.refund", "task.close"),
     "booking.his-refused": ("task.refund", "task.close"),

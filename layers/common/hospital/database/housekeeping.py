@@ -17,6 +17,7 @@ KEPT = [
     ("refused_events", "received_at", "", timedelta(days=180)),
     ("known_bills", "pay_before", "", timedelta(days=7)),
     ("buckets", "full_at", "", timedelta(hours=1)),  # no index: at night hardly any is of this hour
+    ("reminders", "created_at", " AND state IN ('TOLD', 'DROPPED')", timedelta(days=90)),  # longer than a bill may wait
     ("proof_codes", "sent_at", "", timedelta(days=2)),
     ("proof_tries", "tried_at", "", timedelta(days=2)),
     ("outbox", "done_at", " AND state = 'DONE'", timedelta(days=30)),

@@ -1,7 +1,7 @@
 """The outbox: every arrow between systems is a row, written in the transaction that causes it.
 
-``functions/worker`` (``functions/refund`` and ``functions/pictures`` for their topics) works rows off: at least once,
-with back-off, woken at once and every minute by a timer. A row that fails for two hours becomes a staff task,
+``functions/worker`` (and those of ``OWNERS`` for their topics) works rows off: at least once, with
+back-off, woken at once and every minute by a timer. A row that fails for two hours becomes a staff task,
 and is still tried every hour: when the other system is back, nobody has to push hundreds of buttons.
 """
 
@@ -28,7 +28,7 @@ BACK_OFF = [timedelta(seconds=seconds) for seconds in (5, 15, 30, 60, 180, 600, 
 HANGING = timedelta(hours=1)  # between tries once it is on a person's list
 
 # By a topic's beginning, whose it is; all others are the worker's.
-OWNERS = {"refund.": "refund", "picture.": "pictures"}
+OWNERS = {"refund.": "refund", "clinic.": "clinic_changes", "picture.": "pictures"}
 
 
 class Job(Struct, frozen=True):

@@ -74,6 +74,15 @@ class Policy(BaseModel):
     live_bookings_per_patient_and_day: Annotated[int, Field(ge=1)] = 3
     # A list of the HIS that has lost more than this share is believed on a second look only.
     believed_drop_percent: Annotated[int, Field(ge=0, le=100)] = 20
+    # So many sessions with patients are believed to be stopped at once; more only up to this share of all such.
+    believed_stopped_sessions: Annotated[int, Field(ge=0, le=10_000)] = 10
+    believed_stopped_percent: Annotated[int, Field(ge=0, le=100)] = 20
+    stopped_choice_hours: Annotated[int, Field(ge=1, le=168)] = 24  # to choose after a stop; then the money goes back
+    quiet_from: time = time(21, 0)  # hospital time; who is asleep is not reminded of anything
+    quiet_until: time = time(8, 0)
+    remind_visit_at: time = time(18, 0)  # hospital time, on the day before
+    unpaid_reminder_hours: Annotated[list[Annotated[int, Field(ge=1, le=720)]], Field(max_length=5)] = [24, 72]
+    bulk_messages_per_second: Annotated[int, Field(ge=1, le=10_000)] = 100  # of all instances together
     resale_delay_max_seconds: Annotated[int, Field(ge=0, le=3600)] = 0  # random, against scalpers
     checkin_opens_minutes: Annotated[int, Field(ge=0, le=1440)] = 120  # before the session starts
     order_pay_minutes: Annotated[int, Field(ge=2, le=60)] = 15  # to pay bills, or a fee on arrival

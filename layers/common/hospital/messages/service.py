@@ -27,6 +27,9 @@ BOOKING_CONFIRMED = "booking_confirmed"
 BOOKING_FAILED = "booking_failed"
 BOOKING_CANCELLED = "booking_cancelled"
 BOOKING_CHANGED = "booking_changed"
+CLINIC_STOPPED = "clinic_stopped"
+VISIT_REMINDER = "visit_reminder"
+UNPAID_REMINDER = "unpaid_reminder"
 CHECKED_IN = "checked_in"
 BILL_CREATED = "bill_created"
 CHARGES_PAID = "charges_paid"
@@ -45,10 +48,10 @@ TURN = timedelta(minutes=1)  # until a waiting message looks again by itself; th
 
 # What the client asks consent for in one tap (WeChat allows three).
 SCENES = {"booking": [BOOKING_CONFIRMED, BOOKING_CANCELLED, BOOKING_FAILED],
-          "changes": [BOOKING_CHANGED],
+          "changes": [BOOKING_CHANGED, CLINIC_STOPPED, VISIT_REMINDER],
           "checkin": [CHECKED_IN, REFUNDED],
           "billing": [CHARGES_PAID, CHARGES_FAILED, BILL_CREATED],
-          "refunds": [REFUNDED, CHARGES_FAILED],
+          "refunds": [REFUNDED, CHARGES_FAILED, UNPAID_REMINDER],
           "patients": [PATIENT_BOUND, PATIENT_UNBOUND],
           "feedback": [COMPLAINT_RECEIVED, COMPLAINT_ANSWERED, SURVEY_ASKED]}
 
@@ -59,7 +62,7 @@ _OWN_WORD = {"number", "time", "note"}
 # What each message can tell: the names that a template's keywords may be given.
 VALUES: dict[str, set[str]] = {
     BOOKING_CONFIRMED: _VISIT, BOOKING_FAILED: _VISIT, BOOKING_CANCELLED: _VISIT, BOOKING_CHANGED: _VISIT,
-    CHECKED_IN: _VISIT,
+    CHECKED_IN: _VISIT, CLINIC_STOPPED: _VISIT, VISIT_REMINDER: _VISIT, UNPAID_REMINDER: _MONEY,
     BILL_CREATED: _MONEY, CHARGES_PAID: _MONEY, CHARGES_FAILED: _MONEY, REFUNDED: _MONEY - {"department"},
     PATIENT_BOUND: _PATIENT, PATIENT_UNBOUND: _PATIENT,
     SURVEY_ASKED: _VISIT, COMPLAINT_RECEIVED: _OWN_WORD, COMPLAINT_ANSWERED: _OWN_WORD}
@@ -69,6 +72,7 @@ VALUES: dict[str, set[str]] = {
 # was allowed until then.
 TELLS: dict[str, Act | None] = {
     BOOKING_CONFIRMED: "OWN", BOOKING_FAILED: "OWN", BOOKING_CANCELLED: "OWN", BOOKING_CHANGED: "OWN",
+    CLINIC_STOPPED: "OWN", VISIT_REMINDER: "OWN", UNPAID_REMINDER: "RECORD",
     CHECKED_IN: "OWN", BILL_CREATED: "RECORD", CHARGES_PAID: "RECORD", CHARGES_FAILED: "RECORD", REFUNDED: "OWN",
     PATIENT_BOUND: "OWN", PATIENT_UNBOUND: None,
     SURVEY_ASKED: "OWN", COMPLAINT_RECEIVED: None, COMPLAINT_ANSWERED: None}
@@ -166,6 +170,17 @@ def send(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
         return None
     _finish(db, row, "SENT", "", template, now)
     return None
+
+
+def fitting(source: Database | Transaction, kind: str, known: set[str]) -> policy.Template | None:
+    """The template that can tell messages of a kind with these values; None when there is none."""
+    template = policy.load(source).message_templates.get(kind)
+    return template if template is not None and not rules.misfits(kind, template.keywords, known) else None
+
+
+def lacks_template(tx: Transaction, kind: str, now: datetime) -> None:
+    """Put it on staff's list that messages of a kind can't be told."""
+    tasks.add(tx, kind=TASK, subject_id=kind, now=now, detail="no template is set, or none that can be filled")
 
 
 def _finish(db: Database, row: Row, state: str, code: str, template: policy.Template, now: datetime) -> None:

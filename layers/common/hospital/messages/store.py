@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -25,6 +26,54 @@ def insert(tx: Transaction, *, account_id: str, patient_id: str | None, kind: st
               data_enc=cipher.seal(json.dumps(data, ensure_ascii=False), f"messages.data:{message_id}"),
               created_at=now, about=about, unread=1)
     return message_id
+
+
+class Queued(NamedTuple):
+    """A message of many that are queued together."""
+
+    account_id: str
+    patient_id: str
+    kind: str
+    key: str
+    data: dict[str, str]
+    about: str
+
+
+def insert_many(tx: Transaction, queued: list[Queued], state: str, now: datetime) -> list[str]:
+    """New messages, unread, that have no arrow each; their ids, in the same order. Raises Duplicate."""
+    rows = [{"id": (message_id := new_id()), "account_id": one.account_id, "patient_id": one.patient_id,
+             "kind": one.kind, "message_key": bounded(one.key, KEY), "state": state, "created_at": now,
+             "about": one.about, "unread": 1, "data_enc": cipher.seal(json.dumps(one.data, ensure_ascii=False), f"messages.data:{message_id}")}
+            for one in queued]
+    tx.insert_many("messages", rows)
+    return [str(row["id"]) for row in rows]
+
+
+def begin(tx: Transaction, message_id: str) -> bool:
+    """From now on it is being sent. False when it is not there to be sent any more."""
+    return tx.run("UPDATE messages SET state = 'SENDING' WHERE id = %s AND state = 'QUEUED'", (message_id,)) == 1
+
+
+def end_soon(tx: Transaction, message_id: str, state: str, code: str, sent_at: datetime | None) -> None:
+    """How sending one has ended, along with what is said next."""
+    tx.run_soon("UPDATE messages SET state = %s, code = %s, sent_at = %s WHERE id = %s AND state = 'SENDING'",
+                (state, code[:32], sent_at, message_id))
+
+
+def states_of(tx: Transaction, message_ids: list[str]) -> dict[str, str]:
+    """Where some messages stand, locked."""
+    if not message_ids:
+        return {}
+    return {row["id"]: row["state"] for row in tx.all(
+        f"SELECT id, state FROM messages WHERE id IN ({', '.join(['%s'] * len(message_ids))}) FOR UPDATE",
+        message_ids)}
+
+
+def forget_unsent(tx: Transaction, message_ids: list[str]) -> None:
+    """Messages that certainly never reached WeChat are no more: they are written anew."""
+    if message_ids:
+        tx.run(f"DELETE FROM messages WHERE state = 'QUEUED' AND id IN ({', '.join(['%s'] * len(message_ids))})",
+               message_ids)
 
 
 def locked(tx: Transaction, message_id: str) -> Row | None:
@@ -125,9 +174,9 @@ def answer(tx: Transaction, *, account_id: str, template_id: str, answer: str, m
            (account_id, template_id, answer, more, now, answer, more, ALLOWED_AT_MOST, now))
 
 
-def use_up(tx: Transaction, account_id: str, template_id: str) -> None:
-    """One of those that were allowed is used."""
-    tx.run("UPDATE subscriptions SET allowed = allowed - 1 WHERE account_id = %s AND template_id = %s AND allowed > 0",
+def use_up(tx: Transaction, account_id: str, template_id: str, *, soon: bool = False) -> None:
+    """One of those that were allowed is used; ``soon``: along with what is said next."""
+    (tx.run_soon if soon else tx.run)("UPDATE subscriptions SET allowed = allowed - 1 WHERE account_id = %s AND template_id = %s AND allowed > 0",
            (account_id, template_id))
 
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from hospital.database import policy
 from hospital.database.connection import Row, Transaction
-from hospital.patients import proof_store, rules, store
+from hospital.patients import many_store, proof_store, rules, store
 from hospital.patients.model import Act
 from hospital.runtime.clock import hospital_day
 from hospital.runtime.errors import AppError, Forbidden, NotFound
@@ -91,6 +91,18 @@ def allowed(source: store.Source, account_id: str, act: Act, now: datetime) -> s
     return {row["id"] for row in store.standings(source, account_id)
             if rules.is_enough(act, row["level"], settings)
             and given.get(row["id"], set()) >= set(needed(row["birth_date"], settings, today))}
+
+
+def allowed_of(source: store.Source, pairs: list[tuple[str, str]], act: Act, settings: policy.Policy, now: datetime
+               ) -> set[tuple[str, str]]:
+    """Those of some pairs (account, patient) of which the account may do this: a few questions for all of them."""
+    today = hospital_day(now)
+    given: dict[tuple[str, str], set[str]] = {}
+    for account_id, patient_id, purpose in many_store.in_force_of(source, pairs, now):
+        given.setdefault((account_id, patient_id), set()).add(purpose)
+    return {pair for row in many_store.standings_of(source, pairs) if rules.is_enough(act, row["level"], settings)
+            and given.get(pair := (row["account_id"], row["id"]), set()) >= set(
+                needed(row["birth_date"], settings, today))}
 
 
 def of_code(source: store.Source, code: str, act: Act, now: datetime) -> list[tuple[str, str]]:

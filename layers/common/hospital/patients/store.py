@@ -281,7 +281,7 @@ def lock_bound(tx: Transaction, account_id: str, patient_id: str) -> Row | None:
 
 def opened(row: Row | None) -> Row | None:
     """HIS code and birth date of one of the account's patients, of what ``LOCK_BOUND`` has found."""
-    return {**row, "his_code": _code(row), "birth_date": _birth_date(row)} if row else None
+    return {**row, "his_code": _code(row), "birth_date": birth_date(row)} if row else None
 
 
 _STANDING = ("SELECT p.id, b.level, p.birth_date, p.birth_date_enc FROM bindings b "
@@ -291,12 +291,12 @@ _STANDING = ("SELECT p.id, b.level, p.birth_date, p.birth_date_enc FROM bindings
 def standing(source: Source, account_id: str, patient_id: str) -> Row | None:
     """Level and birth date of one of the account's patients; None when unknown or another's."""
     row = source.one(f"{_STANDING} AND b.patient_id = %s", (account_id, patient_id))
-    return {**row, "birth_date": _birth_date(row)} if row else None
+    return {**row, "birth_date": birth_date(row)} if row else None
 
 
 def standings(source: Source, account_id: str) -> list[Row]:
     """Id, level and birth date of each of the account's patients."""
-    return [{**row, "birth_date": _birth_date(row)} for row in source.all(_STANDING, (account_id,))]
+    return [{**row, "birth_date": birth_date(row)} for row in source.all(_STANDING, (account_id,))]
 
 
 def unbind(tx: Transaction, binding_id: str, by: EndedBy, ended_with: Proof | None, now: datetime) -> bool:
@@ -319,14 +319,15 @@ def _bound(row: Row) -> BoundPatient:
 
 def _identity(row: Row) -> Identity:
     return Identity(row["id_type"], cipher.unseal(row["id_number_enc"], f"patients.id_number:{row['id']}"),
-                    _name(row["id"], row["name_enc"]), row["sex"], _birth_date(row))
+                    full_name(row["id"], row["name_enc"]), row["sex"], birth_date(row))
 
 
-def _birth_date(row: Row) -> date:
+def birth_date(row: Row) -> date:
+    """The birth date of a row, from the column that has it."""
     return date.fromisoformat(sealed.value(row, "birth_date", f"patients.birth_date:{row['id']}"))
 
 
-def _name(patient_id: str, sealed: bytes) -> str:
+def full_name(patient_id: str, sealed: bytes) -> str:
     """A stored name; what was sealed before there was a canonical form is brought to it."""
     return canonical.name(cipher.unseal(sealed, f"patients.name:{patient_id}"))
 
@@ -343,7 +344,7 @@ def patient_name(source: Source, patient_id: str) -> str:
     """A patient's full name, for messages to who may read it."""
     row = source.one("SELECT name_enc FROM patients WHERE id = %s", (patient_id,))
     assert row is not None
-    return _name(patient_id, row["name_enc"])
+    return full_name(patient_id, row["name_enc"])
 
 
 # -- consents ---------------------------------------------------------------------------------------

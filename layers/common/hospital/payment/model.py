@@ -11,8 +11,9 @@ from msgspec import Struct
 REGISTRATION = "registration"
 CHECKIN = "checkin"  # a registration that is paid on arrival
 OUTPATIENT = "outpatient"  # one or several bills
+MOVE = "move"  # what a registration costs more since it was moved
 
-PREFIXES = {REGISTRATION: "R", CHECKIN: "K", OUTPATIENT: "P"}
+PREFIXES = {REGISTRATION: "R", CHECKIN: "K", OUTPATIENT: "P", MOVE: "M"}
 
 # What the HIS takes of a payment: a registration's fee (whenever it was paid), or one bill.
 CHARGE = "charge"
@@ -91,8 +92,9 @@ class Purpose(Struct, frozen=True):
 
 CANCELLED, REJECTED, UNSETTLED = "CANCELLED", "REJECTED", "UNSETTLED"
 DESK = "DESK"  # with the id of the desk's refund; CHARGE: with that of a bill's charge
-NAMES_AN_ID = {CHARGE, DESK}
-_KEYS = {CANCELLED: "cancelled", REJECTED: "rejected", UNSETTLED: "unsettled", CHARGE: "c-", DESK: "d-"}
+CHEAPER = "CHEAPER"  # with the id of the move that made a registration cost less
+NAMES_AN_ID = {CHARGE, DESK, CHEAPER}
+_KEYS = {CANCELLED: "cancelled", REJECTED: "rejected", UNSETTLED: "unsettled", CHARGE: "c-", DESK: "d-", CHEAPER: "m-"}
 
 # What the HIS takes out of its books at its desk has the desk's own number in the ledger, after this; what it takes
 # out at our request has the trade number alone.

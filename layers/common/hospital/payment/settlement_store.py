@@ -18,12 +18,12 @@ Source = Database | Transaction
 
 
 # -- settlements ------------------------------------------------------------------------------------
-def insert(tx: Transaction, one: Settlement) -> None:
-    """A new settlement. Raises Duplicate when there is one of that trade number."""
+def insert(tx: Transaction, one: Settlement, part: str) -> None:
+    """A new settlement. Raises Duplicate when there is one of that trade number, or of that part of the subject."""
     content = {"department": one.department_name, "items": [asdict(item) for item in one.items]}
     tx.insert("settlements", id=one.id, kind=one.kind, subject_id=one.subject_id, trade_no=one.trade_no,
               payment_id=one.payment_id, account_id=one.account_id, patient_id=one.patient_id,
-              amount_fen=one.amount_fen, settled_at=one.settled_at,
+              amount_fen=one.amount_fen, settled_at=one.settled_at, part=part,
               items_enc=cipher.seal(json.dumps(content, ensure_ascii=False), _place(one.id)))
 
 
@@ -38,7 +38,7 @@ def of_trade(source: Source, trade_no: str, *, lock: bool = False) -> Settlement
 
 
 def id_of_subject(source: Source, kind: str, subject_id: str) -> str | None:
-    """The settlement of a registration or a bill's charge."""
+    """The settlement of a bill's charge."""
     row = source.one("SELECT id FROM settlements WHERE kind = %s AND subject_id = %s", (kind, subject_id))
     return str(row["id"]) if row else None
 

@@ -16,12 +16,16 @@ from hospital.runtime.ids import new_id
 
 
 def record(tx: Transaction, *, kind: str, subject_id: str, trade_no: str, payment: Payment, patient_id: str,
-           amount_fen: int, department_name: str, items: list[Item], settled_at: datetime, now: datetime) -> None:
-    """The HIS has taken ``amount_fen`` of a payment; its e-bill is ordered. Again is harmless."""
+           amount_fen: int, department_name: str, items: list[Item], settled_at: datetime, now: datetime,
+           part: str = "") -> None:
+    """The HIS has taken ``amount_fen`` of a payment; its e-bill is ordered. Again is harmless.
+
+    ``part`` tells the settlements of a subject apart that has more than one.
+    """
     settlement = Settlement(new_id(), kind, subject_id, trade_no, payment.id, payment.account_id, patient_id,
                             amount_fen, 0, 0, department_name, items, settled_at)
     try:
-        store.insert(tx, settlement)
+        store.insert(tx, settlement, part)
     except Duplicate:
         return
     add_to_ledger(tx, payment_id=payment.id, movement="SETTLEMENT", key=trade_no, amount_fen=amount_fen,
@@ -44,6 +48,15 @@ def reverse_rest(tx: Transaction, trade_no: str, now: datetime) -> int:
     add_to_ledger(tx, payment_id=settlement.payment_id, movement="REVERSAL", amount_fen=-rest_fen, at=now, now=now,
                   key=f"{trade_no}@{before + 1}" if before else trade_no)
     return rest_fen
+
+
+def moved(tx: Transaction, trade_no: str, now: datetime) -> int:
+    """What it was for is another number's now: all that is left is out, and its e-bill with it; fen."""
+    out_fen = reverse_rest(tx, trade_no, now)
+    settlement = store.of_trade(tx, trade_no)
+    if settlement is not None:
+        _adjust(tx, settlement.id, now)
+    return out_fen
 
 
 def refunded(tx: Transaction, refund: Refund, payment: Payment, now: datetime) -> None:

@@ -50,11 +50,14 @@ class Overdue(Struct, frozen=True):
 
 _REFUND = (f"desk_refunds t JOIN refunds r ON r.purpose = CONCAT('{Purpose(DESK).key}', t.id) "
            "AND r.state = 'SUCCEEDED'")
-_KINDS = {"registration": "booking", "checkin": "checkin", "outpatient": "order"}
+_KINDS = {"registration": "booking", "checkin": "checkin", "outpatient": "order", "move": "move"}
 WATCHED = [
     Watch("booking", "bookings t", ("HELD", "AWAITING_PAYMENT"), "t.expires_at", "booking.expire"),
     Watch("booking", "bookings t", ("CONFIRMING",), "t.changed_at", "booking.confirm", or_by="registration.paid"),
     Watch("booking", "bookings t", ("CANCELLING",), "t.changed_at", "booking.cancel"),
+    Watch("move", "booking_moves t", ("HELD", "AWAITING_PAYMENT"), "t.expires_at", "move.expire"),
+    Watch("move", "booking_moves t", ("MOVING",), "t.changed_at", "move.carry-out", or_by="move.paid"),
+    Watch("choice", "booking_choices t", ("OPEN",), "t.choose_until", "clinic.lapse"),
     Watch("checkin", "checkins t", ("AWAITING_PAYMENT",), "t.expires_at", "checkin.expire"),
     Watch("checkin", "checkins t", ("CHECKING_IN",), "t.changed_at", "checkin.carry-out", or_by="checkin.paid"),
     Watch("order", "charge_orders t", ("OPEN", "AWAITING_PAYMENT"), "t.expires_at", "outpatient.expire"),
@@ -128,7 +131,8 @@ def _unsettled(source: Source, before: datetime) -> list[Overdue]:
         "FROM settlements s WHERE s.payment_id = t.id) AND NOT EXISTS (SELECT 1 FROM charges c "
         "WHERE c.order_id = t.subject_id AND c.state = 'SETTLING') AND NOT EXISTS (SELECT 1 FROM bookings b "
         "WHERE b.id = t.subject_id AND b.state = 'CONFIRMING') AND NOT EXISTS (SELECT 1 FROM checkins k "
-        "WHERE k.id = t.subject_id AND k.state = 'CHECKING_IN') AND",
+        "WHERE k.id = t.subject_id AND k.state = 'CHECKING_IN') AND NOT EXISTS (SELECT 1 FROM booking_moves m "
+        "WHERE m.id = t.subject_id AND m.state = 'MOVING') AND",
         (before - YOUNG, before), since="t.paid_at", key="t.id")
     return [Overdue(_KINDS[row["kind"]], row["subject_id"], "UNSETTLED", f"{row['kind']}.paid", row["since"])
             for row in rows]
@@ -194,6 +198,10 @@ def numbers(source: Source, kind: str, subject_id: str) -> tuple[str, str]:
                    "ON p.kind = 'registration' AND p.subject_id = t.id WHERE t.id = %s",
         "checkin": "SELECT p.out_trade_no, b.trade_no FROM checkins t JOIN bookings b ON b.id = t.booking_id "
                    "LEFT JOIN payments p ON p.kind = 'checkin' AND p.subject_id = t.id WHERE t.id = %s",
+        "move": "SELECT p.out_trade_no, t.trade_no FROM booking_moves t LEFT JOIN payments p "
+                "ON p.kind = 'move' AND p.subject_id = t.id WHERE t.id = %s",
+        "choice": "SELECT '' AS out_trade_no, b.trade_no FROM booking_choices t JOIN bookings b ON b.id = t.booking_id "
+                  "WHERE t.id = %s",
         "order": "SELECT p.out_trade_no, '' AS trade_no FROM charge_orders t LEFT JOIN payments p "
                  "ON p.kind = 'outpatient' AND p.subject_id = t.id WHERE t.id = %s",
         "charge": "SELECT p.out_trade_no, t.trade_no FROM charges t LEFT JOIN payments p "

@@ -23,6 +23,12 @@ def session(source: Source, schedule_id: str) -> Session | None:
     return Session(**row) if row else None
 
 
+def id_of_code(source: Source, his_code: str) -> str | None:
+    """The session of a code of the HIS; None when it was never taken over, so that nobody here is in it."""
+    row = source.one("SELECT id FROM schedules WHERE his_code = %s", (his_code,))
+    return str(row["id"]) if row else None
+
+
 def free_slots(source: Source, schedule_id: str, *, after: datetime, now: datetime, limit: int = 500) -> list[Row]:
     """Places on sale in a session that start after a moment. Read without locks: taking one may still fail."""
     return source.all(
@@ -78,6 +84,15 @@ def rooms(source: Source, schedule_ids: list[str]) -> dict[str, Row]:
     marks = ", ".join(["%s"] * len(schedule_ids))
     return {row["id"]: row for row in source.all(
         f"SELECT id, his_department, clinic_room FROM schedules WHERE id IN ({marks})", schedule_ids)}
+
+
+def goals(source: Source, slot_ids: list[str]) -> dict[str, Row]:
+    """Where and when some places are, by id: session, doctor, day, period, time."""
+    if not slot_ids:
+        return {}
+    return {row["id"]: row for row in source.all(
+        "SELECT x.id, x.schedule_id, x.starts_at, s.doctor_id, s.visit_date, s.period FROM slots x "
+        f"JOIN schedules s ON s.id = x.schedule_id WHERE x.id IN ({', '.join(['%s'] * len(slot_ids))})", slot_ids)}
 
 
 def hours(source: Source, schedule_id: str) -> tuple[datetime, datetime]:

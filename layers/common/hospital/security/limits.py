@@ -14,7 +14,7 @@ import threading
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
-from hospital.database.connection import database
+from hospital.database.connection import Database, database
 from hospital.database.policy import Policy, Rate
 from hospital.runtime import log, once
 from hospital.runtime.clock import later_text
@@ -42,6 +42,7 @@ class _Bucket(NamedTuple):
     rate: Rate
 
 
+_ALL, _AHEAD = bytes(16), timedelta(minutes=5)  # a pace that is everybody's, and how far ahead it is ever used up
 _ASTRAY = timedelta(minutes=1)  # how far apart the clocks of two instances may be
 _KEPT = 10_000  # how many an instance remembers
 _told: dict[_Bucket, datetime] = {}  # until when
@@ -132,6 +133,25 @@ def here(name: Here, key: str, settings: Policy, now: datetime) -> None:
         log.event("limit.reached", limit=name)
         raise refusal(wait, now)
     once.done(name, key)
+
+
+def reserve(db: Database, name: str, number: int, each: timedelta, now: datetime) -> timedelta:
+    """Let ``number`` of something be done at a pace that all instances share; how long to wait before the first.
+
+    A pace of which nobody has made use since is not saved up. A moment that lies further ahead than all instances
+    together ever reserve is another clock's, and begins anew.
+    """
+    cost = each * number
+    with db.transaction() as tx:
+        tx.run("INSERT INTO buckets (name, owner, full_at) VALUES (%s, %s, %s) ON DUPLICATE KEY UPDATE full_at = "
+               "CASE WHEN full_at BETWEEN %s AND %s THEN full_at ELSE CAST(%s AS DATETIME(6)) END "
+               "+ INTERVAL %s MICROSECOND",
+               (name, _ALL, _column(now + cost), _column(now), _column(now + _AHEAD), _column(now),
+                cost // timedelta(microseconds=1)))
+        row = tx.one("SELECT full_at FROM buckets WHERE name = %s AND owner = %s", (name, _ALL))
+    assert row is not None
+    ready_at: datetime = row["full_at"] - cost
+    return max(timedelta(0), ready_at - now)
 
 
 def refusal(wait: timedelta, now: datetime) -> TooMany:

@@ -35,10 +35,16 @@ class Event(Answer):
     event_id: Number
     type: Annotated[str, Field(pattern=r"^[!-~]{1,32}$")]
     occurred_at: Moment
-    patient_code: Number
+    patient_code: OptionalNumber = None  # a session is nobody's
     bill_no: OptionalNumber = None
     refund_no: OptionalNumber = None
     trade_no: OptionalNumber = None
+    schedule_code: OptionalNumber = None
+
+    @property
+    def is_of_session(self) -> bool:
+        """Whether it is about a session, and so about no patient."""
+        return self.type.startswith("SESSION_")
 
 
 class Unreadable(Exception):
@@ -70,8 +76,12 @@ def check_signature(headers: Headers, body: bytes) -> None:
 def read_event(body: bytes) -> Event:
     """What a genuine push says. Raises Unreadable."""
     try:
-        return read_json(body, Event)
+        event = read_json(body, Event)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         names = {".".join(str(part) for part in one["loc"]) or "body" for one in problems}
         raise Unreadable([] if any(one["type"] == "json_invalid" for one in problems) else sorted(names)) from None
+    needed = "schedule_code" if event.is_of_session else "patient_code"
+    if not getattr(event, needed):
+        raise Unreadable([needed])
+    return event

@@ -53,6 +53,19 @@ def cancel(trade_no: str, *, reason: str, refund_fen: int) -> Trade:
     return post("/registrations/cancel", {"trade_no": trade_no, "reason": reason, "refund_fen": refund_fen}, Trade)
 
 
+def move(trade_no: str, *, from_trade_no: str, transaction_id: str | None, difference: dict[str, Any] | None) -> Trade:
+    """Make the lock under ``trade_no`` firm with what was paid for another registration, which ends by it.
+
+    ``transaction_id`` is what paid for that one (None: nothing yet), ``difference`` (a trade number of its own and a
+    :func:`payment_part`) what was paid besides. All of it is done, or nothing.
+    Raises Rejected (NOT_CONFIRMED, ALREADY_CHECKED_IN, LOCK_EXPIRED, SCHEDULE_STOPPED, TRADE_CLOSED, …), Unanswered.
+    """
+    return post("/registrations/move", {
+        "trade_no": trade_no, "from_trade_no": from_trade_no,
+        **({"transaction_id": transaction_id} if transaction_id else {}),
+        **({"difference": difference} if difference else {})}, Trade)
+
+
 def check_in(trade_no: str, *, payment: dict[str, Any] | None) -> CheckedIn:
     """The patient has arrived; ``payment`` (see :func:`payment_part`) when the fee is paid with it.
 

@@ -56,6 +56,7 @@ class Trade(Answer):
     queue_place: str | None = None
     ahead: Annotated[int | None, BeforeValidator(_whole_or_none)] = None
     late: bool | None = None
+    stopped: bool = False  # cancelled along with its session: what was paid is still ours to move or to give back
     # a bill's
     settlement_no: str | None = None
     pharmacy_window: str | None = None
