@@ -7,6 +7,7 @@ interface Registration {
   can_cancel: boolean
   fee_fen: number
   needs_payment: boolean
+  stopped?: unknown
 }
 
 /** What the server's word on a registration means for its payment. */
@@ -17,12 +18,44 @@ export function seen(one: { state: string, can_pay: boolean }): Seen {
 }
 
 /** Something goes on by itself: it is worth asking again. */
-export function isUnderWay(one: { state: string }): boolean {
-  return one.state === 'CONFIRMING' || one.state === 'CANCELLING'
+export function isUnderWay(one: { state: string, moving?: { can_pay: boolean } | null }): boolean {
+  return one.state === 'CONFIRMING' || one.state === 'CANCELLING' || one.moving?.can_pay === false
+}
+
+/** What the server's word on a registration means for its moving to another place. */
+export function seenMoving(one: { moving: { can_pay: boolean } | null }): Seen {
+  if (!one.moving)
+    return 'settled'
+  return one.moving.can_pay ? 'open' : 'pending'
+}
+
+/** What another place costs besides what was paid, in words. */
+export function differenceInWords(fen: number): string {
+  if (fen === 0)
+    return '不用再付钱'
+  return fen > 0 ? `补差价 ${yuan(fen)}` : `退差价 ${yuan(-fen)}`
+}
+
+/** The same before it is done, as a sentence. */
+export function beforeMoving(fen: number): string {
+  if (fen === 0)
+    return '已付的挂号费直接用于新的号，不用再付钱。'
+  return fen > 0
+    ? `新的号贵 ${yuan(fen)}，需先支付这部分；没有付成，原来的号不变。`
+    : `新的号便宜 ${yuan(-fen)}，改约成功后这部分原路退回。`
+}
+
+/** What is being done about a move, or to be done. */
+export function movingInWords(one: { difference_fen: number, can_pay: boolean }): string {
+  return one.can_pay
+    ? `号源已为你保留，支付差价 ${yuan(one.difference_fen)} 后改约。`
+    : '正在为你改约，成功后会通知你；不成功，原来的号不变，差价会自动退回。'
 }
 
 /** What cancelling leads to, said before it is done. */
 export function consequence(one: Registration): string {
+  if (one.stopped)
+    return one.fee_fen > 0 && one.needs_payment ? `已付的挂号费 ${yuan(one.fee_fen)} 将全额原路退回。` : '本次无需退费。'
   if (!['CONFIRMED', 'CONFIRMING'].includes(one.state))
     return '号源会立即释放给其他患者。'
   return one.fee_fen > 0 && one.needs_payment

@@ -1,5 +1,5 @@
 /** What a registration's state means for the patient: a mood, and what comes next in a sentence. */
-import { clock, dayInWords, dayOf, period, weekday } from './time'
+import { clock, dayInWords, dayOf, moment, period, weekday } from './time'
 
 /** As much of a registration as these words need. Times in ISO 8601. */
 export interface Told {
@@ -15,6 +15,8 @@ export interface Told {
   queue_number: string
   queue_place: string
   needs_payment: boolean
+  /** The session does not take place: until when the patient may choose. */
+  stopped?: { choose_until: string } | null
 }
 
 export type Mood = 'good' | 'wait' | 'bad' | 'quiet'
@@ -34,8 +36,8 @@ const MOODS: Record<string, Mood> = {
 /** States in which the place is the patient's. */
 export const LIVE = ['HELD', 'AWAITING_PAYMENT', 'CONFIRMING', 'CONFIRMED', 'CHECKED_IN']
 
-export function mood(state: string): Mood {
-  return MOODS[state] ?? 'wait'
+export function mood(state: string, stopped?: unknown): Mood {
+  return stopped ? 'bad' : MOODS[state] ?? 'wait'
 }
 
 /** `明天 上午 09:30`, `11月30日 周一 上午 09:30`. */
@@ -54,6 +56,8 @@ export function whatNext(one: Told, now: number): string {
     case 'CONFIRMING':
       return one.needs_payment ? '已支付，医院确认中。确认后会通知你；不成功会自动退款。' : '医院确认中，结果会通知你。'
     case 'CONFIRMED':
+      if (one.stopped)
+        return `医生停诊了。请在 ${moment(one.stopped.choose_until, now)} 前改约或退号，到时没有选择会自动退号退费。`
       return one.visit_date === dayOf(now)
         ? `就诊当天请先取号，再到${one.location || one.clinic_room || '诊室'}候诊。`
         : `${dayInWords(one.visit_date, now)}到院后请先取号，再候诊。`
