@@ -27,6 +27,7 @@ from scripts.benchmarks import (
     miniprogram,
     package,
     reconcile,
+    reminders,
     report_intake,
     rush,
     town,
@@ -35,7 +36,7 @@ from scripts.benchmarks import (
 RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 BOOKING = ["booking_spread", "booking_hot"]
 NAMES = [*BOOKING, "rush", "listing_rush", "payment_callback", "bills_query", "cold_start", "listing", "door",
-         "limits", "package", "reconcile", "report_intake", "miniprogram"]
+         "limits", "package", "reconcile", "report_intake", "miniprogram", "reminders_100k"]
 
 
 def main() -> int:
@@ -67,7 +68,8 @@ def reports(place: town.Place, wanted: list[str]) -> Iterable[tuple[str, machine
         "cold_start": partial(cold_start.measure, place), "listing": partial(listing.measure, place),
         "door": partial(door.measure, place), "limits": partial(limits.measure, place),
         "package": partial(package.measure, place), "reconcile": partial(reconcile.measure, place),
-        "report_intake": partial(report_intake.measure, place), "miniprogram": partial(miniprogram.measure, place)}
+        "report_intake": partial(report_intake.measure, place), "miniprogram": partial(miniprogram.measure, place),
+        "reminders_100k": partial(reminders.measure, place)}
     for name in wanted:
         if name in others:
             yield name, others[name]()
@@ -85,6 +87,7 @@ def line(name: str, report: machine.Report) -> str:
                 "p50_ms", "added_by_the_door", "added_by_the_limit_ms", "refused_ms", "database_ms", "zips",
                 "miniprogram", "list_of_registrations", "plain_list", "wechat_packages", "aims_met",
                 "machine_ms"):
+    reminders,
         if key in report:
             text += f"\n{'':<8}{key}: {json.dumps(report[key])}"
     return text

@@ -83,7 +83,7 @@ def _places(report: Report, books: Books) -> None:
         report.add(f"slot {one['id']} is held by a registration that is over")
     live: dict[str, list[str]] = {}
     for trade in books.registrations:
-        if trade["state"] in ("LOCKED", "CONFIRMED"):
+        if trade["state"] in ("LOCKED", "CONFIRMED") and trade["slot_code"]:  # a difference holds none
             live.setdefault(trade["slot_code"], []).append(trade["trade_no"])
     for slot, held in live.items():
         if len(held) > 1:

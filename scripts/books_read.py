@@ -17,6 +17,7 @@ Row = dict[str, Any]
 # States in which something is still under way here.
 MOVING = {
     "bookings": {"HELD", "AWAITING_PAYMENT", "CONFIRMING", "CANCELLING"},
+    "booking_moves": {"HELD", "AWAITING_PAYMENT", "MOVING"},
     "checkins": {"AWAITING_PAYMENT", "CHECKING_IN"},
     "charge_orders": {"OPEN", "AWAITING_PAYMENT", "SETTLING"},
     "charges": {"OPEN", "SETTLING", "CANCELLING"},
@@ -29,6 +30,7 @@ INFORMING = {"payment.amount-differs", "payment.another-payer", "payment.not-our
              "booking.unlock-refused"}
 OURS = {
     "bookings": "SELECT id, state, reason, slot_id, trade_no, fee_fen, payment_policy FROM bookings WHERE {}",
+    "booking_moves": "SELECT id, booking_id, state, trade_no FROM booking_moves WHERE {}",
     "checkins": "SELECT id, booking_id, state FROM checkins WHERE {}",
     "charge_orders": "SELECT id, state, total_fen FROM charge_orders WHERE {}",
     "charges": "SELECT id, order_id, bill_no, trade_no, amount_fen, state FROM charges WHERE {}",
@@ -52,7 +54,7 @@ OURS = {
 _PAYMENTS = "payment_id IN (SELECT id FROM payments WHERE account_id = %(account)s)"
 # Which of these rows are one account's; of the other tables all are read.
 OF_ACCOUNT = {
-    **dict.fromkeys(("bookings", "checkins", "charge_orders", "payments", "settlements", "invoices"),
+    **dict.fromkeys(("bookings", "booking_moves", "checkins", "charge_orders", "payments", "settlements", "invoices"),
                     "account_id = %(account)s"),
     "charges": "order_id IN (SELECT id FROM charge_orders WHERE account_id = %(account)s)",
     "refunds": _PAYMENTS, "ledger": _PAYMENTS}
@@ -212,12 +214,13 @@ class Books:
     # -- inside -------------------------------------------------------------------------------------
     @cached_property
     def _grouped(self) -> dict[str, dict[Any, list[Row]]]:
-        keys = {"refunds": "payment_id", "settlements": "payment_id", "charges": "order_id", "checkins": "booking_id"}
+        keys = {"refunds": "payment_id", "settlements": "payment_id", "charges": "order_id", "checkins": "booking_id",
+                "booking_moves": "booking_id"}
         return {name: group(key, self.table(name)) for name, key in keys.items()}
 
     @cached_property
     def _rows(self) -> dict[str, dict[Any, Row]]:
-        return {name: by("id", self.table(name)) for name in ("bookings", "checkins", "charge_orders")}
+        return {name: by("id", self.table(name)) for name in ("bookings", "booking_moves", "checkins", "charge_orders")}
 
     @cached_property
     def _paid_with(self) -> dict[Any, list[Row]]:
@@ -266,12 +269,16 @@ class Books:
         if payment["kind"] == "outpatient":
             found: list[tuple[str, Row | None]] = [("charge_orders", self._rows["charge_orders"].get(subject))]
             found += [("charges", charge) for charge in self._grouped["charges"].get(subject, [])]
+        elif payment["kind"] == "move":
+            one = self._rows["booking_moves"].get(subject)
+            found = [("booking_moves", one), ("bookings", self._rows["bookings"].get((one or {}).get("booking_id")))]
         elif payment["kind"] == "checkin":
             checkin = self._rows["checkins"].get(subject)
             found = [("checkins", checkin), ("bookings", self._rows["bookings"].get((checkin or {}).get("booking_id")))]
         else:
             found = [("bookings", self._rows["bookings"].get(subject))]
             found += [("checkins", one) for one in self._grouped["checkins"].get(subject, [])]
+            found += [("booking_moves", one) for one in self._grouped["booking_moves"].get(subject, [])]
         return [(table, row) for table, row in found if row is not None]
 
 

@@ -18,7 +18,8 @@ import requests
 
 from sandbox.phone import Control, Refused
 from scripts import client, local_db, town
-from scripts.journey import StepFailed, walk
+from scripts.journey import StepFailed
+from scripts.journey_clinic import walk
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "demo"

@@ -57,12 +57,13 @@ def yuan(fen: int) -> str:
     return f"{'-' if fen < 0 else ''}¥{abs(fen) // 100}.{abs(fen) % 100:02d}"
 
 
-def clock(moment: str) -> str:
+def clock(text: str) -> str:
     """A moment of the API as the clock at the hospital shows it."""
-    return f"{_moment(moment):%H:%M}"
+    return f"{moment(text):%H:%M}"
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
+    """A moment of the API, at the hospital."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(BEIJING)
 
 
@@ -181,8 +182,8 @@ class Walk:
             facts += [f"{session['doctor_name']} {session['department_name']} at {clock(shown['starts_at'])}",
                       yuan(session["fee_fen"]), f"visit number {shown['visit_number']}"]
         with self.step("取号 check in") as facts:
-            due = _moment(held["starts_at"]) - EARLY
-            if due > _moment(control("GET", "/clock")["now"]):
+            due = moment(held["starts_at"]) - EARLY
+            if due > moment(control("GET", "/clock")["now"]):
                 control("PUT", "/clock", now=due.isoformat())
             arrived = phone.check_in(held["id"])["booking"]
             expect("the registration", arrived["state"], "CHECKED_IN")
@@ -289,7 +290,7 @@ class Walk:
     def close_day(self) -> None:
         """The next morning: the day's statement draws itself up."""
         control = self.control
-        today = _moment(control("GET", "/clock")["now"]).date()
+        today = moment(control("GET", "/clock")["now"]).date()
         with self.step("日终对账单 the day's statement") as facts:
             # At 10:20 the timer finds WeChat Pay's bills, which are there from 10 o'clock on.
             control("PUT", "/clock", now=f"{today + timedelta(days=1)}T10:20:01+08:00")
@@ -400,20 +401,3 @@ def _by_source(sums: list[dict[str, Any]]) -> list[str]:
             lines[one["source"]] += one["lines"]
             fen[one["source"]] += one["theirs_fen"]
     return [f"{source} {count} {yuan(fen[source])}" for source, count in lines.items()]
-
-
-def walk(control: Control, mysql: str, database: str, folder: Path) -> None:
-    """Two visits, a day's end, and what was thought of it. Raises StepFailed, Refused."""
-    from scripts.journey_voices import think  # stands on this module
-
-    steps = Walk(control, mysql, database, folder)
-    steps.sign_in()
-    steps.book_and_cancel()
-    steps.compare_books()
-    steps.pay_bills(steps.arrive())
-    steps.open_receipt()
-    steps.refund()
-    steps.compare_books()
-    steps.close_day()
-    steps.compare_books()
-    think(steps)

@@ -176,8 +176,9 @@ def answer(tx: Transaction, *, account_id: str, template_id: str, answer: str, m
 
 def use_up(tx: Transaction, account_id: str, template_id: str, *, soon: bool = False) -> None:
     """One of those that were allowed is used; ``soon``: along with what is said next."""
-    (tx.run_soon if soon else tx.run)("UPDATE subscriptions SET allowed = allowed - 1 WHERE account_id = %s AND template_id = %s AND allowed > 0",
-           (account_id, template_id))
+    (tx.run_soon if soon else tx.run)(
+        "UPDATE subscriptions SET allowed = allowed - 1 WHERE account_id = %s AND template_id = %s AND allowed > 0",
+        (account_id, template_id))
 
 
 def none_left(tx: Transaction, account_id: str, template_id: str, *, is_long_term: bool) -> None:
