@@ -24,6 +24,8 @@ SELECT id FROM bookings WHERE account_id = %(me)s UNION ALL SELECT slot_id FROM 
 UNION ALL SELECT id FROM payments WHERE account_id = %(me)s UNION ALL SELECT id FROM messages WHERE account_id = %(me)s
 UNION ALL SELECT r.id FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE p.account_id = %(me)s
 UNION ALL SELECT id FROM checkins WHERE account_id = %(me)s
+UNION ALL SELECT id FROM booking_moves WHERE account_id = %(me)s
+UNION ALL SELECT c.id FROM booking_choices c JOIN bookings b ON b.id = c.booking_id WHERE b.account_id = %(me)s
 UNION ALL SELECT id FROM charge_orders WHERE account_id = %(me)s
 UNION ALL SELECT g.id FROM charges g JOIN charge_orders c ON c.id = g.order_id WHERE c.account_id = %(me)s
 UNION ALL SELECT id FROM settlements WHERE account_id = %(me)s
@@ -38,14 +40,16 @@ SELECT MIN(o.due_at) FROM outbox o
 LEFT JOIN bookings b ON b.id = o.subject_id LEFT JOIN payments p ON p.id = o.subject_id
 LEFT JOIN refunds r ON r.id = o.subject_id LEFT JOIN payments q ON q.id = r.payment_id
 LEFT JOIN messages m ON m.id = o.subject_id LEFT JOIN checkins k ON k.id = o.subject_id
-LEFT JOIN charge_orders c ON c.id = o.subject_id
+LEFT JOIN charge_orders c ON c.id = o.subject_id LEFT JOIN booking_moves v ON v.id = o.subject_id
 LEFT JOIN charges g ON g.id = o.subject_id LEFT JOIN charge_orders h ON h.id = g.order_id
 LEFT JOIN settlements s ON s.id = o.subject_id LEFT JOIN invoices i ON i.id = o.subject_id
 LEFT JOIN desk_refunds d ON d.id = o.subject_id LEFT JOIN settlements t ON t.id = d.settlement_id
 WHERE o.state = 'PENDING' AND (o.topic IN ('bill.read', 'desk.take') OR COALESCE(b.account_id, p.account_id,
-  q.account_id, m.account_id, k.account_id, c.account_id, h.account_id, s.account_id, i.account_id, t.account_id) = %s)
+  q.account_id, m.account_id, v.account_id, k.account_id, c.account_id, h.account_id, s.account_id, i.account_id,
+  t.account_id) = %s)
 AND NOT (o.topic = 'booking.expire' AND b.state NOT IN ('HELD', 'AWAITING_PAYMENT'))
 AND NOT (o.topic = 'checkin.expire' AND k.state <> 'AWAITING_PAYMENT')
+AND NOT (o.topic = 'move.expire' AND v.state NOT IN ('HELD', 'AWAITING_PAYMENT'))
 AND NOT (o.topic = 'outpatient.expire' AND c.state NOT IN ('OPEN', 'AWAITING_PAYMENT'))
 AND NOT (o.topic = 'payment.ask' AND p.state <> 'OPEN')
 AND NOT (o.topic = 'refund.check' AND r.state <> 'PROCESSING')

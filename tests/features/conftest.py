@@ -313,6 +313,12 @@ def _say_what_one_thinks(control: Control, phone: Phone) -> Phone:
 
 def _see_a_doctor(control: Control, phone: Phone, patient: dict[str, Any], visit: Visit, seen: Visit,
                   new_session: Callable[..., dict[str, Any]], ordered: Callable[..., list[dict[str, Any]]]) -> None:
+    stopped = new_session(date="2026-11-26")
+    moved = visit(phone, patient, stopped)
+    control("POST", f"/his/schedules/{stopped['his']['code']}/stop", tell=True)
+    control.settle()
+    offer = phone.call("GET", f"booking/bookings/{moved}/alternatives")["offers"][0]
+    phone.call("POST", f"booking/bookings/{moved}/move", {"schedule_id": offer["id"], "fee_fen": offer["fee_fen"]})
     booking = visit(phone, patient, new_session())
     phone.call("GET", "booking/bookings")
     phone.call("GET", "booking/doctors/seen")

@@ -31,6 +31,7 @@ CHANGES = {
     "POST booking/tickets": "",  # a ticket is computed: nothing is kept anywhere
     "POST booking/bookings/<booking_id>/payment": "payment.open",
     "POST booking/bookings/<booking_id>/cancellation": "booking.cancel",
+    "POST booking/bookings/<booking_id>/move": "booking.move",
     "POST checkin/bookings/<booking_id>/checkin": "checkin.begin", "POST billing/scans": "read billing/scans",
     "POST billing/orders": "order.create", "POST billing/orders/<order_id>/payment": "payment.open",
     "POST billing/orders/<order_id>/cancellation": "order.cancel",

@@ -90,6 +90,9 @@ CASES: dict[str, tuple[Case, int]] = {
         "schedule_id": owner["session"]["id"]}), 200),
     "POST booking/bookings/<booking_id>/payment": (ask("POST", "booking/bookings/{held}/payment"), 404),
     "POST booking/bookings/<booking_id>/cancellation": (ask("POST", "booking/bookings/{booking}/cancellation"), 404),
+    "GET booking/bookings/<booking_id>/alternatives": (ask("GET", "booking/bookings/{booking}/alternatives"), 404),
+    "POST booking/bookings/<booking_id>/move": (ask("POST", "booking/bookings/{booking}/move", body=lambda _, owner: {
+        "schedule_id": owner["session"]["id"], "fee_fen": 2500}), 404),
     "GET booking/bookings": (ask("GET", "booking/bookings"), 200),
     "GET booking/bookings/<booking_id>": (ask("GET", "booking/bookings/{booking}"), 404),
     "GET checkin/bookings": (ask("GET", "checkin/bookings"), 200),

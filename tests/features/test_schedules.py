@@ -139,21 +139,17 @@ def test_a_stopped_session_is_not_sold_until_it_is_reopened(control: Control, gu
     assert guest.book(ill["id"], session)["state"] == "HELD"
 
 
-def test_a_session_that_is_stopped_with_patients_is_a_task_for_staff(control: Control, guest: Phone,
-                                                                     ill: dict[str, Any], new_session: Open,
-                                                                     visit: Any) -> None:
+def test_a_session_that_is_stopped_with_patients_is_theirs_to_choose_once_and_no_task_of_staff(
+        control: Control, guest: Phone, ill: dict[str, Any], new_session: Open, visit: Any) -> None:
     session = new_session()
     booking = visit(guest, ill, session)
     control("POST", f"/his/schedules/{session['his']['code']}/stop")
     for _ in range(2):
         take_over(control, session)
     control.settle()
-    mine = control.tasks(subject_id=session["id"])
-    assert [(one["kind"], one["detail"]) for one in mine] == [
-        ("schedule.stopped", "STOPPED with 1 live registrations")]
-    assert guest.booking(booking)["state"] == "CONFIRMED"
-    control.operate("task.close", task_id=mine[0]["id"], note="电话通知")
     assert control.tasks(subject_id=session["id"]) == []
+    shown = guest.booking(booking)
+    assert (shown["state"], shown["state_text"], shown["can_move"]) == ("CONFIRMED", "已停诊", True)
 
 
 def test_a_new_fee_is_taken_over_and_the_old_one_is_refused(control: Control, guest: Phone, ill: dict[str, Any],

@@ -378,8 +378,8 @@ def test_places_with_patients_that_are_listed_no_more_are_one_task_once(
 
 def test_a_stopped_session_s_task_is_closed_when_it_takes_place_after_all(
         control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any) -> None:
-    session = new_session()
-    visit(phone, patient, session)
+    session = new_session(date="2026-11-23")
+    phone.check_in(visit(phone, patient, session))
     control("POST", f"/his/schedules/{session['his']['code']}/stop")
     take_over(control, session)
     assert [kind for kind, _ in tasks(control, session["id"])] == ["schedule.stopped"]

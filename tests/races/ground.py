@@ -97,22 +97,22 @@ class Ground:
     @cached_property
     def hot(self) -> dict[str, Any]:
         """One session with few places."""
-        return self._session(HOT)
+        return self.session(HOT)
 
     @cached_property
     def many(self) -> list[dict[str, Any]]:
         """Some sessions with few places each."""
-        return [self._session(HOT) for _ in range(MANY)]
+        return [self.session(HOT) for _ in range(MANY)]
 
     @cached_property
     def wide(self) -> dict[str, Any]:
         """One session with places for everybody."""
-        return self._session(600)
+        return self.session(600)
 
     @cached_property
     def today(self) -> dict[str, Any]:
         """One session of this morning, with places for everybody."""
-        return self._session(100, TODAY)
+        return self.session(100, TODAY)
 
     @cached_property
     def doctors(self) -> list[dict[str, Any]]:
@@ -124,9 +124,10 @@ class Ground:
     @cached_property
     def free(self) -> list[dict[str, Any]]:
         """Sessions that cost nothing, with places enough: what is taken in them is firm on trust."""
-        return [self._session(100, fee_fen=0) for _ in range(MANY)]
+        return [self.session(100, fee_fen=0) for _ in range(MANY)]
 
-    def _session(self, places: int, day: str = DAY, fee_fen: int = 2500) -> dict[str, Any]:
+    def session(self, places: int, day: str = DAY, fee_fen: int = 2500) -> dict[str, Any]:
+        """One more session, of a doctor of its own."""
         department = self.control("GET", "/his/departments")["departments"][0]["code"]
         made = self.control("POST", "/his/schedules", date=day, period="MORNING", kind="EXPERT", fee_fen=fee_fen,
                             slots=places, doctor="new", department_code=department)

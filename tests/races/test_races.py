@@ -8,6 +8,7 @@ import pytest
 
 from tests.races import (
     races_for_bills,
+    races_for_clinics,
     races_for_messages,
     races_for_money,
     races_for_places,
@@ -17,7 +18,7 @@ from tests.races import (
 from tests.races.ground import Ground
 
 RACES = (races_for_places.RACES + races_for_money.RACES + races_for_bills.RACES + races_for_refunds.RACES
-         + races_for_messages.RACES + races_for_voices.RACES)
+         + races_for_messages.RACES + races_for_voices.RACES + races_for_clinics.RACES)
 
 
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.__name__)

@@ -48,6 +48,9 @@ LOST = {
     "a_visit_is_rated_once": "a visit was rated",
     "a_complaint_is_answered_once_and_reopened_once": "a complaint was",
     "a_picture_goes_into_one_complaint": "a picture went into",
+    "each_patient_of_a_stopped_clinic_is_told_once": "was told",
+    "a_stopped_registration_goes_one_way": "times to move",
+    "a_patient_is_reminded_once": "is planned",
 }
 BY_NAME = {race.__name__: race for race in RACES}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hospital.booking.choices import CLINICS
 from hospital.booking.jobs import RETAKEN_HOLD
 from hospital.database import outbox
 from hospital.database.policy import Policy
@@ -46,13 +47,14 @@ def test_every_topic_has_a_handler_in_the_function_that_claims_it() -> None:
     assert {outbox.function_of(topic) for topic in worker} == {"worker"}
     assert {outbox.function_of(topic) for topic in REFUND} == {"refund"}
     assert {outbox.function_of(topic) for topic in PICTURES} == {"pictures"}
+    assert {outbox.function_of(topic) for topic in CLINICS} == {"clinic_changes"}
     published = {node.args[1].value for path in HOUSE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))
                  if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("publish", "bring_forward")
                  and isinstance(node.args[1], ast.Constant)}
     assert len(published) >= 8
     published |= {f"{kind}.{what}" for kind in PREFIXES for what in ("paid", "refund-accepted")}
     published |= {f"{kind}.reversed" for kind in (REGISTRATION, CHARGE)} | {one.topic for one in WATCHED}
-    assert published <= set(worker) | set(REFUND) | set(PICTURES)
+    assert published <= set(worker) | set(REFUND) | set(PICTURES) | set(CLINICS)
 
 
 def test_ids_are_time_ordered_and_never_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

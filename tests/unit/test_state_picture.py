@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import pytest
 from hospital.billing.model import CHARGE_MOVES, ORDER_MOVES
 from hospital.billing.views import CHARGE_STATES, ORDER_STATES
-from hospital.booking import ending, jobs, service
-from hospital.booking.model import LIVE, MOVES
+from hospital.booking import by_staff, ending, jobs, service
+from hospital.booking.model import LIVE, MOVE_MOVES, MOVES
 from hospital.booking.views import STATES
 from hospital.checkin import model as checkins
 from hospital.checkin import service as checkin
@@ -108,7 +108,8 @@ def test_every_state_that_a_patient_sees_has_a_name() -> None:
 
 
 @pytest.mark.parametrize(("title", "table"), [
-    ("Registrations", MOVES), ("Check-ins", checkins.MOVES), ("Orders", ORDER_MOVES), ("Charges", CHARGE_MOVES),
+    ("Registrations", MOVES), ("Moves", MOVE_MOVES), ("Check-ins", checkins.MOVES),
+    ("Orders", ORDER_MOVES), ("Charges", CHARGE_MOVES),
     ("Desk refunds", DESK_MOVES), ("E-bills", invoices.MOVES), ("Payments", PAYMENT_MOVES), ("Refunds", REFUND_MOVES),
     ("Lines of statements", LINE_MOVES), ("Complaints", feedback.MOVES), ("Pictures", feedback.PICTURE_MOVES)])
 def test_the_text_explains_every_move_once_and_no_other(title: str, table: Moves) -> None:
@@ -117,9 +118,9 @@ def test_the_text_explains_every_move_once_and_no_other(title: str, table: Moves
 
 
 def test_every_move_of_a_registration_names_code_that_is_there() -> None:
-    rooms = {"jobs": jobs, "ending": ending, "service": service, "checkin": checkin}
+    rooms = {"jobs": jobs, "ending": ending, "service": service, "checkin": checkin, "by_staff": by_staff}
     for found in CODE.finditer(section("Registrations")):
-        names = re.findall(r"`(jobs|ending|service|checkin)\.(\w+)`", found[3].rpartition("|")[2])
+        names = re.findall(r"`(jobs|ending|service|checkin|by_staff)\.(\w+)`", found[3].rpartition("|")[2])
         assert names, f"{found[1]} → {found[2]} is taken by nobody"
         for room, name in names:
             assert callable(getattr(rooms[room], name, None)), f"{room}.{name} is not there"

@@ -43,7 +43,8 @@ def insert_many(tx: Transaction, queued: list[Queued], state: str, now: datetime
     """New messages, unread, that have no arrow each; their ids, in the same order. Raises Duplicate."""
     rows = [{"id": (message_id := new_id()), "account_id": one.account_id, "patient_id": one.patient_id,
              "kind": one.kind, "message_key": bounded(one.key, KEY), "state": state, "created_at": now,
-             "about": one.about, "unread": 1, "data_enc": cipher.seal(json.dumps(one.data, ensure_ascii=False), f"messages.data:{message_id}")}
+             "about": one.about, "unread": 1,
+             "data_enc": cipher.seal(json.dumps(one.data, ensure_ascii=False), f"messages.data:{message_id}")}
             for one in queued]
     tx.insert_many("messages", rows)
     return [str(row["id"]) for row in rows]
