@@ -692,6 +692,40 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/booking/bookings/{booking_id}/alternatives": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Other doctors and times of the department, for a registration that the hospital has stopped or changed. */
+        readonly get: operations["booking_alternatives"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/booking/bookings/{booking_id}/move": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Go to another place; may be repeated until it is paid. What follows shows in the registration's ``moving``. */
+        readonly post: operations["booking_move"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/booking/home": {
         readonly parameters: {
             readonly query?: never;
@@ -1217,6 +1251,15 @@ export interface components {
             readonly patients: number;
         };
         /**
+         * Alternatives
+         * @description Where else there is a place, what is likest first. ``booking`` is what it is instead of.
+         */
+        readonly Alternatives: {
+            readonly booking: components["schemas"]["BookingView"];
+            /** Offers */
+            readonly offers: readonly components["schemas"]["Offer"][];
+        };
+        /**
          * AnswerIn
          * @description What ``wx.requestSubscribeMessage`` answered for one template.
          */
@@ -1447,6 +1490,7 @@ export interface components {
          * BookingView
          * @description A registration with its state and what can be done now. Names of patients are masked.
          *
+         *     ``can_move``: the hospital has stopped or changed it, so that it may go to another place.
          *     ``changes``: what it was before the hospital gave it another doctor, time or room, the earliest first.
          *     ``withheld``: the account may not read of the patient any more (unbound, or consent is missing); what is left says
          *     what becomes of it and of its money.
@@ -1508,6 +1552,10 @@ export interface components {
             readonly can_pay: boolean;
             /** Can Cancel */
             readonly can_cancel: boolean;
+            /** Can Move */
+            readonly can_move: boolean;
+            readonly stopped: components["schemas"]["StoppedView"] | null;
+            readonly moving: components["schemas"]["MovingView"] | null;
             /**
              * Cancel Until
              * Format: date-time
@@ -2326,6 +2374,101 @@ export interface components {
             readonly withheld: boolean;
         };
         /**
+         * MoveIn
+         * @description A place to go to. ``fee_fen`` is what the patient was shown; no ``slot_id``: any free place.
+         */
+        readonly MoveIn: {
+            /** Schedule Id */
+            readonly schedule_id: string;
+            /**
+             * Slot Id
+             * @default null
+             */
+            readonly slot_id?: string | null;
+            /** Fee Fen */
+            readonly fee_fen: number;
+        };
+        /**
+         * MovingView
+         * @description Where a registration is being moved to. ``difference_fen`` is to be paid first, or (negative) comes back.
+         */
+        readonly MovingView: {
+            /**
+             * State
+             * @enum {string}
+             */
+            readonly state: "HELD" | "AWAITING_PAYMENT" | "MOVING";
+            /** Schedule Id */
+            readonly schedule_id: string;
+            /** Slot Id */
+            readonly slot_id: string;
+            /** Doctor Name */
+            readonly doctor_name: string;
+            /** Doctor Title */
+            readonly doctor_title: string;
+            /**
+             * Visit Date
+             * Format: date
+             */
+            readonly visit_date: string;
+            /** Period */
+            readonly period: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            readonly starts_at: string;
+            /** Fee Fen */
+            readonly fee_fen: number;
+            /** Difference Fen */
+            readonly difference_fen: number;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            readonly expires_at: string;
+            /** Can Pay */
+            readonly can_pay: boolean;
+        };
+        /**
+         * Offer
+         * @description A session with free places to go to instead; ``difference_fen`` is to be paid, or (negative) comes back.
+         *
+         *     Its times are those of ``/sessions/<id>/slots``.
+         */
+        readonly Offer: {
+            /** Id */
+            readonly id: string;
+            /** Doctor Id */
+            readonly doctor_id: string;
+            /** Doctor Name */
+            readonly doctor_name: string;
+            /** Doctor Title */
+            readonly doctor_title: string;
+            /**
+             * Visit Date
+             * Format: date
+             */
+            readonly visit_date: string;
+            /** Period */
+            readonly period: string;
+            /** Kind */
+            readonly kind: string;
+            /** Fee Fen */
+            readonly fee_fen: number;
+            /** Difference Fen */
+            readonly difference_fen: number;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            readonly starts_at: string;
+            /** Clinic Room */
+            readonly clinic_room: string;
+            /** Free */
+            readonly free: number;
+        };
+        /**
          * OnDuty
          * @description A second-level department on duty on a day.
          */
@@ -2964,6 +3107,17 @@ export interface components {
         readonly Stars: {
             /** Stars */
             readonly stars: number;
+        };
+        /**
+         * StoppedView
+         * @description The session does not take place: until when the patient may choose; then the money goes back by itself.
+         */
+        readonly StoppedView: {
+            /**
+             * Choose Until
+             * Format: date-time
+             */
+            readonly choose_until: string;
         };
         /**
          * SurveyView
@@ -5170,6 +5324,99 @@ export interface operations {
             };
             /** @description No session, or a wrong client secret. */
             readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly booking_alternatives: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly booking_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Alternatives"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly booking_move: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly booking_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["MoveIn"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Payment"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
