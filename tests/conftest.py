@@ -58,12 +58,16 @@ def world(mysql: str, database_name: str) -> Iterator[Control]:
 
 
 @pytest.fixture
-def control(world: Control) -> Iterator[Control]:
+def control(world: Control, mysql: str, database_name: str) -> Iterator[Control]:
     """The sandbox's control interface; whatever a test changed is put back afterwards.
 
     Its lists show what came since the test began: what all tests before it left would have to be read each time.
+    A choice that it left open is over: else the money would go back on a day of another test.
     """
     yield world.from_now_on()
+    host, _, port = mysql.partition(":")
+    with local_db.connect(host, int(port), database_name) as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE booking_choices SET state = 'ENDED' WHERE state = 'OPEN'")
     world.together(
         ("DELETE", "/faults", {}),
         ("POST", "/wechatpay/notices/mode", {"hold": False, "reorder": False, "drop": False}),

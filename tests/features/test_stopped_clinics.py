@@ -267,7 +267,7 @@ def test_a_wave_of_stopped_clinics_that_was_a_wrong_list_is_over_by_itself(
 def test_a_session_that_takes_place_after_all_is_kept_and_who_was_moved_by_the_hospital_may_move_too(
         control: Control, phone: Phone, patient: dict[str, Any], new_session: Open, visit: Any,
         books_agree: Callable[..., None]) -> None:
-    session, other = new_session(), new_session(date="2026-11-27")
+    session, other = new_session(slots=1), new_session(date="2026-11-27")
     booking = visit(phone, patient, session)
     stop(control, session)
     control("POST", f"/his/schedules/{session['his']['code']}/reopen")
