@@ -86,8 +86,7 @@ def line(name: str, report: machine.Report) -> str:
     for key in ("ratio_to_thin", "cpu_to_door", "to_the_door", "oldest_s", "bare_model", "functions", "best_ms",
                 "p50_ms", "added_by_the_door", "added_by_the_limit_ms", "refused_ms", "database_ms", "zips",
                 "miniprogram", "list_of_registrations", "plain_list", "wechat_packages", "aims_met",
-                "machine_ms"):
-    reminders,
+                "whole", "machine_ms"):
         if key in report:
             text += f"\n{'':<8}{key}: {json.dumps(report[key])}"
     return text
