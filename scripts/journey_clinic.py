@@ -31,7 +31,7 @@ class Stopped(Walk):
             held = [self._registered(phone, patient, session)
                     for phone, patient in zip((mine, other), patients, strict=True)]
             control("POST", f"/his/schedules/{code}/stop", tell=True)
-            told = self._told("停诊通知", 1)
+            told = self.told("停诊通知", 1)
             facts += [f"{session['doctor_name']} {tomorrow} {session['period']}", *told[0]["lines"][-1:]]
         with self.step("改约 one moves, nothing to pay again") as facts:
             facts += self._moved(held[0], tomorrow)
@@ -39,16 +39,16 @@ class Stopped(Walk):
             today = moment(control("GET", "/clock")["now"]).date()
             control("PUT", "/clock", now=f"{today}T18:01:00+08:00")
             control("POST", "/scf/timers/daily_reminder/every-ten-minutes/fire")
-            facts += self._told("就诊提醒", 1)[0]["lines"][-2:]
+            facts += self.told("就诊提醒", 1)[0]["lines"][-2:]
         with self.step("未选择 the other chooses nothing: paid back") as facts:
             until = moment(other.booking(held[1])["stopped"]["choose_until"])
             control("PUT", "/clock", now=(until + timedelta(seconds=30)).isoformat())
             other.sign_in()
             mine.sign_in()
             self._pass(SENDING)
-            self._until("the registration", lambda: other.booking(held[1])["state"], "CANCELLED")
+            self.until("the registration", lambda: other.booking(held[1])["state"], "CANCELLED")
             self._pass(SENDING)
-            self._until("the refund", lambda: other.booking(held[1])["refunds"][0]["state"], "SUCCEEDED")
+            self.until("the refund", lambda: other.booking(held[1])["refunds"][0]["state"], "SUCCEEDED")
             back = other.booking(held[1])["refunds"][0]
             facts += [f"at {until:%H:%M}", yuan(back["amount_fen"]), f"refunded {clock(back['succeeded_at'])}"]
 
@@ -64,7 +64,7 @@ class Stopped(Walk):
     def _registered(self, phone: Phone, patient: dict[str, Any], session: dict[str, Any]) -> str:
         held = phone.book(patient["id"], session)
         phone.thumb(phone.open_payment(held["id"]))
-        self._until("the registration", lambda: phone.booking(held["id"])["state"], "CONFIRMED")
+        self.until("the registration", lambda: phone.booking(held["id"])["state"], "CONFIRMED")
         return str(held["id"])
 
     def _moved(self, booking_id: str, day: str) -> list[str]:
@@ -75,7 +75,7 @@ class Stopped(Walk):
         chosen = self.phone.call("POST", f"booking/bookings/{booking_id}/move",
                                  {"schedule_id": offer["id"], "fee_fen": offer["fee_fen"]})
         expect("the payment", chosen["payment"], None)
-        self._until("the doctor", lambda: self.phone.booking(booking_id)["doctor_name"], offer["doctor_name"])
+        self.until("the doctor", lambda: self.phone.booking(booking_id)["doctor_name"], offer["doctor_name"])
         shown = self.phone.booking(booking_id)
         expect("the registration", (shown["state"], shown["refunds"]), ("CONFIRMED", []))
         return [f"{len(offers)} offered", f"{shown['doctor_name']} at {clock(shown['starts_at'])}",
