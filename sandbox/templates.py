@@ -23,6 +23,14 @@ _CHOSEN: dict[str, tuple[str, str, dict[str, tuple[str, str]]]] = {
     "unpaid_reminder": ("T7e57-unpaid-reminder", "费用未缴提醒", {
         "name1": ("patient", "就诊人"), "thing2": ("department", "开单科室"), "amount3": ("amount", "待缴金额"),
         "thing4": ("note", "备注")}),
+    "waitlist_offer": ("T7e57-waitlist-offer", "候补到号通知", {
+        **_BOOKING, "thing5": ("note", "温馨提示")}),
+    "waitlist_ended": ("T7e57-waitlist-ended", "候补结束通知", {
+        **_BOOKING, "thing5": ("note", "原因")}),
+    "no_show": ("T7e57-no-show", "爽约通知", {
+        **_BOOKING, "thing5": ("note", "爽约提示")}),
+    "blacklisted": ("T7e57-blacklisted", "暂停预约通知", {
+        "name1": ("patient", "就诊人"), "time2": ("time", "解除时间"), "thing3": ("note", "原因")}),
     "patient_bound": ("T7e57-patient-bound", "绑定通知", {
         "name1": ("patient", "就诊人"), "character_string2": ("card", "就诊卡号"), "time3": ("time", "绑定时间"),
         "thing4": ("note", "备注")}),

@@ -10,6 +10,7 @@ from sandbox.people import person
 from sandbox.phone import Control, Phone
 from scripts.journey import SENDING, StepFailed, Walk, clock, expect, moment, yuan
 from scripts.journey_voices import think
+from scripts.journey_waiting import Waiting
 
 
 class Stopped(Walk):
@@ -83,7 +84,10 @@ class Stopped(Walk):
 
 
 def walk(control: Control, mysql: str, database: str, folder: Path) -> None:
-    """Two visits, a day's end, what was thought of it, and a stopped clinic. Raises StepFailed, Refused."""
+    """Two visits, a day's end, what was thought of it, a stopped clinic, and who waited and did not come.
+
+    Raises StepFailed, Refused.
+    """
     steps = Stopped(control, mysql, database, folder)
     steps.sign_in()
     steps.book_and_cancel()
@@ -97,3 +101,5 @@ def walk(control: Control, mysql: str, database: str, folder: Path) -> None:
     think(steps)
     steps.stopped_clinic()
     steps.compare_books()
+    more = Waiting(control, steps.step)
+    more.miss(more.wait())

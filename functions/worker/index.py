@@ -20,10 +20,11 @@ from hospital.payment import jobs as payment
 from hospital.runtime.events import timer_function
 from hospital.schedules import sync as schedules
 from hospital.security import cipher
+from hospital.waitlist import jobs as waitlist
 
 HANDLERS = {**schedules.WORKER, **booking.WORKER, **ending.WORKER, **moving.WORKER, **checkin.WORKER, **billing.WORKER,
             **events.WORKER, **payment.WORKER, **invoices.WORKER, **messages.WORKER, **patients.WORKER,
             **holders.WORKER, **booking_unbound.WORKER, **checkin_unbound.WORKER, **billing_unbound.WORKER,
-            **custody.WORKER, **feedback.WORKER}
+            **custody.WORKER, **feedback.WORKER, **waitlist.WORKER}
 
 main_handler = timer_function(lambda: work_off(database(), HANDLERS, function="worker", ready=cipher.ready))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sandbox.clock import Clock
@@ -66,6 +66,23 @@ class CheckIns:
             if known in queue:
                 queue.remove(known)
 
+    def attendance(self, day: date) -> list[dict[str, str]]:
+        """Who came of a hospital day's firm registrations, by their trade numbers.
+
+        Who arrived has come; who had not when the session ended has not, unless staff have put it right.
+        """
+        now = self._clock.now()
+        return sorted(({"trade_no": one.trade_no, "state": one.attendance or _came(one, one.slot, now)}
+                       for one in self._registrations.all()
+                       if one.stored == "CONFIRMED" and one.slot is not None and one.slot.schedule.day == day),
+                      key=lambda row: row["trade_no"])
+
+    def put_right(self, trade_no: str, state: str) -> dict[str, str]:
+        """Staff say who came, whatever the machine at the department says. Raises Refused TRADE_UNKNOWN."""
+        known = self._registrations.known(trade_no)
+        known.attendance = state
+        return {"trade_no": trade_no, "state": state}
+
     # -- inside ---------------------------------------------------------------------------------
     def _check_time(self, slot: Slot, now: datetime) -> None:
         session = slot.schedule
@@ -92,6 +109,12 @@ class CheckIns:
         # The visit number is the slot's; a late patient's is marked, as it's called out of its order.
         number = f"{known.visit_number}G" if late else str(known.visit_number)
         return CheckIn(now, number, f"{session.department.location} {session.clinic_room}候诊区", at, late)
+
+
+def _came(one: Registration, slot: Slot, now: datetime) -> str:
+    if one.arrival is not None or one.seen_at is not None:
+        return "ATTENDED"
+    return "ABSENT" if slot.schedule.ends_at <= now else "UNKNOWN"
 
 
 def _place_of(number: int, queue: list[Registration]) -> int:

@@ -154,6 +154,7 @@ class Registration(Trade):
     stopped: bool = False  # cancelled by the hospital, along with its session
     moved_to: str | None = None  # the number that its patient, and what was paid for it, went to
     part_of: str | None = None  # this is the difference (补差) that was paid for another registration
+    attendance: str | None = None  # as staff have put it right; None: as it follows from the arrival
 
 
 @dataclass(slots=True, eq=False)

@@ -154,6 +154,13 @@ def _add_window(his: Hospital) -> None:
             his.events.tell("REGISTRATION_CANCELLED", one.patient_code, trade_no=one.trade_no)
         return jsonify(shown)
 
+    @control.post("/registrations/<trade_no>/attendance", endpoint="put_attendance_right")
+    def put_attendance_right(trade_no: str) -> Response:
+        """Staff say who came, also long after."""
+        state = Fields(_body(), ("state",)).choice("state", ("ATTENDED", "ABSENT", "UNKNOWN"))
+        with his.lock:
+            return jsonify(his.check_ins.put_right(trade_no, state))
+
 
 def _body() -> dict[str, Any]:
     raw = request.get_data()

@@ -41,6 +41,7 @@ class His(Hospital):
             "list_bills": ("/patients/<patient_code>/bills", self._bills),
             "get_bill": ("/bills/<bill_no>", self._bill),
             "refundability": ("/charges/<trade_no>/refundability", self.charges.refundability),
+            "list_attendance": ("/attendance", self._attendance_of_day),
             "list_desk_refunds": ("/desk-refunds", self._desk_refunds_of_day),
             "get_desk_refund": ("/desk-refunds/<refund_no>", self._desk_refund),
         }
@@ -141,6 +142,15 @@ class His(Hospital):
                  if one.refund_no > after]
         more = cursor_of(found[limit - 1].refund_no) if len(found) > limit else None
         return {"desk_refunds": [wire_refund(one) for one in found[:limit]], "next_cursor": more}
+
+    def _attendance_of_day(self) -> dict[str, Any]:
+        asked = request.args
+        limit = read_limit(asked.get("limit"), PAGE, LONGEST_PAGE)
+        after = read_cursor(asked["cursor"], 1)[0] if "cursor" in asked else ""
+        day = read_day("date", asked.get("date"))
+        found = [one for one in self.check_ins.attendance(day) if one["trade_no"] > after]
+        more = cursor_of(found[limit - 1]["trade_no"]) if len(found) > limit else None
+        return {"attendances": found[:limit], "next_cursor": more}
 
     def _trade(self, trade_no: str) -> dict[str, Any]:
         answer = _wire(self.trades.any(trade_no), self.clock.now())

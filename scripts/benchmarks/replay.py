@@ -69,19 +69,22 @@ UNPAID = (
     "COALESCE(SUM(x.gone), 0) AS given_up, MIN(CASE WHEN x.gone THEN x.changed_at END) AS given_up_since, "
     "COALESCE(SUM(x.trusted), 0) AS on_trust, MIN(CASE WHEN x.trusted THEN x.visit_date END) AS on_trust_until "
     "FROM (SELECT expires_at, changed_at, visit_date, "
-    "id >= %s AND state IN ('HELD', 'AWAITING_PAYMENT') AS held, "
+    "id >= %s AND state IN ('HELD', 'AWAITING_PAYMENT') AND waitlist_id IS NULL AS held, "
     "changed_at >= %s AND (state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') "
     "OR state = 'CANCELLED' AND reason = '' AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0)) AS gone, "
     "visit_date >= %s AND state IN ('HELD', 'CONFIRMING', 'CONFIRMED', 'CANCELLING') "
     "AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0) AS trusted "
     "FROM bookings WHERE account_id = %s AND id >= %s) x")
+BLOCKED = ("SELECT MAX(CASE WHEN x.reach = 'ALL' THEN x.ends_at END) AS blocked_for_all, "
+           "MAX(x.ends_at) AS blocked_unproven FROM booking_blocks x "
+           f"WHERE x.patient_id IN ({_SAME} WHERE o.id = %s) AND x.ends_at > %s AND x.lifted_at IS NULL")
 LOOK = ("SELECT s.doctor_id, s.visit_date, s.period, s.fee_fen, s.state, s.clinic_room, "
         f"(SELECT GROUP_CONCAT(c.purpose) FROM {IN_FORCE}) AS consents, "
         f"(SELECT COUNT(*) FROM bookings k WHERE {COUNTED}) AS live, "
         f"(SELECT COUNT(*) FROM bookings k WHERE {COUNTED} AND k.visit_date = s.visit_date) AS that_day, "
         f"{TWICE} AS twice, u.unpaid, u.unpaid_until, u.given_up, u.given_up_since, u.on_trust, u.on_trust_until, "
-        "f.id AS place, f.starts_at "
-        f"FROM schedules s JOIN ({UNPAID}) u ON 1 = 1 "
+        "x.blocked_for_all, x.blocked_unproven, f.id AS place, f.starts_at "
+        f"FROM schedules s JOIN ({UNPAID}) u ON 1 = 1 JOIN ({BLOCKED}) x ON 1 = 1 "
         f"LEFT JOIN ({SOME_FREE}) f ON 1 = 1 WHERE s.id = %s")
 LOCK_ACCOUNT = "SELECT id FROM accounts WHERE id = %s FOR UPDATE"
 INSERT_BOOKING = (
@@ -128,14 +131,14 @@ def _take(cursor: Any, token: str, secret: str, patient_id: str, schedule_id: st
     _, _, [bound], found = exchange(
         cursor, ("BEGIN", ()), (LOCK_ACCOUNT, (account_id,)), (BOUND, (account_id, patient_id)),
         (LOOK, (account_id, patient_id, now, *counted, *counted, patient_id, _id(since), since, now.date(), account_id,
-                _id(now - timedelta(days=92)), schedule_id, now, after, NEAREST, TRIES, schedule_id)))
+                _id(now - timedelta(days=92)), patient_id, now, schedule_id, now, after, NEAREST, TRIES, schedule_id)))
     doctor_id, day, period, fee_fen, state, room, consents, _live, that_day, twice, unpaid, _until, given_up = (
         found[0][:13])
-    refused = twice or unpaid >= 6 or given_up >= 15 or found[0][14] >= 12
+    refused = twice or unpaid >= 6 or given_up >= 15 or found[0][14] >= 12 or found[0][16] or found[0][17]
     if not bound or not consents or state != "OPEN" or that_day >= 3 or refused:
         cursor.execute("ROLLBACK")
         return "refused", ""
-    slot = _pick(cursor, schedule_id, booking_id, now, after, [row[16:] for row in found if row[16] is not None])
+    slot = _pick(cursor, schedule_id, booking_id, now, after, [row[18:] for row in found if row[18] is not None])
     if slot is None:
         cursor.execute("ROLLBACK")
         return "slot_gone", ""

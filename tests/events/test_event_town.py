@@ -18,7 +18,8 @@ from tests.opened import account_of, code_of
 
 FORMS = ["url", "gateway"]
 JOBS = {"worker": "every-minute", "refund": "every-minute", "pictures": "every-minute",
-        "schedule_sync": "every-five-minutes", "reconcile": "daily", "housekeeping": "every-night"}
+        "schedule_sync": "every-five-minutes", "reconcile": "daily", "housekeeping": "every-night",
+        "no_show": "after-sessions"}
 
 
 @pytest.fixture(params=FORMS)

@@ -13,12 +13,15 @@ from hospital.content.api import api as content
 from hospital.feedback.api import api as feedback
 from hospital.invoices.api import api as invoice
 from hospital.messages.api import api as messages
+from hospital.noshow import api as noshow
 from hospital.patients.api import api as account
 from hospital.payment.api import api as pay_callback
 from hospital.runtime.http import Route
+from hospital.waitlist import api as waitlist
 
 APIS = (account, billing, booking, checkin, content, feedback, his_events, invoice, messages, pay_callback)
 UNKNOWN = "0" * 26
+assert noshow.api is waitlist.api is booking  # both have added their routes to it
 
 
 class Door(NamedTuple):

@@ -323,6 +323,13 @@ def _see_a_doctor(control: Control, phone: Phone, patient: dict[str, Any], visit
     phone.call("GET", "booking/bookings")
     phone.call("GET", "booking/doctors/seen")
     phone.call("GET", "booking/home")
+    phone.call("GET", "booking/standing", params={"patient_id": patient["id"]})
+    full = new_session(slots=1)
+    control("POST", f"/his/slots/{full['his']['slots'][0]['code']}/take")
+    control.operate("schedules.sync", schedule=full["his"]["code"])
+    waiting = phone.call("POST", "booking/waitlist", {"patient_id": patient["id"], "schedule_id": full["id"]})["id"]
+    phone.call("GET", "booking/waitlist")
+    phone.call("DELETE", f"booking/waitlist/{waiting}")
     phone.call("POST", f"booking/bookings/{booking}/cancellation")
     phone.call("GET", "checkin/bookings")
     seen(phone, patient)

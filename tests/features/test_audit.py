@@ -28,6 +28,7 @@ CHANGES = {
     "PUT account/patients/<patient_id>/default": "patient.default",
     "DELETE account/patients/<patient_id>": "patient.unbind", "POST account/consents": "consent.grant.HEALTH_DATA",
     "POST account/consents/withdrawal": "consent.withdraw.HEALTH_DATA", "POST booking/bookings": "booking.hold",
+    "POST booking/waitlist": "waitlist.join", "DELETE booking/waitlist/<entry_id>": "waitlist.leave",
     "POST booking/tickets": "",  # a ticket is computed: nothing is kept anywhere
     "POST booking/bookings/<booking_id>/payment": "payment.open",
     "POST booking/bookings/<booking_id>/cancellation": "booking.cancel",

@@ -12,6 +12,7 @@ from api_routes import APIS, DOORS, PRIVATE, Door, named
 from sandbox.people import person
 from sandbox.phone import Control, Phone
 from scripts import local_db
+from tests.features.conftest import open_ward
 from tests.opened import account_of, opened
 from tests.photos import photo
 
@@ -25,7 +26,7 @@ PUBLIC = {
     "POST his_events/events"}
 NOT_FOUND = {"patient_not_found", "booking_not_found", "order_not_found", "charge_not_found", "payment_not_found",
              "invoice_not_found", "message_not_found", "code_of_another", "session_not_found", "complaint_not_found",
-             "picture_not_found"}
+             "picture_not_found", "waitlist_entry_not_found"}
 
 Owner = dict[str, Any]
 Case = Callable[[Phone, Owner], tuple[int, Any]]
@@ -88,6 +89,11 @@ CASES: dict[str, tuple[Case, int]] = {
         "fee_fen": owner["session"]["fee_fen"]}), 404),
     "POST booking/tickets": (ask("POST", "booking/tickets", body=lambda _, owner: {
         "schedule_id": owner["session"]["id"]}), 200),
+    "POST booking/waitlist": (ask("POST", "booking/waitlist", body=lambda _, owner: {
+        "patient_id": owner["ids"]["patient"], "schedule_id": owner["session"]["id"]}), 404),
+    "GET booking/waitlist": (ask("GET", "booking/waitlist"), 200),
+    "DELETE booking/waitlist/<entry_id>": (ask("DELETE", "booking/waitlist/{waiting}"), 404),
+    "GET booking/standing": (ask("GET", "booking/standing?patient_id={patient}"), 404),
     "POST booking/bookings/<booking_id>/payment": (ask("POST", "booking/bookings/{held}/payment"), 404),
     "POST booking/bookings/<booking_id>/cancellation": (ask("POST", "booking/bookings/{booking}/cancellation"), 404),
     "GET booking/bookings/<booking_id>/alternatives": (ask("GET", "booking/bookings/{booking}/alternatives"), 404),
@@ -149,6 +155,10 @@ def owner(world: Control, ward: dict[str, Any], mysql: str, database_name: str) 
         [(binding,)] = cursor.fetchall()
     code = opened(world, sealed, f"patients.his_code:{patient['id']}")
     bills = [world("POST", "/his/bills", patient_code=code, kind=kind) for kind in ("PRESCRIPTION", "TREATMENT")]
+    full = open_ward(world, slots=1)
+    world("POST", f"/his/slots/{full['his']['slots'][0]['code']}/take")
+    world.operate("schedules.sync", schedule=full["his"]["code"])
+    waiting = phone.call("POST", "booking/waitlist", {"patient_id": child["id"], "schedule_id": full["id"]})["id"]
     paid, open_ = ([one for one in phone.bills(patient["id"]) if one["bill_no"] == bill["bill_no"]] for bill in bills)
     order = phone.pay_bills(patient["id"], paid)
     world.settle()
@@ -159,7 +169,7 @@ def owner(world: Control, ward: dict[str, Any], mysql: str, database_name: str) 
         "phone": phone, "session": ward, "code": world("POST", f"/his/bills/{bills[1]['bill_no']}/qr")["token"],
         "ids": {"session": phone.call("GET", "account/sessions")["sessions"][0]["id"],
                 "patient": patient["id"], "binding": binding, "booking": booking,
-                "held": phone.book(child["id"], ward)["id"],
+                "waiting": waiting, "held": phone.book(child["id"], ward)["id"],
                 "bill": bills[1]["bill_no"], "open": phone.order(patient["id"], open_)["id"], "order": order,
                 "charge": phone.charge_order(order)["charges"][0]["id"], "payment": receipt["id"],
                 "invoice": receipt["invoices"][0]["id"],
@@ -173,9 +183,9 @@ def state(owner: Owner) -> list[Any]:
     phone, ids = owner["phone"], owner["ids"]
     return [*(phone.call("GET", path) for path in (
         "account/me", "account/patients", "account/consents", "booking/bookings", "booking/doctors/seen",
-        "checkin/bookings", "billing/payments", "invoice/invoices", "messages/inbox", "messages/unread",
-        "messages/subscriptions", f"billing/orders/{ids['order']}", f"billing/orders/{ids['open']}",
-        "feedback/complaints")), phone.bills(ids["patient"])]
+        "booking/waitlist", "checkin/bookings", "billing/payments", "invoice/invoices", "messages/inbox",
+        "messages/unread", "messages/subscriptions", f"billing/orders/{ids['order']}",
+        f"billing/orders/{ids['open']}", "feedback/complaints")), phone.bills(ids["patient"])]
 
 
 def test_every_route_is_public_on_purpose_or_has_a_case() -> None:

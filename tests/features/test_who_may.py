@@ -44,6 +44,8 @@ ROUTES = {
     "POST booking/bookings/<booking_id>/cancellation": MONEY, "POST booking/bookings": REGISTER,
     "POST booking/tickets": ACCOUNT, "GET booking/bookings/<booking_id>/alternatives": REGISTER,
     "POST booking/bookings/<booking_id>/move": REGISTER,
+    "POST booking/waitlist": REGISTER, "GET booking/waitlist": MONEY,
+    "DELETE booking/waitlist/<entry_id>": MONEY, "GET booking/standing": REGISTER,
     "POST booking/bookings/<booking_id>/payment": REGISTER, "GET checkin/bookings": MONEY,
     "POST checkin/bookings/<booking_id>/checkin": REGISTER,
     "GET billing/bills": RECORD, "GET billing/bills/<bill_no>": RECORD, "POST billing/scans": RECORD,
@@ -93,7 +95,7 @@ class Case:
         self.ids = {
             "patient_id": self.patient["id"], "booking_id": booked, "order_id": order, "bill_no": bills[2]["bill_no"],
             "charge_id": self.phone.charge_order(order)["charges"][0]["id"], "payment_id": receipt["id"],
-            "invoice_id": receipt["invoices"][0]["id"], "binding_id": "0" * 26,
+            "invoice_id": receipt["invoices"][0]["id"], "binding_id": "0" * 26, "entry_id": self._waiting(),
             "message_id": self.phone.call("GET", "messages/inbox")["messages"][0]["id"],
             "complaint_id": self.phone.complain("等候时间太长了。", about="VISIT", about_id=booked)["id"],
             "picture_id": self.phone.call("POST", "feedback/pictures", {"content_type": "image/png"})["id"]}
@@ -113,6 +115,16 @@ class Case:
         doctor_id, schedule_id = self.ask("SELECT doctor_id, id FROM schedules WHERE his_code = %s", (made["code"],))[0]
         shown = Phone(self.control).call("GET", "booking/sessions", params={"doctor_id": doctor_id, "day": day})
         return dict(next(one for one in shown["sessions"] if one["id"] == schedule_id))
+
+    def _waiting(self) -> str:
+        """An entry in the waiting list of a session that is full."""
+        full = self._session("2026-11-26")
+        code = self.ask("SELECT his_code FROM schedules WHERE id = %s", (full["id"],))[0][0]
+        for (slot,) in self.ask("SELECT his_code FROM slots WHERE schedule_id = %s", (full["id"],)):
+            self.control("POST", f"/his/slots/{slot}/take")
+        self.control.operate("schedules.sync", schedule=code)
+        wish = {"patient_id": self.patient["id"], "schedule_id": full["id"]}
+        return str(self.phone.call("POST", "booking/waitlist", wish)["id"])
 
     def _booked(self, session: dict[str, Any]) -> str:
         booking = self.phone.book(self.patient["id"], session)["id"]
@@ -139,7 +151,8 @@ class Case:
 
     def call(self, door: Door) -> tuple[int, Any]:
         """The route, asked for what is (or was) the account's."""
-        query = {"patient_id": self.patient["id"]} if str(door).startswith("GET billing/bills") else (
+        of_patient = ("GET billing/bills", "GET booking/standing")
+        query = {"patient_id": self.patient["id"]} if str(door).startswith(of_patient) else (
             {"scene": "booking"} if "templates" in str(door) else None)
         ids = {**self.ids, **({"booking_id": self.held} if str(door).endswith("<booking_id>/payment") else {}),
                **({"order_id": self.open} if str(door).endswith("<order_id>/payment") else {})}
@@ -170,6 +183,7 @@ class Case:
             "POST feedback/complaints/<complaint_id>/rating": lambda: {"stars": 5},
             "POST feedback/complaints/<complaint_id>/reopening": lambda: {"text": "还是没有解决。"},
             "POST feedback/pictures": lambda: {"content_type": "image/png"},
+            "POST booking/waitlist": lambda: {"patient_id": patient_id, "schedule_id": self.session["id"]},
             "POST billing/scans": lambda: {"code": self.paper},
             "POST billing/orders": lambda: {"patient_id": patient_id, "bills": [
                 {"bill_no": self.ids["bill_no"], "version": 1, "total_fen": 100}]},

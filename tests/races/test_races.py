@@ -14,11 +14,12 @@ from tests.races import (
     races_for_places,
     races_for_refunds,
     races_for_voices,
+    races_for_waiting,
 )
 from tests.races.ground import Ground
 
 RACES = (races_for_places.RACES + races_for_money.RACES + races_for_bills.RACES + races_for_refunds.RACES
-         + races_for_messages.RACES + races_for_voices.RACES + races_for_clinics.RACES)
+         + races_for_messages.RACES + races_for_voices.RACES + races_for_clinics.RACES + races_for_waiting.RACES)
 
 
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.__name__)

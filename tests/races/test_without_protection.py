@@ -51,6 +51,8 @@ LOST = {
     "each_patient_of_a_stopped_clinic_is_told_once": "was told",
     "a_stopped_registration_goes_one_way": "times to move",
     "a_patient_is_reminded_once": "is planned",
+    "a_place_that_comes_back_is_not_on_sale_while_somebody_waits": "on open sale while",
+    "two_places_go_to_the_first_two_who_wait": "offered twice",
 }
 BY_NAME = {race.__name__: race for race in RACES}
 

@@ -20,7 +20,8 @@ from msgspec.structs import replace
 
 # Rows of these are worked on one at a time.
 LOCKED = {"bookings", "payments", "bindings", "accounts", "patients", "charge_orders", "charges", "checkins",
-          "settlements", "invoices", "statements", "outbox", "complaints", "booking_moves", "reminders"}
+          "settlements", "invoices", "statements", "outbox", "complaints", "booking_moves", "reminders", "schedules",
+          "waitlist"}
 _LOCK = re.compile(r" FOR UPDATE(?: SKIP LOCKED)?$")
 _TABLE = re.compile(r"\bFROM (\w+)")
 

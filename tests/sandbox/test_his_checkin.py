@@ -130,3 +130,26 @@ def test_only_a_patient_who_is_here_is_seen(till: Till, session: dict[str, Any])
     first = till.order_of("visits", {"trade_no": "T00001"})
     assert (first[0], first[1]["doctor_code"]) == (200, session["doctor_code"])
     assert till.order_of("visits", {"trade_no": "T00001"}) == first
+
+
+def test_who_came_is_listed_by_the_day_and_put_right_by_staff(till: Till, session: dict[str, Any]) -> None:
+    for slot in range(3):
+        till.registered(f"T0000{slot}", session, slot)
+    day = f"{VISIT_DAY_8:%Y-%m-%d}"
+
+    def listed(query: str = "") -> tuple[list[tuple[str, str]], str | None]:
+        status, page = till.caller.get(f"/attendance?date={day}{query}")
+        assert status == 200
+        return [(one["trade_no"], one["state"]) for one in page["attendances"]], page["next_cursor"]
+
+    till.clock.set(VISIT_DAY_8 - timedelta(minutes=20))
+    till.check_in("T00001")
+    assert listed() == ([("T00000", "UNKNOWN"), ("T00001", "ATTENDED"), ("T00002", "UNKNOWN")], None)
+    till.clock.set(VISIT_DAY_8 + timedelta(hours=4))  # the session's end
+    assert listed()[0] == [("T00000", "ABSENT"), ("T00001", "ATTENDED"), ("T00002", "ABSENT")]
+    assert till.control.post("/his/registrations/T00002/attendance", json={"state": "ATTENDED"}).status_code == 200
+    first, cursor = listed("&limit=2")
+    assert (first, listed(f"&limit=2&cursor={cursor}")) == (
+        [("T00000", "ABSENT"), ("T00001", "ATTENDED")], ([("T00002", "ATTENDED")], None))
+    assert code(till.caller.get("/attendance?date=2026-13-01")) == (422, "INVALID_FIELD")
+    assert till.control.post("/his/registrations/T00002/attendance", json={"state": "MAYBE"}).status_code == 422

@@ -777,6 +777,58 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/booking/standing": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** How often a patient has missed (爽约), and whether they may book. */
+        readonly get: operations["booking_standing"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/booking/waitlist": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** My waiting (我的候补) with how many come before. */
+        readonly get: operations["booking_list_waitlist"];
+        readonly put?: never;
+        /** Wait for a place of a full session, or of a doctor's full day. A repeat is given the same entry. */
+        readonly post: operations["booking_join"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/booking/waitlist/{entry_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** Wait no longer. May be repeated. */
+        readonly delete: operations["booking_leave"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/checkin/bookings": {
         readonly parameters: {
             readonly query?: never;
@@ -1492,6 +1544,7 @@ export interface components {
          *
          *     ``can_move``: the hospital has stopped or changed it, so that it may go to another place.
          *     ``changes``: what it was before the hospital gave it another doctor, time or room, the earliest first.
+         *     ``attendance``: once the hospital has said who came. ``is_offer``: made by the house for who waited for it (候补).
          *     ``withheld``: the account may not read of the patient any more (unbound, or consent is missing); what is left says
          *     what becomes of it and of its money.
          */
@@ -1548,6 +1601,13 @@ export interface components {
             readonly queue_place: string;
             /** Late */
             readonly late: boolean;
+            /**
+             * Attendance
+             * @enum {string}
+             */
+            readonly attendance: "" | "ATTENDED" | "ABSENT";
+            /** Is Offer */
+            readonly is_offer: boolean;
             /** Can Pay */
             readonly can_pay: boolean;
             /** Can Cancel */
@@ -1766,7 +1826,7 @@ export interface components {
             /** About Id */
             readonly about_id: string;
             /** Entries */
-            readonly entries: readonly components["schemas"]["EntryView"][];
+            readonly entries: readonly components["schemas"]["hospital__feedback__views__EntryView"][];
             /** Pictures */
             readonly pictures: readonly components["schemas"]["PictureView"][];
             /** Stars */
@@ -2014,24 +2074,12 @@ export interface components {
             readonly ended: number;
         };
         /**
-         * EntryView
-         * @description A step of a complaint's way. ``text``: what was written, or the stars that were given.
+         * Entries
+         * @description Those that wait, and those that have ended in the last days, the newest first.
          */
-        readonly EntryView: {
-            /**
-             * At
-             * Format: date-time
-             */
-            readonly at: string;
-            /**
-             * What
-             * @enum {string}
-             */
-            readonly what: "RECEIVED" | "TAKEN" | "HANDED_OVER" | "ANSWERED" | "RATED" | "REOPENED" | "WITHDRAWN" | "CLOSED";
-            /** What Text */
-            readonly what_text: string;
-            /** Text */
-            readonly text: string;
+        readonly Entries: {
+            /** Entries */
+            readonly entries: readonly components["schemas"]["hospital__waitlist__api__EntryView"][];
         };
         /**
          * FullPatient
@@ -2281,6 +2329,14 @@ export interface components {
             readonly insurance_class: string;
             /** Insurance Text */
             readonly insurance_text: string;
+        };
+        /**
+         * Joined
+         * @description The place in the list.
+         */
+        readonly Joined: {
+            /** Id */
+            readonly id: string;
         };
         /**
          * Jump
@@ -3101,6 +3157,24 @@ export interface components {
             readonly pay_now: boolean;
         };
         /**
+         * StandingView
+         * @description How often a patient missed a visit as it counts now, of how many that bar them (0: none do), and the rule.
+         *
+         *     ``blocked_until``: before then nothing can be booked for them; ``blocked_text`` says why and what still works.
+         */
+        readonly StandingView: {
+            /** Missed */
+            readonly missed: number;
+            /** To Block */
+            readonly to_block: number;
+            /** Rule Text */
+            readonly rule_text: string;
+            /** Blocked Until */
+            readonly blocked_until: string | null;
+            /** Blocked Text */
+            readonly blocked_text: string;
+        };
+        /**
          * Stars
          * @description How the answer was.
          */
@@ -3268,6 +3342,29 @@ export interface components {
             readonly total_fen: number;
         };
         /**
+         * WishIn
+         * @description What to wait for: a session, or any session of a doctor on a day.
+         */
+        readonly WishIn: {
+            /** Patient Id */
+            readonly patient_id: string;
+            /**
+             * Schedule Id
+             * @default null
+             */
+            readonly schedule_id?: string | null;
+            /**
+             * Doctor Id
+             * @default null
+             */
+            readonly doctor_id?: string | null;
+            /**
+             * Day
+             * @default null
+             */
+            readonly day?: string | null;
+        };
+        /**
          * Withdrawal
          * @description A consent to withdraw.
          */
@@ -3279,6 +3376,26 @@ export interface components {
              * @enum {string}
              */
             readonly purpose: "HEALTH_DATA" | "CHILD_GUARDIAN";
+        };
+        /**
+         * EntryView
+         * @description A step of a complaint's way. ``text``: what was written, or the stars that were given.
+         */
+        readonly hospital__feedback__views__EntryView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            readonly at: string;
+            /**
+             * What
+             * @enum {string}
+             */
+            readonly what: "RECEIVED" | "TAKEN" | "HANDED_OVER" | "ANSWERED" | "RATED" | "REOPENED" | "WITHDRAWN" | "CLOSED";
+            /** What Text */
+            readonly what_text: string;
+            /** Text */
+            readonly text: string;
         };
         /**
          * SessionView
@@ -3317,7 +3434,7 @@ export interface components {
         };
         /**
          * SessionView
-         * @description A session of one doctor in one department.
+         * @description A session of one doctor in one department. ``waiting``: how many wait for a place of it (候补).
          */
         readonly hospital__schedules__api__SessionView: {
             /** Id */
@@ -3368,6 +3485,8 @@ export interface components {
             readonly state: "OPEN" | "STOPPED";
             /** Free */
             readonly free: number;
+            /** Waiting */
+            readonly waiting: number;
         };
         /**
          * Sessions
@@ -3376,6 +3495,67 @@ export interface components {
         readonly hospital__schedules__api__Sessions: {
             /** Sessions */
             readonly sessions: readonly components["schemas"]["hospital__schedules__api__SessionView"][];
+        };
+        /**
+         * EntryView
+         * @description A place in a waiting list. ``ahead``: how many come first; null once it has ended.
+         *
+         *     OFFERED: ``booking_id`` is the place, held for some minutes. ``period`` is null when any of the day will do.
+         *     ``withheld``: the account may not read of the patient any more.
+         */
+        readonly hospital__waitlist__api__EntryView: {
+            /** Id */
+            readonly id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            readonly state: "WAITING" | "OFFERED" | "LEFT" | "SKIPPED" | "ENDED";
+            /** State Text */
+            readonly state_text: string;
+            /** Reason Text */
+            readonly reason_text: string;
+            /** Patient Id */
+            readonly patient_id: string;
+            /** Patient Name */
+            readonly patient_name: string;
+            /** Schedule Id */
+            readonly schedule_id: string | null;
+            /** Doctor Id */
+            readonly doctor_id: string;
+            /** Doctor Name */
+            readonly doctor_name: string;
+            /** Doctor Title */
+            readonly doctor_title: string;
+            /** Department Name */
+            readonly department_name: string;
+            /**
+             * Visit Date
+             * Format: date
+             */
+            readonly visit_date: string;
+            /** Period */
+            readonly period: string | null;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            readonly starts_at: string;
+            /** Fee Fen */
+            readonly fee_fen: number;
+            /** Ahead */
+            readonly ahead: number | null;
+            /** Booking Id */
+            readonly booking_id: string | null;
+            /** Can Leave */
+            readonly can_leave: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /** Withheld */
+            readonly withheld: boolean;
         };
     };
     responses: never;
@@ -5544,6 +5724,182 @@ export interface operations {
             };
             /** @description A field is wrong; `fields` names it. */
             readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly booking_standing: {
+        readonly parameters: {
+            readonly query: {
+                readonly patient_id: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["StandingView"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly booking_list_waitlist: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Entries"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly booking_join: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["WishIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Joined"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly booking_leave: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly entry_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
                 };

@@ -113,3 +113,15 @@ export function others<S extends Other>(sessions: readonly S[], gone: { id: stri
   const same = sorted.filter(one => one.doctor_id === gone.doctorId).slice(0, MOST_OF_THE_SAME)
   return [...same, ...sorted.filter(one => one.doctor_id !== gone.doctorId)].slice(0, MOST_OTHERS)
 }
+
+// -- waiting for a place of a full session, and how a patient stands ----------------------------------
+/** The doctor's sessions of a session's day, if there are several and all of them are full; else none. */
+export function ofThatDay<S extends Session & { id: string, visit_date: string }>(sessions: readonly S[], one: S | undefined): S[] {
+  const day = sessions.filter(other => other.state === 'OPEN' && other.visit_date === one?.visit_date)
+  return day.length > 1 && day.every(other => other.free === 0) ? day : []
+}
+
+/** How a patient stands, for the page where they confirm; nothing when there is nothing to say. */
+export function missed(standing: { missed: number, rule_text: string } | undefined): string {
+  return standing?.missed ? `${standing.missed} 次。${standing.rule_text}` : ''
+}

@@ -1,5 +1,6 @@
 import type { Ref } from 'vue'
-import { computed, ref } from 'vue'
+import type { components } from '@/api/schema'
+import { computed, ref, shallowRef } from 'vue'
 import { get, post } from '@/api/request'
 import { useAct } from '@/parts/use-act'
 import { useLoad } from '@/parts/use-load'
@@ -40,6 +41,21 @@ export function useConfirm({ doctorId, sessionId, isEarly, now, chance = Math.ra
     return { doctor, session: doctor.sessions.find(one => one.id === sessionId()), places, opensAt: undefined }
   })
 
+  /** How the patient stands, asked once for each: nobody fetches it again at a release. Not known: the server refuses. */
+  const known = shallowRef<{ patientId: string, standing: components['schemas']['StandingView'] }>()
+  const standing = computed(() => known.value?.patientId === patients.current?.id ? known.value?.standing : undefined)
+  async function lookHowTheyStand(): Promise<void> {
+    const patientId = patients.current?.id
+    if (!patientId || known.value?.patientId === patientId)
+      return
+    try {
+      known.value = { patientId, standing: await get('/api/booking/standing', { query: { patient_id: patientId } }) }
+    }
+    catch {
+      known.value = undefined
+    }
+  }
+
   const session = computed(() => data.value?.session)
   const slots = computed(() => data.value?.places?.slots ?? [])
   /** The place that was chosen. None: the hospital gives one of the next that are free, which may be another's a moment later. */
@@ -71,8 +87,7 @@ export function useConfirm({ doctorId, sessionId, isEarly, now, chance = Math.ra
 
   async function look(): Promise<void> {
     await load()
-    if (isGone.value)
-      await instead.load()
+    await Promise.all([lookHowTheyStand(), isGone.value ? instead.load() : undefined])
   }
 
   /**
@@ -91,7 +106,7 @@ export function useConfirm({ doctorId, sessionId, isEarly, now, chance = Math.ra
 
   return {
     doctor: computed(() => data.value?.doctor), session, slots, slot, places: computed(() => data.value?.places),
-    patient: computed(() => patients.current),
+    patient: computed(() => patients.current), standing,
     choose: (id: string) => slotId.value = id,
     failed, isLoading, load: look, take, isTaking: taking.isDoing, refused: taking.failed,
     /** When it goes on sale, in ms; undefined: it is on sale. */

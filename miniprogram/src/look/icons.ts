@@ -5,6 +5,7 @@ import calendarDays from 'lucide-static/icons/calendar-days.svg?raw'
 import calendarPlus from 'lucide-static/icons/calendar-plus.svg?raw'
 import clipboard from 'lucide-static/icons/clipboard-list.svg?raw'
 import hospital from 'lucide-static/icons/hospital.svg?raw'
+import hourglass from 'lucide-static/icons/hourglass.svg?raw'
 import receipt from 'lucide-static/icons/receipt-text.svg?raw'
 import shield from 'lucide-static/icons/shield-check.svg?raw'
 import phone from 'lucide-static/icons/smartphone.svg?raw'
@@ -25,6 +26,7 @@ export const ICONS = {
   'calendar-plus': drawn(calendarPlus),
   clipboard: drawn(clipboard),
   hospital: drawn(hospital),
+  hourglass: drawn(hourglass),
   'large-type': drawn(largeType),
   message: drawn(message),
   people: drawn(people),

@@ -1,6 +1,8 @@
 /** What may be done with a registration, and what it would mean. */
 import type { Seen } from '@/parts/use-paying'
+import type { Mood } from '@/words/registration'
 import { yuan } from '@/words/money'
+import { dayInWords, period, weekday } from '@/words/time'
 
 interface Registration {
   state: string
@@ -68,4 +70,31 @@ export function arrived(one: { state: string, can_check_in: boolean }): Seen {
   if (one.state === 'CHECKED_IN')
     return 'settled'
   return one.can_check_in ? 'open' : 'pending'
+}
+
+interface Waiting {
+  state: string
+  reason_text: string
+  visit_date: string
+  period: string | null
+  ahead: number | null
+}
+
+/** What somebody waits for: `周三 上午`, or `周三 任一时段`. */
+export function waitingFor(one: Waiting, now: number): string {
+  const day = dayInWords(one.visit_date, now)
+  return `${day}${/[今明后昨]/.test(day) ? '' : ` ${weekday(one.visit_date)}`} ${one.period ? period(one.period) : '任一时段'}`
+}
+
+export function waitingMood(state: string): Mood {
+  return state === 'WAITING' ? 'wait' : state === 'OFFERED' ? 'good' : 'quiet'
+}
+
+/** How long it may take, or what has become of it. */
+export function waitingNext(one: Waiting): string {
+  if (one.state === 'OFFERED')
+    return '空出的号已留给你，请查看并在保留时间内支付。'
+  if (one.state !== 'WAITING')
+    return one.reason_text
+  return one.ahead ? `前面还有 ${one.ahead} 人，有号会通知你。` : '你排在第一位，有人退号就留给你。'
 }

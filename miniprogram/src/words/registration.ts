@@ -17,6 +17,10 @@ export interface Told {
   needs_payment: boolean
   /** The session does not take place: until when the patient may choose. */
   stopped?: { choose_until: string } | null
+  /** What the hospital has said of who came; empty until then. */
+  attendance?: string
+  /** Made for who waited (候补). */
+  is_offer?: boolean
 }
 
 export type Mood = 'good' | 'wait' | 'bad' | 'quiet'
@@ -36,8 +40,8 @@ const MOODS: Record<string, Mood> = {
 /** States in which the place is the patient's. */
 export const LIVE = ['HELD', 'AWAITING_PAYMENT', 'CONFIRMING', 'CONFIRMED', 'CHECKED_IN']
 
-export function mood(state: string, stopped?: unknown): Mood {
-  return stopped ? 'bad' : MOODS[state] ?? 'wait'
+export function mood({ state, stopped, attendance }: Pick<Told, 'state' | 'stopped' | 'attendance'>): Mood {
+  return stopped || attendance === 'ABSENT' ? 'bad' : MOODS[state] ?? 'wait'
 }
 
 /** `明天 上午 09:30`, `11月30日 周一 上午 09:30`. */
@@ -49,9 +53,13 @@ export function when(one: Pick<Told, 'visit_date' | 'period' | 'starts_at'>, now
 
 /** What to do next, or what is being done for them. */
 export function whatNext(one: Told, now: number): string {
+  if (one.attendance === 'ABSENT')
+    return '医院记录你没有来就诊。来不了请提前取消；记录有误请到门诊服务台更正。'
   switch (one.state) {
     case 'HELD':
     case 'AWAITING_PAYMENT':
+      if (one.is_offer && one.expires_at)
+        return `你候补的号到了，请在 ${clock(one.expires_at)} 前${one.needs_payment ? '支付' : '确认'}，过时让给下一位。`
       return one.expires_at ? `号源已为你保留，请在 ${clock(one.expires_at)} 前完成${one.needs_payment ? '支付' : '确认'}，超时自动释放。` : '号源已为你保留，请完成确认。'
     case 'CONFIRMING':
       return one.needs_payment ? '已支付，医院确认中。确认后会通知你；不成功会自动退款。' : '医院确认中，结果会通知你。'

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { byDoctor, intention, terms } from '../../src/booking/rules'
+import { byDoctor, intention, missed, ofThatDay, terms } from '../../src/booking/rules'
 import { asksGuardian, blank, bornBy, missing } from '../../src/family/rules'
 import { again, nextVisit } from '../../src/home/rules'
-import { consequence, seen } from '../../src/visit/rules'
+import { consequence, seen, waitingFor, waitingMood, waitingNext } from '../../src/visit/rules'
 
 const session = (doctor: string, day: number, free: number, state = 'OPEN') => ({
   doctor_id: doctor, doctor_name: doctor, doctor_title: '', state, free, starts_at: `2026-12-0${day}T01:00:00Z`,
@@ -103,5 +103,35 @@ describe('a registration', () => {
     const paid = { state: 'CONFIRMED', can_cancel: true, fee_fen: 1500, needs_payment: true }
     expect(consequence(paid)).toContain('¥15.00')
     expect(consequence({ ...paid, fee_fen: 0 })).not.toContain('¥')
+  })
+})
+
+describe('waiting for a place', () => {
+  const entry = { state: 'WAITING', reason_text: '', visit_date: '2026-12-04', period: 'MORNING', ahead: 3 }
+  const now = Date.parse('2026-11-30T16:30:00Z')
+
+  it('says what for and how many come before', () => {
+    expect(waitingFor(entry, now)).toBe('12月4日 周五 上午')
+    expect(waitingFor({ ...entry, visit_date: '2026-12-02', period: null }, now)).toBe('明天 任一时段')
+    expect(waitingNext(entry)).toBe('前面还有 3 人，有号会通知你。')
+    expect(waitingNext({ ...entry, ahead: 0 })).toContain('第一位')
+    expect(waitingNext({ ...entry, state: 'OFFERED' })).toContain('留给你')
+    expect(waitingNext({ ...entry, state: 'ENDED', reason_text: '该出诊已停诊。' })).toBe('该出诊已停诊。')
+    expect(['WAITING', 'OFFERED', 'LEFT'].map(waitingMood)).toEqual(['wait', 'good', 'quiet'])
+  })
+
+  it('offers any of the day where the doctor has several sessions and all are full', () => {
+    const on = (id: string, free: number, day = '2026-12-04', state = 'OPEN') =>
+      ({ ...session('d', 4, free, state), id, visit_date: day })
+    const [first, second, other] = [on('a', 0), on('b', 0), on('c', 0, '2026-12-05')]
+    expect(ofThatDay([first, second, other], first)).toEqual([first, second])
+    expect(ofThatDay([first, on('b', 1)], first)).toEqual([])
+    expect(ofThatDay([first, on('b', 0, '2026-12-04', 'STOPPED'), other], first)).toEqual([])
+    expect(ofThatDay([first, second], undefined)).toEqual([])
+  })
+
+  it('tells how often a patient has missed only where they have', () => {
+    expect(missed({ missed: 2, rule_text: '一年内爽约满3次，暂停预约1个月。' })).toBe('2 次。一年内爽约满3次，暂停预约1个月。')
+    expect([missed({ missed: 0, rule_text: 'x' }), missed(undefined)]).toEqual(['', ''])
   })
 })

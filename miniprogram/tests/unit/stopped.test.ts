@@ -12,9 +12,9 @@ describe('a stopped clinic', () => {
   }
 
   it('is bad news, with until when to choose and what happens else', () => {
-    expect(mood(stopped.state, stopped.stopped)).toBe('bad')
+    expect(mood(stopped)).toBe('bad')
     expect(whatNext(stopped, NOW)).toBe('医生停诊了。请在 今天 21:00 前改约或退号，到时没有选择会自动退号退费。')
-    expect(mood('CONFIRMED', null)).toBe('good')
+    expect(mood({ ...stopped, stopped: null })).toBe('good')
     expect(whatNext({ ...stopped, stopped: null }, NOW)).toContain('明天到院后请先取号')
   })
 

@@ -61,7 +61,17 @@ describe('a registration', () => {
 
   it('that is paid is not called confirmed before the hospital says so', () => {
     expect(whatNext(one, NOW)).toContain('医院确认中')
-    expect(mood(one.state)).toBe('wait')
+    expect(mood(one)).toBe('wait')
+  })
+
+  it('that was made for who waited says until when', () => {
+    const offer = { ...one, state: 'HELD', expires_at: '2026-12-01T01:30:00Z', is_offer: true }
+    expect(whatNext(offer, NOW)).toBe('你候补的号到了，请在 09:30 前支付，过时让给下一位。')
+  })
+
+  it('that was missed says so, and it is no good state', () => {
+    expect(whatNext({ ...one, state: 'CONFIRMED', attendance: 'ABSENT' }, NOW)).toContain('没有来就诊')
+    expect(['ABSENT', 'ATTENDED', ''].map(attendance => mood({ state: 'CONFIRMED', attendance }))).toEqual(['bad', 'good', 'good'])
   })
 
   it('that failed says why', () => expect(whatNext({ ...one, state: 'REJECTED' }, NOW)).toBe('医院未能确认。'))

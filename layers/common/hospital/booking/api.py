@@ -123,6 +123,7 @@ class BookingView(Model):
 
     ``can_move``: the hospital has stopped or changed it, so that it may go to another place.
     ``changes``: what it was before the hospital gave it another doctor, time or room, the earliest first.
+    ``attendance``: once the hospital has said who came. ``is_offer``: made by the house for who waited for it (候补).
     ``withheld``: the account may not read of the patient any more (unbound, or consent is missing); what is left says
     what becomes of it and of its money.
     """
@@ -150,6 +151,8 @@ class BookingView(Model):
     queue_number: str
     queue_place: str
     late: bool
+    attendance: Literal["", "ATTENDED", "ABSENT"]
+    is_offer: bool
     can_pay: bool
     can_cancel: bool
     can_move: bool

@@ -24,6 +24,7 @@ from hospital.schedules.model import Session
 MANY = "clinic.many-stopped"  # the kind of the task about more sessions than are believed to be stopped at once
 SUBJECT = "sessions"
 STOPPED = "schedule.stopped"  # that about patients whom only a person can help: they have checked in
+WAITED_FOR = "waitlist.stopped"  # an arrow: a session that somebody waits for takes place no more
 LOOK_AGAIN = outbox.BACK_OFF[5]
 
 
@@ -45,6 +46,8 @@ def session_ended(db: Database, job: outbox.Job, now: datetime) -> outbox.Again 
                 "them; nobody is told and nothing is paid back. task.retry when it is so"))
             return outbox.Again(LOOK_AGAIN)
         outbox.publish(tx, "clinic.stopped", session.id, due=now, now=now)
+        if session.waiting:
+            outbox.publish(tx, WAITED_FOR, session.id, due=now, now=now)
     return None
 
 

@@ -65,7 +65,7 @@ def _release(tx: Transaction, booking_id: str, proof: fate.NotOurs | None, now: 
     booking = store.booking(tx, booking_id, lock=True)
     assert booking is not None
     sold = isinstance(proof, fate.Others)
-    store.move(tx, booking, "RELEASED", now, reason=FIRM_ELSEWHERE if sold else "EXPIRED")
+    store.move(tx, booking, "RELEASED", now, reason=FIRM_ELSEWHERE if sold else booking.ends_as("EXPIRED"))
     schedule_store.give_back(tx, booking.id, sold_elsewhere=sold, now=now,
                              on_sale_at=schedule_rules.on_sale_again(now, policy.load(tx), random.random()))
     if proof is None:

@@ -24,6 +24,7 @@ FIRM_ELSEWHERE = "FIRM_ELSEWHERE"  # firm in the HIS without our payment: the wi
 ENDED_AT_HOSPITAL = "ENDED_AT_HOSPITAL"  # the hospital has cancelled it, without giving our payment back
 REFUNDED_AT_DESK = "REFUNDED_AT_DESK"  # likewise, and the desk has begun to give our payment back
 PAID_AT_HOSPITAL = "PAID_AT_HOSPITAL"  # it can't be cancelled here: what was paid for it is not ours to give back
+OFFER_ENDS = {"GIVEN_UP": "OFFER_GIVEN_UP", "EXPIRED": "OFFER_EXPIRED"}  # of a place that was offered, not asked for
 DOUBLED = "booking.doubled"  # the task about one that the hospital has put next to another of its patient
 LOOK = "registration.look"  # the arrow that has the HIS asked what became of one
 LIVE = {"HELD", "AWAITING_PAYMENT", "CONFIRMING", "CONFIRMED", "CHECKED_IN", "CANCELLING"}
@@ -76,6 +77,7 @@ class Offer(Struct, frozen=True):
     counts: Counts
     twice: bool
     places: list[Place]
+    blocked: dict[str, Any]  # what ``block_store.until`` reads
 
 
 class Booking(Struct, frozen=True):
@@ -109,12 +111,18 @@ class Booking(Struct, frozen=True):
     free_cancel_until: datetime | None = None  # the hospital has changed it: may be given up whatever the cut-off
     hold_until: datetime | None = None  # how long the HIS keeps the lock; None: begun before we kept that
     cancel_until: datetime | None = None  # the cut-off it was made under; None: likewise
+    waitlist_id: str | None = None  # made by the house for who waited (候补): an offer until it is paid or confirmed
+    attendance: str | None = None  # ATTENDED or ABSENT, once the HIS has said it
     beside: str = ""  # its own id while the hospital has it where its patient has another one (DOUBLED)
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Booking:
         """From a row of the table."""
         return cls(**{name: row[name] for name in cls.__struct_fields__})
+
+    def ends_as(self, reason: str) -> str:
+        """The reason of a held place's end: an offer that lapses is not held against who got it."""
+        return OFFER_ENDS.get(reason, reason) if self.waitlist_id else reason
 
     @property
     def needs_payment(self) -> bool:

@@ -164,6 +164,12 @@ def difference_fen(paid_fen: int | None, in_parts: bool, fee_fen: int) -> int | 
     return None if in_parts or not paid_fen or not fee_fen else fee_fen - paid_fen
 
 
+def day_text(moment: datetime) -> str:
+    """A day at the hospital as a person is told it: 2026年12月24日."""
+    day = hospital_day(moment)
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
 # -- the waiting room -------------------------------------------------------------------------------
 ROOM_OPENS = timedelta(minutes=10)  # before the release: who comes then is told when their turn is
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from hospital.booking import block_store as blocks
 from hospital.booking import choices, move_store, rules, sold_out, store
 from hospital.booking.model import SESSION_STOPPED, Booking, NewBooking, Offer, Place
 from hospital.database import outbox, policy, repeats, tasks
-from hospital.database.connection import Database, Duplicate, Transaction
+from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.gateways.his import registrations as his_registrations
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.patients import access as patients
@@ -34,6 +35,7 @@ from hospital.security import audit, limits
 from hospital.security.sessions import Caller
 
 LOOKS, TRIES = 4, 3  # how often free places are looked for, and how many are tried each time
+BACK_TO_WAIT = "waitlist.back"  # an arrow: a place that was offered was none
 PATIENCE = 1  # seconds that one who books waits for another request of the same patient, twice at most
 
 
@@ -57,7 +59,7 @@ class HoldExpired(Conflict):
 def book_slot(db: Database, order: NewBooking, *, caller: Caller, key: str, now: datetime) -> str:
     """Take one place for one patient and hold it. Returns the answer as JSON, the same for a repeat.
 
-    Raises SlotGone, NotFound (session, patient), ConsentRequired, Conflict (day not open, fee changed,
+    Raises SlotGone, NotFound (session, patient), ConsentRequired, Blacklisted, Conflict (day not open, fee changed,
     already booked, limits), TooMany (tries, unpaid places), Invalid (key used for another request).
     """
     request = repeats.digest("book", json.dumps(asdict(order), sort_keys=True))
@@ -116,6 +118,7 @@ def _take(db: Database, order: NewBooking, settings: policy.Policy, *, account_i
             raise NotFound("未找到该出诊安排，请返回重试。", code="schedule_not_found")
         _check_on_sale(offer, order, settings, now)
         patients.may_act(bound, offer.consents, "REGISTER", settings, now)
+        check_blocks(tx, order.patient_id, bound, offer, settings, now)
         refusal = (rules.too_many(offer.counts.live, offer.counts.that_day, settings)
                    or rules.too_many_unpaid(offer.counts, settings, now))
         if refusal is not None:
@@ -123,13 +126,8 @@ def _take(db: Database, order: NewBooking, settings: policy.Policy, *, account_i
         if offer.twice:
             raise Duplicate(store.LIVE_KEY)
         place = _pick(tx, order, offer.places, booking_id, after, now)
-        until = now + timedelta(minutes=settings.hold_minutes)
-        booking = Booking(
-            booking_id, account_id, order.patient_id, order.schedule_id, place.id, offer.doctor_id,
-            offer.visit_date, offer.period, place.starts_at, offer.fee_fen, settings.payment, "HELD", "",
-            f"B{booking_id}", False, until, "", "", now, hold_until=rules.hold_until(until, settings),
-            cancel_until=schedule_rules.cancel_deadline(offer.visit_date, place.starts_at, settings),
-            clinic_room=offer.clinic_room)
+        booking = held(booking_id, order, offer, place, account_id=account_id, settings=settings, now=now,
+                       until=now + timedelta(minutes=settings.hold_minutes))
         store.insert(tx, booking, now)
         audit.by_account(tx, account_id, "booking.hold", booking.id, now)
         answer = json.dumps(_held(booking), ensure_ascii=False)
@@ -137,6 +135,24 @@ def _take(db: Database, order: NewBooking, settings: policy.Policy, *, account_i
         outbox.publish(tx, "booking.expire", booking.id, due=booking.expires_at, now=now)
     log.event("booking.held", booking_id=booking.id, schedule_id=order.schedule_id)
     return answer
+
+
+def held(booking_id: str, order: NewBooking, offer: Offer, place: Place, *, account_id: str, until: datetime,
+         settings: policy.Policy, now: datetime, waitlist_id: str | None = None) -> Booking:
+    """A registration whose place is held ``until`` then."""
+    return Booking(
+        booking_id, account_id, order.patient_id, order.schedule_id, place.id, offer.doctor_id, offer.visit_date,
+        offer.period, place.starts_at, offer.fee_fen, settings.payment, "HELD", "", f"B{booking_id}", False, until, "",
+        "", now, hold_until=rules.hold_until(until, settings), clinic_room=offer.clinic_room, waitlist_id=waitlist_id,
+        cancel_until=schedule_rules.cancel_deadline(offer.visit_date, place.starts_at, settings))
+
+
+def check_blocks(tx: Transaction, patient_id: str, bound: Row | None, offer: Offer, settings: policy.Policy,
+                 now: datetime) -> None:
+    """Raise Blacklisted when the patient (``bound``, as ``lock_and_look`` has found them) may not book for a while."""
+    proven = bound is not None and patient_rules.is_enough("RECORD", bound["level"], settings)
+    if blocks.until(offer.blocked, proven=proven) is not None:
+        blocks.check(tx, patient_id, proven=proven, now=now)
 
 
 def _check_on_sale(offer: Offer, order: NewBooking, settings: policy.Policy, now: datetime) -> None:
@@ -231,6 +247,8 @@ def _lock(db: Database, booking: Booking, until: datetime, now: datetime) -> Non
             current = store.booking(tx, booking.id, lock=True)
             if current is not None and current.state == "HELD":
                 store.move(tx, current, "RELEASED", now, reason=refusal.code)
+                if current.waitlist_id and (sold or refusal.code == "FEE_CHANGED"):  # they wait again, as before
+                    outbox.publish(tx, BACK_TO_WAIT, current.waitlist_id, due=now, now=now)
                 schedule_store.give_back(tx, current.id, on_sale_at=None, sold_elsewhere=sold, now=now)
                 outbox.publish(tx, "schedule.refresh", current.schedule_id, due=now, now=now)
                 outbox.publish(tx, "booking.unlock", current.id, due=now, now=now)
@@ -294,7 +312,7 @@ def cancel_booking(db: Database, booking_id: str, *, account_id: str, now: datet
 
 def _give_up(tx: Transaction, booking: Booking, settings: policy.Policy, now: datetime) -> str:
     if booking.state == "HELD":
-        store.move(tx, booking, "RELEASED", now, reason="GIVEN_UP")
+        store.move(tx, booking, "RELEASED", now, reason=booking.ends_as("GIVEN_UP"))
         schedule_store.give_back(tx, booking.id, sold_elsewhere=False, now=now,
                                  on_sale_at=schedule_rules.on_sale_again(now, settings, random.random()))
         outbox.publish(tx, "booking.unlock", booking.id, due=now, now=now)

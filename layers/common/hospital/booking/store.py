@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
+from hospital.booking import block_store as blocks
 from hospital.booking import move_store, rules
 from hospital.booking.model import DOUBLED, LIVE, MOVES, Booking, Counts, NewBooking, Offer, Place
 from hospital.database import tasks
@@ -33,7 +34,8 @@ def insert(tx: Transaction, booking: Booking, now: datetime) -> None:
         visit_date=booking.visit_date, period=booking.period, starts_at=booking.starts_at,
         fee_fen=booking.fee_fen, payment_policy=booking.payment_policy, state=booking.state,
         trade_no=booking.trade_no, expires_at=booking.expires_at, created_at=now, changed_at=now,
-        hold_until=booking.hold_until, cancel_until=booking.cancel_until, clinic_room=booking.clinic_room)
+        hold_until=booking.hold_until, cancel_until=booking.cancel_until, clinic_room=booking.clinic_room,
+        **({"waitlist_id": booking.waitlist_id} if booking.waitlist_id else {}))
 
 
 def booking(source: Source, booking_id: str, *, lock: bool = False) -> Booking | None:
@@ -176,12 +178,13 @@ _COUNTED = (f"k.patient_id IN {SAME} AND k.live_flag = 1 AND k.visit_date >= %s 
 _TWICE = f"EXISTS (SELECT 1 FROM bookings k WHERE k.patient_id IN {OTHERS} AND {_LIKE_IT})"
 # What an account has not paid for: held now; given up, or not paid in time, since a moment; and places that it has on
 # trust (to be paid for on arrival, or free) from a day on, held ones too, or they would become firm past the limit.
+# What the house has offered to who waited is not held against them.
 _UNPAID = (
     "SELECT COALESCE(SUM(x.held), 0) AS unpaid, MIN(CASE WHEN x.held THEN x.expires_at END) AS unpaid_until, "
     "COALESCE(SUM(x.gone), 0) AS given_up, MIN(CASE WHEN x.gone THEN x.changed_at END) AS given_up_since, "
     "COALESCE(SUM(x.trusted), 0) AS on_trust, MIN(CASE WHEN x.trusted THEN x.visit_date END) AS on_trust_until "
     "FROM (SELECT expires_at, changed_at, visit_date, "
-    "id >= %s AND state IN ('HELD', 'AWAITING_PAYMENT') AS held, "
+    "id >= %s AND state IN ('HELD', 'AWAITING_PAYMENT') AND waitlist_id IS NULL AS held, "
     "changed_at >= %s AND (state = 'RELEASED' AND reason IN ('GIVEN_UP', 'EXPIRED') "
     "OR state = 'CANCELLED' AND reason = '' AND (payment_policy = 'AT_CHECKIN' OR fee_fen = 0)) AS gone, "
     "visit_date >= %s AND state IN ('HELD', 'CONFIRMING', 'CONFIRMED', 'CANCELLING') "
@@ -209,10 +212,11 @@ def lock_and_look(tx: Transaction, order: NewBooking, account_id: str, settings:
         f"(SELECT COUNT(*) FROM bookings k WHERE {_COUNTED}) AS live, "
         f"(SELECT COUNT(*) FROM bookings k WHERE {_COUNTED} AND k.visit_date = s.visit_date) AS that_day, "
         f"{_TWICE} AS twice, u.unpaid, u.unpaid_until, u.given_up, u.given_up_since, u.on_trust, u.on_trust_until, "
-        "f.id AS place, f.starts_at "
-        f"FROM schedules s JOIN ({_UNPAID}) u ON 1 = 1 "
+        "x.blocked_for_all, x.blocked_unproven, f.id AS place, f.starts_at "
+        f"FROM schedules s JOIN ({_UNPAID}) u ON 1 = 1 JOIN ({blocks.IN_FORCE}) x ON 1 = 1 "
         f"LEFT JOIN ({places}) f ON 1 = 1 WHERE s.id = %s",
-        (account_id, order.patient_id, now, *counted, *counted, order.patient_id, *unpaid, *where, order.schedule_id))
+        (account_id, order.patient_id, now, *counted, *counted, order.patient_id, *unpaid, order.patient_id, now,
+         *where, order.schedule_id))
     patient = patients.opened(bound.one())
     if not rows:
         return patient, None
@@ -222,7 +226,8 @@ def lock_and_look(tx: Transaction, order: NewBooking, account_id: str, settings:
     return patient, Offer(
         order.schedule_id, one["doctor_id"], one["visit_date"], one["period"], one["fee_fen"], one["state"],
         one["clinic_room"], set((one["consents"] or "").split(",")), counts, bool(one["twice"]),
-        [Place(row["place"], row["starts_at"]) for row in rows if row["place"] is not None])
+        [Place(row["place"], row["starts_at"]) for row in rows if row["place"] is not None],
+        {name: one[name] for name in ("blocked_for_all", "blocked_unproven")})
 
 
 def live_counts(tx: Transaction, account_id: str, patient_id: str, day: date, today: date, settings: Policy

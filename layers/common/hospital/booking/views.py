@@ -48,7 +48,7 @@ REASONS = {
 _OF_THE_PATIENT: dict[str, Any] = {
     "patient_name": "", "doctor_id": "", "doctor_name": "", "doctor_title": "", "department_name": "",
     "clinic_room": "", "visit_number": "", "location": "", "queue_number": "", "queue_place": "", "changes": [],
-    "can_pay": False, "can_move": False, "stopped": None, "moving": None}
+    "can_pay": False, "can_move": False, "stopped": None, "moving": None, "attendance": ""}
 
 
 def bookings(db: Database, account_id: str, page: list[Booking], now: datetime) -> list[dict[str, Any]]:
@@ -97,6 +97,12 @@ def _moving(one: Move | None, goals: dict[str, Row], doctors: dict[str, Any], no
             "can_pay": one.state in ("HELD", "AWAITING_PAYMENT") and one.difference_fen > 0 and now < one.expires_at}
 
 
+def _state_text(one: Booking) -> str:
+    if one.reason == FIRM_ELSEWHERE:
+        return ELSEWHERE
+    return "未就诊" if one.attendance == "ABSENT" else STATES[one.state]
+
+
 def _change(change: Row, doctors: dict[str, Any]) -> dict[str, Any]:
     """What a registration was before the hospital changed it."""
     return {"at": change["at"], "doctor_id": change["doctor_id"], "doctor_name": doctors[change["doctor_id"]].name,
@@ -113,7 +119,7 @@ def _view(db: Database, one: Booking, settings: policy.Policy, now: datetime, de
     payment = payments.of_subject(db, REGISTRATION, one.id)
     return {
         "id": one.id, "state": one.state, "reason": one.reason,
-        "state_text": ELSEWHERE if one.reason == FIRM_ELSEWHERE else STATES[one.state],
+        "state_text": _state_text(one), "attendance": one.attendance or "", "is_offer": one.waitlist_id is not None,
         "reason_text": REASONS.get(one.reason, ""),
         "patient_id": one.patient_id, "patient_name": mask_name(patients.patient_name(db, one.patient_id)),
         "doctor_id": one.doctor_id, "doctor_name": doctor.name, "doctor_title": doctor.title,

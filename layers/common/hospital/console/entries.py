@@ -35,5 +35,5 @@ def operator() -> str:
 def subject_of(command: Command) -> str:
     """What a command is about: the task, the day, the account …"""
     names = ("task_id", "binding_id", "day", "account_id", "schedule", "subject_id", "subject", "entry_id",
-             "complaint_id")
+             "complaint_id", "block_id", "no_show_id")
     return next((str(one) for one in (getattr(command, name, "") for name in names) if one), "all")

@@ -47,9 +47,10 @@ ENDS: dict[str, tuple[str, ...]] = {
         "checkin.his-refused", "charge.unlock-refused", "payment.unknown-order",
         "payment.paid-twice", "payment.amount-differs", "payment.another-payer", "payment.not-ours",
         "payment.transaction-elsewhere", "desk-refund.refused", "desk-refund.report-refused",
-        "refund.slow", "refund.unknown", "refund.amount-differs", "refund.paid-after-all"),
+        "attendance.unknown", "refund.slow", "refund.unknown", "refund.amount-differs", "refund.paid-after-all"),
         CLOSE),
-    **dict.fromkeys(("list.odd-row.bill", "list.odd-row.desk-refund", "list.odd-row.trade"), CLOSE)}
+    **dict.fromkeys(("list.odd-row.bill", "list.odd-row.desk-refund", "list.odd-row.trade",
+                     "list.odd-row.attendance"), CLOSE)}
 ENDS_OF_FAMILIES: dict[str, tuple[str, ...]] = {
     ".hangs": ("task.retry", "task.close"),  # a step in the outbox, by its topic
     "list.odd-row.": ("schedules.sync", "task.close"),  # a row of a list of the HIS

@@ -20,6 +20,9 @@ KEPT = [
     ("reminders", "created_at", " AND state IN ('TOLD', 'DROPPED')", timedelta(days=90)),  # longer than a bill may wait
     ("proof_codes", "sent_at", "", timedelta(days=2)),
     ("proof_tries", "tried_at", "", timedelta(days=2)),
+    ("waitlist", "changed_at", " AND state <> 'WAITING'", timedelta(days=180)),  # no index: a few thousand rows
+    ("no_shows", "created_at", "", timedelta(days=1096)),  # a year is the most that is counted; then it is for disputes
+    ("booking_blocks", "ends_at", "", timedelta(days=1096)),
     ("outbox", "done_at", " AND state = 'DONE'", timedelta(days=30)),
 ]
 

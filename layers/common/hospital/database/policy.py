@@ -84,6 +84,21 @@ class Policy(BaseModel):
     unpaid_reminder_hours: Annotated[list[Annotated[int, Field(ge=1, le=720)]], Field(max_length=5)] = [24, 72]
     bulk_messages_per_second: Annotated[int, Field(ge=1, le=10_000)] = 100  # of all instances together
     resale_delay_max_seconds: Annotated[int, Field(ge=0, le=3600)] = 0  # random, against scalpers
+    waitlist_per_session: Annotated[int, Field(ge=0, le=500)] = 30  # people; 0: there is no waiting list
+    waitlist_per_account: Annotated[int, Field(ge=1, le=50)] = 5  # entries at once, for whomever
+    waitlist_offer_minutes: Annotated[int, Field(ge=5, le=240)] = 30  # so long a place is kept for who is offered it
+    # Who sleeps loses nothing: offers are made between these times, and at night for what begins within so many hours.
+    waitlist_offers_from: time = time(7, 0)
+    waitlist_offers_until: time = time(22, 0)
+    waitlist_night_hours: Annotated[int, Field(ge=0, le=24)] = 2
+    # So many missed visits within so many months (the last ones, or those of the calendar) bar a person from booking
+    # for so many months, or (0) until the month ends. 0 no-shows: nobody is barred.
+    no_shows_to_block: Annotated[int, Field(ge=0, le=100)] = 3
+    no_show_window_months: Literal[1, 3, 6, 12] = 12
+    no_show_window: Literal["ROLLING", "CALENDAR"] = "ROLLING"
+    no_show_block_months: Annotated[int, Field(ge=0, le=24)] = 1
+    no_show_grace_minutes: Annotated[int, Field(ge=0, le=1440)] = 60  # after a session's end, until the HIS is asked
+    no_show_ask_days: Annotated[int, Field(ge=1, le=30)] = 7  # what is not known is asked for; corrections are heard
     checkin_opens_minutes: Annotated[int, Field(ge=0, le=1440)] = 120  # before the session starts
     order_pay_minutes: Annotated[int, Field(ge=2, le=60)] = 15  # to pay bills, or a fee on arrival
     bills_per_payment: Annotated[int, Field(ge=1, le=10)] = 10  # each is a call to the HIS

@@ -35,6 +35,10 @@ BILL_CREATED = "bill_created"
 CHARGES_PAID = "charges_paid"
 CHARGES_FAILED = "charges_failed"
 REFUNDED = "refunded"
+WAITLIST_OFFER = "waitlist_offer"
+WAITLIST_ENDED = "waitlist_ended"
+NO_SHOW = "no_show"
+BLACKLISTED = "blacklisted"
 PATIENT_BOUND = "patient_bound"
 PATIENT_UNBOUND = "patient_unbound"
 SURVEY_ASKED = "survey_asked"
@@ -49,6 +53,8 @@ TURN = timedelta(minutes=1)  # until a waiting message looks again by itself; th
 # What the client asks consent for in one tap (WeChat allows three).
 SCENES = {"booking": [BOOKING_CONFIRMED, BOOKING_CANCELLED, BOOKING_FAILED],
           "changes": [BOOKING_CHANGED, CLINIC_STOPPED, VISIT_REMINDER],
+          "no-shows": [NO_SHOW, BLACKLISTED],
+          "waitlist": [WAITLIST_OFFER, WAITLIST_ENDED, BOOKING_CONFIRMED],
           "checkin": [CHECKED_IN, REFUNDED],
           "billing": [CHARGES_PAID, CHARGES_FAILED, BILL_CREATED],
           "refunds": [REFUNDED, CHARGES_FAILED, UNPAID_REMINDER],
@@ -63,6 +69,8 @@ _OWN_WORD = {"number", "time", "note"}
 VALUES: dict[str, set[str]] = {
     BOOKING_CONFIRMED: _VISIT, BOOKING_FAILED: _VISIT, BOOKING_CANCELLED: _VISIT, BOOKING_CHANGED: _VISIT,
     CHECKED_IN: _VISIT, CLINIC_STOPPED: _VISIT, VISIT_REMINDER: _VISIT, UNPAID_REMINDER: _MONEY,
+    WAITLIST_OFFER: _VISIT, NO_SHOW: _VISIT,
+    WAITLIST_ENDED: {"patient", "doctor", "department", "time", "note"}, BLACKLISTED: {"patient", "time", "note"},
     BILL_CREATED: _MONEY, CHARGES_PAID: _MONEY, CHARGES_FAILED: _MONEY, REFUNDED: _MONEY - {"department"},
     PATIENT_BOUND: _PATIENT, PATIENT_UNBOUND: _PATIENT,
     SURVEY_ASKED: _VISIT, COMPLAINT_RECEIVED: _OWN_WORD, COMPLAINT_ANSWERED: _OWN_WORD}
@@ -73,7 +81,8 @@ VALUES: dict[str, set[str]] = {
 TELLS: dict[str, Act | None] = {
     BOOKING_CONFIRMED: "OWN", BOOKING_FAILED: "OWN", BOOKING_CANCELLED: "OWN", BOOKING_CHANGED: "OWN",
     CLINIC_STOPPED: "OWN", VISIT_REMINDER: "OWN", UNPAID_REMINDER: "RECORD",
-    CHECKED_IN: "OWN", BILL_CREATED: "RECORD", CHARGES_PAID: "RECORD", CHARGES_FAILED: "RECORD", REFUNDED: "OWN",
+    CHECKED_IN: "OWN", WAITLIST_OFFER: "OWN", WAITLIST_ENDED: "OWN", NO_SHOW: "OWN", BLACKLISTED: "OWN",
+    BILL_CREATED: "RECORD", CHARGES_PAID: "RECORD", CHARGES_FAILED: "RECORD", REFUNDED: "OWN",
     PATIENT_BOUND: "OWN", PATIENT_UNBOUND: None,
     SURVEY_ASKED: "OWN", COMPLAINT_RECEIVED: None, COMPLAINT_ANSWERED: None}
 OF_ACCOUNT = {COMPLAINT_RECEIVED, COMPLAINT_ANSWERED}  # of the account's own word: no patient is in it

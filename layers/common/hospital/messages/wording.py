@@ -8,12 +8,12 @@ from typing import Literal
 from hospital.messages.rules import WITHHELD
 from hospital.patients.rules import mask_name
 
-Subject = Literal["registration", "order", "bills", "patient", "patients", "survey", "complaint"]
+Subject = Literal["registration", "waitlist", "order", "bills", "patient", "patients", "survey", "complaint"]
 INBOX = "/messages/inbox"
 # The mini-program's pages, by what a message is about.
 PAGES: dict[Subject, str] = {
-    "registration": "/visit/registration?id=", "order": "/bills/order?id=", "bills": "/bills/bills?patient=",
-    "patient": "/family/patient?id=", "patients": "/family/patients",
+    "registration": "/visit/registration?id=", "waitlist": "/visit/waitlist", "order": "/bills/order?id=",
+    "bills": "/bills/bills?patient=", "patient": "/family/patient?id=", "patients": "/family/patients",
     "survey": "/feedback/survey?id=", "complaint": "/feedback/complaint?id="}
 
 _VISIT = {"patient": "就诊人", "time": "就诊时间", "department": "科室", "doctor": "医生"}
@@ -31,6 +31,10 @@ _KINDS: dict[str, tuple[str, dict[str, str]]] = {
                                      "note": "提示"}),
     "checked_in": ("取号成功", {"patient": "就诊人", "number": "排队号", "place": "候诊地点", "department": "科室",
                              "doctor": "医生", "note": "提示"}),
+    "waitlist_offer": ("候补到号", {**_VISIT, "amount": "挂号费", "note": "提示"}),
+    "waitlist_ended": ("候补已结束", {**_VISIT, "note": "说明"}),
+    "no_show": ("爽约提醒", {**_VISIT, "note": "说明"}),
+    "blacklisted": ("暂停预约", {"patient": "就诊人", "time": "解除时间", "note": "说明"}),
     "bill_created": ("有新的待缴费用", {"patient": "就诊人", "department": "开单科室", "amount": "待缴金额",
                                  "note": "提示"}),
     "charges_paid": ("缴费成功", {"patient": "就诊人", "amount": "缴费金额", "note": "提示"}),

@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
 FRESH = timedelta(minutes=10)  # so long ago at most a number was verified that is in its owner's hand
 LATER = timedelta(minutes=10)  # else the platform, which sends no two within 30 s, would refuse the code that is next
 # What an account had begun for a patient and may not go on with is ended by who knows how; the subject is the binding.
-LET_GO = ("booking.let-go", "checkin.let-go", "billing.let-go")
+LET_GO = ("booking.let-go", "waitlist.let-go", "checkin.let-go", "billing.let-go")
 
 
 class HolderUnknown(NotFound):

@@ -66,6 +66,12 @@ def latest_hold(source: Source, account_id: str, patient_id: str) -> tuple[Level
     return (row["level"], row["proof"], row["bound_flag"] is not None) if row else None
 
 
+def has_proven(source: Source, account_id: str, patient_id: str, before_proof: Level) -> bool:
+    """Whether an account's latest binding of a record was proven; ``before_proof``: what those of before are worth."""
+    hold = latest_hold(source, account_id, patient_id)
+    return hold is not None and (hold[0] or before_proof) == "FULL"
+
+
 def ended_by_others(source: Source, account_id: str, patient_id: str) -> datetime | None:
     """When a holder or staff last ended the account's hold on a patient's record.
 

@@ -92,7 +92,7 @@ class SessionsQuery(Model):
 
 
 class SessionView(Model):
-    """A session of one doctor in one department."""
+    """A session of one doctor in one department. ``waiting``: how many wait for a place of it (候补)."""
 
     id: str
     doctor_id: str
@@ -109,6 +109,7 @@ class SessionView(Model):
     clinic_room: str
     state: Literal["OPEN", "STOPPED"]
     free: int
+    waiting: int
 
 
 class Sessions(Model):

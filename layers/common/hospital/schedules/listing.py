@@ -10,7 +10,8 @@ from hospital.database.connection import Database, Row
 _FREE = ("(SELECT COUNT(*) FROM slots f WHERE f.schedule_id = s.id AND f.booking_id IS NULL "
          "AND f.state = 'OPEN' AND (f.on_sale_at IS NULL OR f.on_sale_at <= %s) AND f.starts_at > %s)")
 _SESSION = ("SELECT s.id, s.his_department, s.doctor_id, s.visit_date, s.period, s.kind, s.fee_fen, s.starts_at, "
-            f"s.ends_at, s.clinic_room, s.state, d.name AS doctor_name, d.title AS doctor_title, {_FREE} AS free "
+            "s.ends_at, s.clinic_room, s.state, d.name AS doctor_name, d.title AS doctor_title, "
+            f"s.waiting, {_FREE} AS free "
             "FROM schedules s JOIN doctors d ON d.id = s.doctor_id WHERE s.state <> 'GONE' AND ")
 _ORDER = " ORDER BY s.visit_date, s.starts_at, d.name, s.id"
 

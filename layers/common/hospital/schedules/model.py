@@ -19,4 +19,6 @@ class Session(Struct, frozen=True):
     fee_fen: int
     state: str
     starts_at: datetime
+    ends_at: datetime
     clinic_room: str
+    waiting: int  # how many people wait for a place

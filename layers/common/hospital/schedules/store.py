@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from hospital.database import outbox
 from hospital.database.connection import Database, Row, Transaction
+from hospital.schedules import kept_store as kept
 from hospital.schedules.model import Session
 
 Source = Database | Transaction
@@ -19,7 +21,7 @@ SOME_FREE = ("SELECT id, starts_at FROM (SELECT id, starts_at FROM slots WHERE s
 def session(source: Source, schedule_id: str) -> Session | None:
     """One session."""
     row = source.one("SELECT id, his_code, his_department, doctor_id, visit_date, period, fee_fen, state, "
-                     "starts_at, clinic_room FROM schedules WHERE id = %s", (schedule_id,))
+                     "starts_at, ends_at, clinic_room, waiting FROM schedules WHERE id = %s", (schedule_id,))
     return Session(**row) if row else None
 
 
@@ -72,7 +74,16 @@ def take_slot(tx: Transaction, slot_id: str, booking_id: str, *, after: datetime
 
 def give_back(tx: Transaction, booking_id: str, *, on_sale_at: datetime | None, sold_elsewhere: bool,
               now: datetime) -> None:
-    """The place of a registration is free again, or (sold_elsewhere) closed until the HIS says otherwise."""
+    """The place of a registration is free again, or (sold_elsewhere) closed until the HIS says otherwise.
+
+    Free, it is on sale from ``on_sale_at`` on, or kept for who waits for it. Locks the session, then the place.
+    """
+    place = tx.one("SELECT schedule_id FROM slots WHERE booking_id = %s", (booking_id,))
+    if place is None:
+        return
+    if not sold_elsewhere and kept.is_awaited(tx, place["schedule_id"]):
+        on_sale_at = kept.KEPT
+        outbox.publish(tx, kept.OFFER, place["schedule_id"], due=now, now=now)
     tx.run("UPDATE slots SET booking_id = NULL, on_sale_at = %s, state = %s, missing_since = NULL, changed_at = %s "
            "WHERE booking_id = %s", (on_sale_at, "CLOSED" if sold_elsewhere else "OPEN", now, booking_id))
 

@@ -13,6 +13,7 @@ from hospital.gateways.his import schedules as his_schedules
 from hospital.gateways.outcome import Unanswered
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import RetryWhole
+from hospital.schedules import kept_store as kept
 from hospital.schedules import looks
 from hospital.schedules import sync_store as schedules
 
@@ -65,7 +66,8 @@ def _move(db: Database, stray: Stray, asked_at: datetime) -> int:
         return 0
     with db.transaction() as tx:
         moved = schedules.move_slot(tx, stray.slot, known[stray.listed_in]["id"], asked_at)
-        if moved:  # whoever holds it hears of it
+        if moved:  # whoever holds it hears of it, and who waits for either session comes first
+            kept.count_again(tx, sorted(session["id"] for session in known.values()), now=asked_at)
             for session in known.values():
                 outbox.publish(tx, "schedule.changed", session["id"], due=asked_at, now=asked_at)
     return moved

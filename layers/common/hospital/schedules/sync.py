@@ -19,6 +19,7 @@ from hospital.gateways.his.schedules import Page, Schedule
 from hospital.gateways.outcome import Unanswered
 from hospital.runtime.clock import hospital_day, utc_now
 from hospital.runtime.errors import RetryWhole
+from hospital.schedules import kept_store as waiting
 from hospital.schedules import missing, store, strays
 from hospital.schedules import sync_store as schedules
 from hospital.schedules.strays import Stray
@@ -174,13 +175,18 @@ class _Reading:
     def _take_over(self, batch: list[Schedule], kept: set[str], asked_at: datetime) -> int:
         known = schedules.known_schedules(self._db, [one.code for one in batch])
         slots = schedules.known_slots(self._db, [row["id"] for row in known.values()])
-        changed = 0
+        changed, opened = 0, list[str]()
         with self._db.transaction() as tx:
             for schedule in batch:
-                schedule_id, count = self._save(tx, schedule, known.get(schedule.code), asked_at)
                 row = known.get(schedule.code)
+                schedule_id, count = self._save(tx, schedule, row, asked_at)
+                seat = self._doctors[schedule.doctor_code], schedule.date
+                if (_opens(schedule, slots.get(schedule_id, {}))
+                        or (row is not None and (row["doctor_id"], row["visit_date"]) != seat)):
+                    opened.append(schedule_id)
                 changed += count + self._save_slots(tx, schedule, schedule_id, slots.get(schedule_id, {}), kept,
                                                     asked_at, row["places_missing_since"] if row else None)
+            waiting.count_again(tx, opened, now=asked_at)
         return changed
 
     def _save(self, tx: Transaction, schedule: Schedule, old: Row | None, asked_at: datetime) -> tuple[str, int]:
@@ -238,6 +244,13 @@ class _Reading:
         if mark != since:
             schedules.doubt_places(tx, schedule_id, mark)
         return believed
+
+
+def _opens(schedule: Schedule, old: dict[str, KnownSlot]) -> bool:
+    """Whether the HIS has a place free that was not on sale here: whoever waits for the session comes first."""
+    known = ((slot.state, old.get(slot.code)) for slot in schedule.slots)
+    return any(state == "FREE" and (row is None or (row.booking_id is None and row.state != "OPEN"))
+               for state, row in known)
 
 
 def _is_there(old: KnownSlot) -> bool:

@@ -12,6 +12,7 @@ _FOREIGN = " UNION ALL ".join((
     "SELECT 'patient' AS kind FROM patients p WHERE p.id = %s AND NOT EXISTS "
     "(SELECT 1 FROM bindings b WHERE b.account_id = %s AND b.patient_id = p.id)",
     "SELECT 'booking' AS kind FROM bookings WHERE id = %s AND account_id <> %s",
+    "SELECT 'waitlist' AS kind FROM waitlist WHERE id = %s AND account_id <> %s",
     "SELECT 'order' AS kind FROM charge_orders WHERE id = %s AND account_id <> %s",
     "SELECT 'charge' AS kind FROM charges c JOIN charge_orders o ON o.id = c.order_id "
     "WHERE c.id = %s AND o.account_id <> %s",

@@ -1,0 +1,1 @@
+"""Waiting lists (候补): who comes next when a place of a full session comes back."""
