@@ -54,6 +54,9 @@ _CHOSEN: dict[str, tuple[str, str, dict[str, tuple[str, str]]]] = {
         "character_string1": ("number", "受理编号"), "time2": ("time", "提交时间"), "thing3": ("note", "温馨提示")}),
     "complaint_answered": ("T7e57-complaint-answered", "投诉建议答复通知", {
         "character_string1": ("number", "受理编号"), "time2": ("time", "答复时间"), "thing3": ("note", "温馨提示")}),
+    "report_ready": ("T7e57-report-ready", "报告已出通知", {
+        "name1": ("patient", "就诊人"), "thing2": ("department", "科室"), "time3": ("time", "报告时间"),
+        "thing4": ("note", "备注")}),
     "refunded": ("T7e57-refunded", "退费通知", {
         "name1": ("patient", "就诊人"), "amount2": ("amount", "退费金额"), "time3": ("time", "退费时间"),
         "thing4": ("note", "备注")}),

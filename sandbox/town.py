@@ -30,6 +30,7 @@ from sandbox.his import His
 from sandbox.his.money import Charge
 from sandbox.his.profile import PROFILE
 from sandbox.hosting import host
+from sandbox.reports import ReportSystem
 from sandbox.scf import Scf
 from sandbox.sms import Sms
 from sandbox.sms.system import policy_settings as sms_settings
@@ -47,6 +48,7 @@ BUCKET = "hospital-1250000000"
 PAGES = PROJECT / "build" / "h5"
 _CONTROL_BYTES = 16 * 1024 * 1024  # of a body: an event for a function may have 6 MB
 EVENTS_PATH = "/api/his_events/events"
+REPORTS_PATH = "/api/report_push/reports"
 SETTLE_SECONDS = 90.0  # real; whatever is under way ends within, on a busy machine too
 
 
@@ -98,8 +100,12 @@ class Town:
                        token=keys.credentials["token"], buckets=[BUCKET])
         self.ebill = EBill(self.world, app_id=keys.ebill_app_id, key=keys.ebill_key, place_code=PLACE_CODE)
         self.sms = Sms(self.world, credentials=keys.credentials)
+        reports_url = f"http://127.0.0.1:{self._gateway}{REPORTS_PATH}"
+        self.lis, self.pacs = (
+            ReportSystem(self.world, name, key=key, push_url=reports_url, person=self.his.person)
+            for name, key in (("lis", keys.lis_key), ("pacs", keys.pacs_key)))
         for offset, system in ((1, self.his), (2, self.wechat), (3, self.wechatpay), (4, self.cos), (7, self.ebill),
-                               (8, self.sms)):
+                               (8, self.sms), (9, self.lis), (10, self.pacs)):
             self._add(system, port and port + offset)
 
     def _start_cloud(self, database: Database, state: Path, timers: bool, manifest: Path, python: list[str],
@@ -115,6 +121,7 @@ class Town:
             "HIS_CLIENT_ID": "miniprogram", "HIS_EVENTS_PATH": EVENTS_PATH, "WECHAT_BASE": self.wechat.address,
             "WECHATPAY_BASE": self.wechatpay.address, "HIS_BASE": self.his.address,
             "EBILL_BASE": self.ebill.address, "EBILL_APP_ID": keys.ebill_app_id, "EBILL_PLACE_CODE": PLACE_CODE,
+            "LIS_BASE": self.lis.address, "PACS_BASE": self.pacs.address, "REPORT_PUSH_PATH": REPORTS_PATH,
             # Without its scheme this is the SDK's ``Domain``: that of one bucket, here path style.
             "COS_BASE": f"{self.cos.address}/{BUCKET}", "COS_BUCKET": BUCKET,
             "CLOUD_API_BASE": f"http://127.0.0.1:{self._cloud_api}",
@@ -155,10 +162,12 @@ class Town:
         try:
             quiet = 0
             while quiet < 2 and not deadline.is_set():
-                for pushes in (self.wechatpay.notices.deliveries, self.his.events.deliveries):
+                for pushes in (self.wechatpay.notices.deliveries, self.his.events.deliveries, self.lis.deliveries,
+                               self.pacs.deliveries):
                     pushes.hurry()
                 before = len(self.world.journal), self.world.journal[-1]["at"] if self.world.journal else ""
                 if not (self.wechatpay.notices.settle(1.0)["settled"] and self.his.events.settle(1.0)["settled"]
+                        and self.lis.deliveries.settle(1.0)["settled"] and self.pacs.deliveries.settle(1.0)["settled"]
                         and self.scf.settle(1.0)):
                     quiet = 0
                     continue
@@ -189,6 +198,8 @@ class _Keys:
 
     his_key: str
     his_qr_key: str
+    lis_key: str
+    pacs_key: str
     ebill_app_id: str
     ebill_key: str
     wechat_app_secret: str
@@ -204,6 +215,7 @@ class _Keys:
     def make(cls) -> _Keys:
         merchant, platform = _rsa(), _rsa()
         return cls(
+            f"test-only-{secrets.token_hex(24)}", f"test-only-{secrets.token_hex(24)}",
             f"test-only-{secrets.token_hex(24)}", f"test-only-{secrets.token_hex(24)}", f"TEST{secrets.token_hex(6)}",
             f"test-only-{secrets.token_hex(24)}", secrets.token_hex(16), merchant[0], merchant[1],
             secrets.token_hex(20).upper(), platform[0], platform[1], secrets.token_hex(16),
@@ -219,6 +231,7 @@ class _Keys:
             "hospital/wechatpay-api-v3-key": self.api_v3_key,
             "hospital/wechatpay-public-key": self.platform_public, "hospital/his-key": self.his_key,
             "hospital/his-qr-key": self.his_qr_key, "hospital/ebill-key": self.ebill_key,
+            "hospital/lis-key": self.lis_key, "hospital/pacs-key": self.pacs_key,
         }
 
 

@@ -23,7 +23,7 @@ from scripts.journey_clinic import walk
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "demo"
-PORT, PORTS = 8700, 9
+PORT, PORTS = 8700, 11
 _LOOK_SECONDS = 0.5
 
 

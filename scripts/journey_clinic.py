@@ -9,6 +9,7 @@ from typing import Any
 from sandbox.people import person
 from sandbox.phone import Control, Phone
 from scripts.journey import SENDING, StepFailed, Walk, clock, expect, moment, yuan
+from scripts.journey_reports import read_reports
 from scripts.journey_voices import think
 from scripts.journey_waiting import Waiting
 
@@ -84,7 +85,7 @@ class Stopped(Walk):
 
 
 def walk(control: Control, mysql: str, database: str, folder: Path) -> None:
-    """Two visits, a day's end, what was thought of it, a stopped clinic, and who waited and did not come.
+    """Two visits, a day's end, what was thought of it, a stopped clinic, reports, and who waited and did not come.
 
     Raises StepFailed, Refused.
     """
@@ -101,5 +102,6 @@ def walk(control: Control, mysql: str, database: str, folder: Path) -> None:
     think(steps)
     steps.stopped_clinic()
     steps.compare_books()
+    read_reports(steps)
     more = Waiting(control, steps.step)
     more.miss(more.wait())

@@ -79,6 +79,8 @@ def control(world: Control, mysql: str, database_name: str) -> Iterator[Control]
         ("DELETE", "/his/events", {}),  # before the end of a hold would send them
         ("PUT", "/his/events-mode", {"drop": False, "duplicate": False, "hold": False, "reorder": False}),
         ("PUT", "/his/events-url", {"url": world.addresses["scf"] + EVENTS_PATH}),
+        *((method, f"/{system}/{path}", body) for system in ("lis", "pacs") for method, path, body in (
+            ("DELETE", "pushes", {}), ("PUT", "mode", {"drop": False, "duplicate": False, "hold": False}))),
         ("PUT", "/clock", {"now": MORNING}))  # once all of it has settled
 
 

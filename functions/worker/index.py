@@ -17,6 +17,7 @@ from hospital.messages import service as messages
 from hospital.patients import holders
 from hospital.patients import records as patients
 from hospital.payment import jobs as payment
+from hospital.reports import service as reports
 from hospital.runtime.events import timer_function
 from hospital.schedules import sync as schedules
 from hospital.security import cipher
@@ -25,6 +26,6 @@ from hospital.waitlist import jobs as waitlist
 HANDLERS = {**schedules.WORKER, **booking.WORKER, **ending.WORKER, **moving.WORKER, **checkin.WORKER, **billing.WORKER,
             **events.WORKER, **payment.WORKER, **invoices.WORKER, **messages.WORKER, **patients.WORKER,
             **holders.WORKER, **booking_unbound.WORKER, **checkin_unbound.WORKER, **billing_unbound.WORKER,
-            **custody.WORKER, **feedback.WORKER, **waitlist.WORKER}
+            **custody.WORKER, **feedback.WORKER, **waitlist.WORKER, **reports.WORKER}
 
 main_handler = timer_function(lambda: work_off(database(), HANDLERS, function="worker", ready=cipher.ready))

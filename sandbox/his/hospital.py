@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import cast
+from typing import Any, cast
 
 from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
@@ -65,6 +65,11 @@ class Hospital(System):
 
     def add_operations(self) -> None:
         """Subclasses add theirs."""
+
+    def person(self, patient_code: str) -> dict[str, Any]:
+        """Who a code is of, for the hospital's other systems. Raises Refused PATIENT_UNKNOWN."""
+        with self.lock:
+            return self.patients.file(patient_code)
 
     def serve(self, port: int = 0) -> str:
         """Start serving and telling events; returns the base address."""

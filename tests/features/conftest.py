@@ -17,6 +17,7 @@ from scripts import books
 from tests.faults.outpatient import Care
 from tests.features.closing import Day
 from tests.features.names import unheard_name
+from tests.features.of_reports import use_reports
 from tests.features.whose import Record
 from tests.opened import account_of, code_of, hashed
 from tests.photos import photo
@@ -171,6 +172,19 @@ def ordered(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> Call
 
 
 @pytest.fixture
+def made(control: Control, sql: Callable[..., list[tuple[Any, ...]]]) -> Callable[..., dict[str, Any]]:
+    """``made(patient, "lis", panel="blood", …)``: a system has made a report of a patient, and pushed it."""
+
+    def make(patient: dict[str, Any], system: str = "lis", **told: Any) -> dict[str, Any]:
+        asked = {"panel": "blood" if system == "lis" else "chest", "patient_code": code_of(control, sql, patient["id"])}
+        report: dict[str, Any] = control("POST", f"/{system}/reports", **{**asked, **told})
+        control.settle()
+        return report
+
+    return make
+
+
+@pytest.fixture
 def charge(control: Control) -> Callable[[str], dict[str, Any]]:
     """``charge(bill_no)``: the latest charge of a bill in the HIS's own books; empty when there is none."""
 
@@ -260,7 +274,7 @@ def patient_of(today: Day, mysql: str, database_name: str) -> Care:
 
 @pytest.fixture
 def everything(control: Control, visit: Visit, seen: Visit, new_session: Callable[..., dict[str, Any]],
-               ordered: Callable[..., list[dict[str, Any]]]) -> Phone:
+               ordered: Callable[..., list[dict[str, Any]]], sql: Callable[..., list[tuple[Any, ...]]]) -> Phone:
     """Somebody who has used every route at least once."""
     phone = Phone(control).sign_in()
     phone.sign_in(device="iPhone 15")
@@ -286,6 +300,7 @@ def everything(control: Control, visit: Visit, seen: Visit, new_session: Callabl
     phone.call("POST", "account/consents", {**one, "version": 2})
     phone.call("DELETE", f"account/patients/{child['id']}")
     _see_a_doctor(control, phone, patient, visit, seen, new_session, ordered)
+    use_reports(control, phone, patient, code_of(control, sql, patient["id"]))
     phone.call("DELETE", "account/sessions/current")
     return _say_what_one_thinks(control, phone.sign_in())
 

@@ -37,6 +37,8 @@ CHANGES = {
     "POST billing/orders": "order.create", "POST billing/orders/<order_id>/payment": "payment.open",
     "POST billing/orders/<order_id>/cancellation": "order.cancel",
     "POST billing/charges/<charge_id>/refund": "charge.refund",
+    "POST reports/reports/<report_id>/reveal": "report.reveal",
+    "POST reports/reports/<report_id>/files/<number>/link": "report.link",
     "POST invoice/invoices/<invoice_id>/link": "invoice.link",
     "POST feedback/visits/<booking_id>/survey": "survey.answer", "POST feedback/complaints": "complaint.file",
     "POST feedback/complaints/<complaint_id>/withdrawal": "complaint.withdraw",

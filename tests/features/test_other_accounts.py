@@ -13,6 +13,7 @@ from sandbox.people import person
 from sandbox.phone import Control, Phone
 from scripts import local_db
 from tests.features.conftest import open_ward
+from tests.features.of_reports import use_reports
 from tests.opened import account_of, opened
 from tests.photos import photo
 
@@ -23,10 +24,10 @@ PUBLIC = {
     "GET booking/sessions", "GET booking/sessions/<schedule_id>/slots", "GET booking/doctors",
     "GET booking/doctors/<doctor_id>", "GET content/hospital", "GET content/texts/<purpose>", "GET content/badge",
     "POST pay_callback/notices/payment", "POST pay_callback/notices/refund",
-    "POST his_events/events"}
+    "POST his_events/events", "POST report_push/reports"}
 NOT_FOUND = {"patient_not_found", "booking_not_found", "order_not_found", "charge_not_found", "payment_not_found",
              "invoice_not_found", "message_not_found", "code_of_another", "session_not_found", "complaint_not_found",
-             "picture_not_found", "waitlist_entry_not_found"}
+             "picture_not_found", "waitlist_entry_not_found", "report_not_found"}
 
 Owner = dict[str, Any]
 Case = Callable[[Phone, Owner], tuple[int, Any]]
@@ -136,6 +137,11 @@ CASES: dict[str, tuple[Case, int]] = {
     "GET invoice/invoices": (ask("GET", "invoice/invoices"), 200),
     "GET invoice/invoices/<invoice_id>": (ask("GET", "invoice/invoices/{invoice}"), 404),
     "POST invoice/invoices/<invoice_id>/link": (ask("POST", "invoice/invoices/{invoice}/link"), 404),
+    "GET reports/reports": (ask("GET", "reports/reports?patient_id={patient}"), 404),
+    "GET reports/reports/<report_id>": (ask("GET", "reports/reports/{report}"), 404),
+    "GET reports/reports/<report_id>/trend": (ask("GET", "reports/reports/{report}/trend?sequence=1"), 404),
+    "POST reports/reports/<report_id>/reveal": (ask("POST", "reports/reports/{report}/reveal", body=code), 404),
+    "POST reports/reports/<report_id>/files/<number>/link": (ask("POST", "reports/reports/{report}/files/0/link"), 404),
 }
 
 
@@ -173,6 +179,7 @@ def owner(world: Control, ward: dict[str, Any], mysql: str, database_name: str) 
                 "bill": bills[1]["bill_no"], "open": phone.order(patient["id"], open_)["id"], "order": order,
                 "charge": phone.charge_order(order)["charges"][0]["id"], "payment": receipt["id"],
                 "invoice": receipt["invoices"][0]["id"],
+                "report": use_reports(world, phone, patient, code)["report_id"],
                 "message": phone.call("GET", "messages/inbox")["messages"][0]["id"],
                 "picture": phone.add_picture(photo()),
                 "complaint": phone.complain("候诊区的灯坏了一盏。", about="VISIT", about_id=booking)["id"]}}
@@ -185,13 +192,14 @@ def state(owner: Owner) -> list[Any]:
         "account/me", "account/patients", "account/consents", "booking/bookings", "booking/doctors/seen",
         "booking/waitlist", "checkin/bookings", "billing/payments", "invoice/invoices", "messages/inbox",
         "messages/unread", "messages/subscriptions", f"billing/orders/{ids['order']}",
-        f"billing/orders/{ids['open']}", "feedback/complaints")), phone.bills(ids["patient"])]
+        f"billing/orders/{ids['open']}", "feedback/complaints", f"reports/reports?patient_id={ids['patient']}")),
+        phone.bills(ids["patient"])]
 
 
 def test_every_route_is_public_on_purpose_or_has_a_case() -> None:
     assert {str(door) for door in DOORS if door.route.public} == PUBLIC
     assert {str(door) for door in PRIVATE} == set(CASES)
-    assert len(APIS) == 10
+    assert len(APIS) == 12
 
 
 @pytest.mark.parametrize("door", PRIVATE, ids=named)

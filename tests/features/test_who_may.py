@@ -14,6 +14,7 @@ from sandbox.phone import Control, Phone, Refused
 from scripts import local_db
 from tests.features.conftest import refused
 from tests.features.names import unheard_name
+from tests.features.of_reports import use_reports
 from tests.opened import account_of, code_of, key_of
 
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -61,14 +62,18 @@ ROUTES = {
     "POST feedback/pictures": ACCOUNT, "GET feedback/pictures/<picture_id>": ACCOUNT,
     "POST feedback/pictures/<picture_id>/uploaded": ACCOUNT, "DELETE feedback/pictures/<picture_id>": ACCOUNT,
     "GET invoice/invoices": MONEY, "GET invoice/invoices/<invoice_id>": RECORD,
-    "POST invoice/invoices/<invoice_id>/link": RECORD}
+    "POST invoice/invoices/<invoice_id>/link": RECORD,
+    "GET reports/reports": RECORD, "GET reports/reports/<report_id>": RECORD,
+    "POST reports/reports/<report_id>/reveal": RECORD, "GET reports/reports/<report_id>/trend": RECORD,
+    "POST reports/reports/<report_id>/files/<number>/link": RECORD}
 SITUATIONS = ("limited", "withdrawn", "unbound", "ended")
+GONE = {"patient_not_found", "code_of_another", "report_not_found"}
 # How a route of each kind is refused; nothing stands for: it answers.
 REFUSALS: dict[str, dict[str, tuple[int, set[str]] | None]] = {
     "limited": {RECORD: (403, {"proof_required"}), REGISTER: None, BINDING: None},
     "withdrawn": {RECORD: (403, {"consent_required"}), REGISTER: (403, {"consent_required"}), BINDING: None},
-    "unbound": dict.fromkeys((RECORD, REGISTER, BINDING), (404, {"patient_not_found", "code_of_another"})),
-    "ended": dict.fromkeys((RECORD, REGISTER, BINDING), (404, {"patient_not_found", "code_of_another"}))}
+    "unbound": dict.fromkeys((RECORD, REGISTER, BINDING), (404, GONE)),
+    "ended": dict.fromkeys((RECORD, REGISTER, BINDING), (404, GONE))}
 
 
 class Case:
@@ -99,6 +104,7 @@ class Case:
             "message_id": self.phone.call("GET", "messages/inbox")["messages"][0]["id"],
             "complaint_id": self.phone.complain("等候时间太长了。", about="VISIT", about_id=booked)["id"],
             "picture_id": self.phone.call("POST", "feedback/pictures", {"content_type": "image/png"})["id"]}
+        self.ids |= use_reports(control, self.phone, self.patient, self.code)
         self.held = self.phone.book(self.patient["id"], self._session("2026-11-27"))["id"]
         self.open = self.phone.order(self.patient["id"], [shown[bills[1]["bill_no"]]])["id"]
         [file] = control("GET", f"/his/patients?id_number={self.someone['id_number']}")["patients"]
@@ -151,9 +157,11 @@ class Case:
 
     def call(self, door: Door) -> tuple[int, Any]:
         """The route, asked for what is (or was) the account's."""
-        of_patient = ("GET billing/bills", "GET booking/standing")
-        query = {"patient_id": self.patient["id"]} if str(door).startswith(of_patient) else (
-            {"scene": "booking"} if "templates" in str(door) else None)
+        query: dict[str, Any] | None = {"scene": "booking"} if "templates" in str(door) else None
+        if str(door).startswith(("GET billing/bills", "GET booking/standing")) or str(door) == "GET reports/reports":
+            query = {"patient_id": self.patient["id"]}
+        if str(door).endswith("/trend"):
+            query = {"sequence": 1}
         ids = {**self.ids, **({"booking_id": self.held} if str(door).endswith("<booking_id>/payment") else {}),
                **({"order_id": self.open} if str(door).endswith("<order_id>/payment") else {})}
         answer = self.phone.raw(door.route.method, door.path(**ids), self._body(door), key=secrets.token_hex(16),
@@ -171,6 +179,7 @@ class Case:
             "POST account/consents/withdrawal": lambda: consent,
             "POST account/patients/<patient_id>/proof": lambda: {"sms_code": "000000"},
             "POST account/patients/<patient_id>/reveal": lambda: {"code": self.phone.phone_code()},
+            "POST reports/reports/<report_id>/reveal": lambda: {"code": self.phone.phone_code()},
             "POST booking/bookings": lambda: {"patient_id": patient_id, "schedule_id": self.session["id"],
                                               "fee_fen": self.session["fee_fen"]},
             "POST booking/bookings/<booking_id>/move": lambda: {"schedule_id": self.session["id"],
@@ -226,7 +235,7 @@ def test_all_routes_keep_the_rule_and_tell_nothing_of_the_patient(world: Control
         code = content["error"]["code"] if status >= 400 else None
         if expected is not None and (status != expected[0] or code not in expected[1]):
             wrong.append(f"{door}: {status} {code}, not {expected}")
-        if expected is None and code in ("proof_required", "consent_required", "patient_not_found", "code_of_another"):
+        if expected is None and code in ("proof_required", "consent_required", *GONE):
             wrong.append(f"{door}: {status} {code}")
         own = {case.patient["name"], case.session["doctor_name"]} if kind in (ACCOUNT, BINDING, REGISTER) or (
             situation == "limited") else set()  # the account's own list, and a limited one's own registrations

@@ -1275,6 +1275,108 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/report_push/reports": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** One message of a laboratory, imaging or pathology system: HL7 v2, FHIR R4 or our JSON, by its content type. */
+        readonly post: operations["report_push_push"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/reports/reports": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** A patient's reports (检验检查报告), the last that came first. */
+        readonly get: operations["reports_list_reports"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/reports/reports/{report_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** One report; of a sensitive one only that there is one. */
+        readonly get: operations["reports_get_report"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/reports/reports/{report_id}/reveal": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** A sensitive report, after a second check of the phone on the hospital's file. */
+        readonly post: operations["reports_reveal"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/reports/reports/{report_id}/files/{number}/link": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** A link to a picture or a PDF, good for ten minutes. Those of a sensitive report come with the second check. */
+        readonly post: operations["reports_link"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/reports/reports/{report_id}/trend": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** One result over time: the same item by code and unit, in all reports of the patient. */
+        readonly get: operations["reports_trend"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2082,6 +2184,37 @@ export interface components {
             readonly entries: readonly components["schemas"]["hospital__waitlist__api__EntryView"][];
         };
         /**
+         * FileLink
+         * @description Where a file is until ``expires_at``; whoever has the address can open it.
+         */
+        readonly FileLink: {
+            /** Number */
+            readonly number: number;
+            /** Url */
+            readonly url: string;
+            /** Media Type */
+            readonly media_type: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            readonly expires_at: string;
+        };
+        /**
+         * FileView
+         * @description A file of a report, by its place in it. ``is_here``: it can be opened; else only at the hospital.
+         */
+        readonly FileView: {
+            /** Number */
+            readonly number: number;
+            /** Title */
+            readonly title: string;
+            /** Media Type */
+            readonly media_type: string;
+            /** Is Here */
+            readonly is_here: boolean;
+        };
+        /**
          * FullPatient
          * @description A patient's full record, after the second check. ``card_note``: why there is no card number, and what to do.
          */
@@ -2885,6 +3018,27 @@ export interface components {
             readonly longitude: number;
         };
         /**
+         * Point
+         * @description A value at a time. ``number`` is a decimal text; ``value`` as printed. ``is_limit``: only that it is beyond.
+         */
+        readonly Point: {
+            /** Report Id */
+            readonly report_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            readonly at: string;
+            /** Number */
+            readonly number: string;
+            /** Value */
+            readonly value: string;
+            /** Flag Text */
+            readonly flag_text: string;
+            /** Is Limit */
+            readonly is_limit: boolean;
+        };
+        /**
          * ProofIn
          * @description How: by a code that was sent, by a visit, or (neither) by the account's verified phone or a proven guardian.
          */
@@ -3032,6 +3186,164 @@ export interface components {
             readonly opens_at: string;
             /** Sessions */
             readonly sessions: readonly components["schemas"]["hospital__schedules__api__SessionView"][];
+        };
+        /**
+         * ReportLine
+         * @description A report in the list. Of one that asks for the second check (``is_hidden``) no title and no sentence.
+         */
+        readonly ReportLine: {
+            /** Id */
+            readonly id: string;
+            /** Kind */
+            readonly kind: string;
+            /** Kind Text */
+            readonly kind_text: string;
+            /** Title */
+            readonly title: string;
+            /** State */
+            readonly state: string;
+            /** State Text */
+            readonly state_text: string;
+            /** Sentence */
+            readonly sentence: string;
+            /** Is Abnormal */
+            readonly is_abnormal: boolean;
+            /** Is Hidden */
+            readonly is_hidden: boolean;
+            /** Department */
+            readonly department: string;
+            /** Visit Number */
+            readonly visit_number: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            readonly at: string;
+        };
+        /**
+         * ReportView
+         * @description A report. ``is_hidden``: it asks for the second check, and nothing of its content is here.
+         *
+         *     Of one that is PENDING or WITHDRAWN neither results nor texts are shown.
+         */
+        readonly ReportView: {
+            /** Id */
+            readonly id: string;
+            /** Patient Id */
+            readonly patient_id: string;
+            /** Patient Name */
+            readonly patient_name: string;
+            /** Kind */
+            readonly kind: string;
+            /** Kind Text */
+            readonly kind_text: string;
+            /** Title */
+            readonly title: string;
+            /** State */
+            readonly state: string;
+            /** State Text */
+            readonly state_text: string;
+            /** Sentence */
+            readonly sentence: string;
+            /** Is Hidden */
+            readonly is_hidden: boolean;
+            /** Department */
+            readonly department: string;
+            /** Ordering Department */
+            readonly ordering_department: string;
+            /** Ordered By */
+            readonly ordered_by: string;
+            /** Author */
+            readonly author: string;
+            /** Auditor */
+            readonly auditor: string;
+            /** Specimen */
+            readonly specimen: string;
+            /** Number */
+            readonly number: string;
+            /** Collected At */
+            readonly collected_at: string | null;
+            /** Received At */
+            readonly received_at: string | null;
+            /** Reported At */
+            readonly reported_at: string | null;
+            /** Items */
+            readonly items: readonly components["schemas"]["ResultView"][];
+            /** Findings */
+            readonly findings: string;
+            /** Conclusion */
+            readonly conclusion: string;
+            /** Files */
+            readonly files: readonly components["schemas"]["FileView"][];
+            /** Notes */
+            readonly notes: readonly string[];
+            /** History */
+            readonly history: readonly components["schemas"]["VersionView"][];
+        };
+        /**
+         * Reports
+         * @description A page of reports, the last that came first. ``next`` is the cursor of the page after, if any.
+         */
+        readonly Reports: {
+            /** Reports */
+            readonly reports: readonly components["schemas"]["ReportLine"][];
+            /** Next */
+            readonly next: string | null;
+        };
+        /**
+         * ResultView
+         * @description A result. ``low``, ``high`` and ``number`` (decimal texts) are there where a bar can be drawn.
+         *
+         *     ``level``: how deep it stands below another (a panel's, an organism's). ``flag``: LOW, HIGH, OTHER or empty.
+         */
+        readonly ResultView: {
+            /** Sequence */
+            readonly sequence: number;
+            /** Level */
+            readonly level: number;
+            /** Role */
+            readonly role: string;
+            /** Name */
+            readonly name: string;
+            /** Panel */
+            readonly panel: string;
+            /** Value */
+            readonly value: string;
+            /** Unit */
+            readonly unit: string;
+            /** Reference */
+            readonly reference: string;
+            /** Number */
+            readonly number: string | null;
+            /** Low */
+            readonly low: string | null;
+            /** High */
+            readonly high: string | null;
+            /** Flag */
+            readonly flag: string;
+            /** Flag Text */
+            readonly flag_text: string;
+            /** Is Abnormal */
+            readonly is_abnormal: boolean;
+            /** Is Critical */
+            readonly is_critical: boolean;
+            /** Measure */
+            readonly measure: string;
+            /** Method */
+            readonly method: string;
+            /** Note */
+            readonly note: string;
+            /** Has Trend */
+            readonly has_trend: boolean;
+        };
+        /**
+         * Revealed
+         * @description A report after the second check, with the links of its files, which are given at no other time.
+         */
+        readonly Revealed: {
+            readonly report: components["schemas"]["ReportView"];
+            /** Links */
+            readonly links: readonly components["schemas"]["FileLink"][];
         };
         /**
          * Scan
@@ -3222,6 +3534,14 @@ export interface components {
             readonly questions: readonly components["schemas"]["QuestionView"][];
         };
         /**
+         * Taken
+         * @description The message was taken, now or before.
+         */
+        readonly Taken: {
+            /** Taken */
+            readonly taken: boolean;
+        };
+        /**
          * Templates
          * @description WeChat template ids to ask consent for: at most three a tap, one-time and long-term ones never together.
          */
@@ -3283,6 +3603,22 @@ export interface components {
             readonly groups: readonly components["schemas"]["Group"][];
         };
         /**
+         * Trend
+         * @description The same item in one unit over time, the oldest first; the range is the newest's.
+         */
+        readonly Trend: {
+            /** Name */
+            readonly name: string;
+            /** Unit */
+            readonly unit: string;
+            /** Low */
+            readonly low: string | null;
+            /** High */
+            readonly high: string | null;
+            /** Points */
+            readonly points: readonly components["schemas"]["Point"][];
+        };
+        /**
          * Unread
          * @description How many messages have not been read.
          */
@@ -3318,6 +3654,19 @@ export interface components {
              * Format: date-time
              */
             readonly until: string;
+        };
+        /**
+         * VersionView
+         * @description A sending of a report: what it was, and when.
+         */
+        readonly VersionView: {
+            /** Status Text */
+            readonly status_text: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            readonly at: string;
         };
         /**
          * Visit
@@ -7174,6 +7523,275 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly report_push_push: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** @description Signed by the sender over these very bytes. */
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": Record<string, never>;
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Taken"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly reports_list_reports: {
+        readonly parameters: {
+            readonly query: {
+                readonly patient_id: string;
+                readonly before?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Reports"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly reports_get_report: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly report_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ReportView"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly reports_reveal: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly report_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SecondCheck"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Revealed"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly reports_link: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly report_id: string;
+                readonly number: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["FileLink"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly reports_trend: {
+        readonly parameters: {
+            readonly query: {
+                readonly sequence: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly report_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Trend"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description Anything else that is no success. */
             readonly default: {

@@ -7,6 +7,7 @@ import clipboard from 'lucide-static/icons/clipboard-list.svg?raw'
 import hospital from 'lucide-static/icons/hospital.svg?raw'
 import hourglass from 'lucide-static/icons/hourglass.svg?raw'
 import receipt from 'lucide-static/icons/receipt-text.svg?raw'
+import report from 'lucide-static/icons/file-chart-column.svg?raw'
 import shield from 'lucide-static/icons/shield-check.svg?raw'
 import phone from 'lucide-static/icons/smartphone.svg?raw'
 import stethoscope from 'lucide-static/icons/stethoscope.svg?raw'
@@ -32,6 +33,7 @@ export const ICONS = {
   people: drawn(people),
   phone: drawn(phone),
   receipt: drawn(receipt),
+  report: drawn(report),
   shield: drawn(shield),
   stethoscope: drawn(stethoscope),
   wallet: drawn(wallet),

@@ -33,6 +33,8 @@ from hospital.patients import records as patient_records
 from hospital.payment import desk_refunds, refunds
 from hospital.reconciliation import service as reconciliation
 from hospital.reconciliation import stuck, stuck_store, views
+from hospital.reports import service as reports
+from hospital.reports import store as report_store
 from hospital.runtime.canonical import Id, OptionalId, Text
 from hospital.runtime.clock import utc_now
 from hospital.runtime.errors import AppError, Conflict, Invalid, NotFound
@@ -181,8 +183,8 @@ def show_statement(db: Database, command: OfDay, now: datetime) -> dict[str, Any
 
 
 def retry_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
-    """Try now what a task is about: a hanging step, a stuck refund, events that could not be read, clinics that
-    are stopped indeed.
+    """Try now what a task is about: a hanging step, a stuck refund, what could not be read, a report that is nobody's,
+    clinics that are stopped indeed.
 
     While some of those events are left (``left``), the task stays.
     """
@@ -196,6 +198,10 @@ def retry_task(db: Database, command: OnTask, now: datetime) -> dict[str, Any]:
             again = taken > 0
         elif task["kind"] == choices.MANY:
             again = choices.believe(tx, now) > 0
+        elif task["kind"] == reports.UNREADABLE:
+            again = report_store.read_again(tx, task["subject_id"], now) > 0
+        elif task["kind"] == reports.MISMATCH:
+            again = reports.look(tx, task["subject_id"], now)
         else:
             again = refunds.send_again(tx, task["subject_id"], now)
         if not again:

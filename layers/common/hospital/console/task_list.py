@@ -39,7 +39,7 @@ ENDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("list.shrunken", "schedule.missing-today"), ("schedules.sync", "task.close")),
     **dict.fromkeys(("complaint.due-soon", "complaint.overdue"),
                     ("complaint.take", "complaint.answer", "complaint.hand_over", "task.close")),
-    "event.unreadable": ("task.retry", "task.close"),
+    **dict.fromkeys(("event.unreadable", "report.unreadable", "report.mismatch"), ("task.retry", "task.close")),
     **dict.fromkeys((
         "list.shrunken-believed", "patient.record-shared", "patient.guessed", "invoice.on-paper", "schedule.stopped",
         "schedule.places-missing",

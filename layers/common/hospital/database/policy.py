@@ -161,6 +161,12 @@ class Policy(BaseModel):
     limit_complaints: Rate = Rate(burst=5, seconds=3600)  # by one account
     limit_pictures: Rate = Rate(burst=30, seconds=60)  # by one account
     limit_booking: Rate = Rate(burst=60, seconds=0.5)  # tries by one account, in each instance
+    # A report whose titles or results have one of these words is announced without content, and shown after a second
+    # check; so is one that its sender marks.
+    report_sensitive_words: Annotated[list[Annotated[str, Field(min_length=2, max_length=40)]],
+                                      Field(max_length=100)] = [
+        "HIV", "人类免疫缺陷", "艾滋", "梅毒", "TPPA", "TRUST", "淋球菌", "淋病", "尖锐湿疣", "亲子", "遗传", "基因",
+        "妊娠", "毒品", "吗啡", "精神"]
     message_templates: dict[str, Template] = {}
     # The hospital's face: what anybody may know of it. Empty ones are not shown.
     hospital_name: Annotated[str, Field(max_length=40)] = ""  # in full, as its licence has it

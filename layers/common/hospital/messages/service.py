@@ -39,6 +39,7 @@ WAITLIST_OFFER = "waitlist_offer"
 WAITLIST_ENDED = "waitlist_ended"
 NO_SHOW = "no_show"
 BLACKLISTED = "blacklisted"
+REPORT_READY = "report_ready"
 PATIENT_BOUND = "patient_bound"
 PATIENT_UNBOUND = "patient_unbound"
 SURVEY_ASKED = "survey_asked"
@@ -57,12 +58,14 @@ SCENES = {"booking": [BOOKING_CONFIRMED, BOOKING_CANCELLED, BOOKING_FAILED],
           "waitlist": [WAITLIST_OFFER, WAITLIST_ENDED, BOOKING_CONFIRMED],
           "checkin": [CHECKED_IN, REFUNDED],
           "billing": [CHARGES_PAID, CHARGES_FAILED, BILL_CREATED],
+          "reports": [REPORT_READY],
           "refunds": [REFUNDED, CHARGES_FAILED, UNPAID_REMINDER],
           "patients": [PATIENT_BOUND, PATIENT_UNBOUND],
           "feedback": [COMPLAINT_RECEIVED, COMPLAINT_ANSWERED, SURVEY_ASKED]}
 
 _VISIT = {"patient", "doctor", "department", "time", "amount", "number", "place", "note"}
 _MONEY = {"patient", "amount", "note", "time", "department"}
+_REPORT = {"patient", "department", "time", "note"}
 _PATIENT = {"patient", "card", "time", "note"}
 _OWN_WORD = {"number", "time", "note"}
 # What each message can tell: the names that a template's keywords may be given.
@@ -72,7 +75,7 @@ VALUES: dict[str, set[str]] = {
     WAITLIST_OFFER: _VISIT, NO_SHOW: _VISIT,
     WAITLIST_ENDED: {"patient", "doctor", "department", "time", "note"}, BLACKLISTED: {"patient", "time", "note"},
     BILL_CREATED: _MONEY, CHARGES_PAID: _MONEY, CHARGES_FAILED: _MONEY, REFUNDED: _MONEY - {"department"},
-    PATIENT_BOUND: _PATIENT, PATIENT_UNBOUND: _PATIENT,
+    REPORT_READY: _REPORT, PATIENT_BOUND: _PATIENT, PATIENT_UNBOUND: _PATIENT,
     SURVEY_ASKED: _VISIT, COMPLAINT_RECEIVED: _OWN_WORD, COMPLAINT_ANSWERED: _OWN_WORD}
 
 
@@ -83,7 +86,7 @@ TELLS: dict[str, Act | None] = {
     CLINIC_STOPPED: "OWN", VISIT_REMINDER: "OWN", UNPAID_REMINDER: "RECORD",
     CHECKED_IN: "OWN", WAITLIST_OFFER: "OWN", WAITLIST_ENDED: "OWN", NO_SHOW: "OWN", BLACKLISTED: "OWN",
     BILL_CREATED: "RECORD", CHARGES_PAID: "RECORD", CHARGES_FAILED: "RECORD", REFUNDED: "OWN",
-    PATIENT_BOUND: "OWN", PATIENT_UNBOUND: None,
+    REPORT_READY: "RECORD", PATIENT_BOUND: "OWN", PATIENT_UNBOUND: None,
     SURVEY_ASKED: "OWN", COMPLAINT_RECEIVED: None, COMPLAINT_ANSWERED: None}
 OF_ACCOUNT = {COMPLAINT_RECEIVED, COMPLAINT_ANSWERED}  # of the account's own word: no patient is in it
 # Of what was paid who paid is told in any case, without a word of the patient.

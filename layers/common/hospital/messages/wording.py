@@ -8,13 +8,13 @@ from typing import Literal
 from hospital.messages.rules import WITHHELD
 from hospital.patients.rules import mask_name
 
-Subject = Literal["registration", "waitlist", "order", "bills", "patient", "patients", "survey", "complaint"]
+Subject = Literal["registration", "waitlist", "order", "bills", "patient", "patients", "survey", "complaint", "report"]
 INBOX = "/messages/inbox"
 # The mini-program's pages, by what a message is about.
 PAGES: dict[Subject, str] = {
     "registration": "/visit/registration?id=", "waitlist": "/visit/waitlist", "order": "/bills/order?id=",
     "bills": "/bills/bills?patient=", "patient": "/family/patient?id=", "patients": "/family/patients",
-    "survey": "/feedback/survey?id=", "complaint": "/feedback/complaint?id="}
+    "survey": "/feedback/survey?id=", "complaint": "/feedback/complaint?id=", "report": "/reports/report?id="}
 
 _VISIT = {"patient": "就诊人", "time": "就诊时间", "department": "科室", "doctor": "医生"}
 _BINDING = {"patient": "就诊人", "card": "就诊卡号", "note": "说明"}
@@ -42,6 +42,7 @@ _KINDS: dict[str, tuple[str, dict[str, str]]] = {
     "refunded": ("退费通知", {"patient": "就诊人", "amount": "退费金额", "note": "说明"}),
     "survey_asked": ("请评价本次就诊", {**_VISIT, "note": "提示"}),
     "complaint_received": ("投诉建议已受理", _OWN_WORD), "complaint_answered": ("医院已答复", _OWN_WORD),
+    "report_ready": ("检验检查报告", {"patient": "就诊人", "department": "科室", "time": "报告时间", "note": "提示"}),
     "patient_bound": ("就诊人绑定", _BINDING), "patient_unbound": ("就诊人解除绑定", _BINDING)}
 
 

@@ -29,7 +29,6 @@ LATER = timedelta(minutes=10)  # else the platform, which sends no two within 30
 # What an account had begun for a patient and may not go on with is ended by who knows how; the subject is the binding.
 LET_GO = ("booking.let-go", "waitlist.let-go", "checkin.let-go", "billing.let-go")
 
-
 class HolderUnknown(NotFound):
     """Nobody holds the record by that binding, or no more."""
 
@@ -50,6 +49,8 @@ def announce(tx: Transaction, bound: BoundPatient, account_id: str, now: datetim
         messages.queue(tx, account_id=holder.account_id, patient_id=holder.patient_id, kind=messages.PATIENT_BOUND,
                        key=key, data=data, about=wording.about("patient", holder.patient_id), now=now)
     outbox.publish(tx, TELL, bound.binding_id, due=now + LATER, now=now)
+    for topic in record_store.KNOWN:
+        outbox.publish(tx, topic, bound.id, due=now, now=now)
 
 
 def card_text(tx: Transaction, bound: BoundPatient, holder: Holder) -> str:

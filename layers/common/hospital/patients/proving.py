@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from hospital.database import policy, tasks
+from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Transaction
 from hospital.gateways import sms
 from hospital.gateways.his import persons as his
 from hospital.gateways.his.persons import PatientFile
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.patients import access, evidence, proof_store, records, rules, store
+from hospital.patients import access, evidence, proof_store, record_store, records, rules, store
 from hospital.patients.model import BoundPatient, Level, Proof
 from hospital.runtime import log
 from hospital.runtime.clock import hospital_day, later_text
@@ -160,6 +160,8 @@ def _decide(db: Database, account_id: str, patient_id: str, proof: Proof | None,
         if good and proof is not None:
             check_room(tx, account_id, patient_id, proof)
             proof_store.set_level(tx, bound.binding_id, "FULL", proof, now)
+            for topic in record_store.KNOWN:
+                outbox.publish(tx, topic, patient_id, due=now, now=now)
             proof_store.forget_tries(tx, account_id, patient_id)
     if not good:
         raise WrongCode

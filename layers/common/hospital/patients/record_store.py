@@ -10,6 +10,9 @@ from hospital.database.connection import Database, Transaction
 
 Source = Database | Transaction
 
+# Who keeps what came before its patient was known, or proven, looks for it; the subject is the patient.
+KNOWN = ("reports.find",)
+
 _ROWS = "SELECT q.id FROM patients o JOIN patients q ON q.record_id = o.record_id"
 # For ``patient_id IN …``, by the id of any of them: all rows of its record; those of them under another document.
 SAME = f"({_ROWS} WHERE o.id = %s)"

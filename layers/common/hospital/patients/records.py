@@ -16,7 +16,7 @@ from hospital.database import outbox, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import persons as his
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.patients import evidence, proof_store, rules, store
+from hospital.patients import evidence, proof_store, record_store, rules, store
 from hospital.patients.model import Guardian, Identity, IdType, Record
 from hospital.runtime import log
 from hospital.runtime.canonical import same_name
@@ -245,6 +245,8 @@ def take_over(db: Database, patient_id: str, code: str, card_number: str, told: 
                                  now=now)
                 _note(tx, "patient.record-changed", patient_id, now, {"code": known.his_code}, {"code": code})
                 outbox.publish(tx, "patient.refresh", patient_id, due=now, now=now)  # whose phone is on that file?
+                for topic in record_store.KNOWN:
+                    outbox.publish(tx, topic, patient_id, due=now, now=now)
             _correct(tx, known, told, now)
             tasks.settle(tx, kind=UNMATCHED, subject_id=patient_id, note="found in the HIS", now=now)
     if shared is None:
@@ -266,6 +268,8 @@ def _correct(tx: Transaction, known: Record, told: Identity, now: datetime) -> N
     told = replace(told, name=mine.name if same_name(mine.name, told.name) else told.name)
     if told == mine:
         return
+    for topic in record_store.KNOWN:
+        outbox.publish(tx, topic, known.id, due=now, now=now)
     key = None
     if (told.id_type, told.id_number) != (mine.id_type, mine.id_number):
         store.set_identity(tx, known.id, told, store.identity_key(told))

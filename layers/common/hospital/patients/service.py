@@ -214,11 +214,19 @@ def choose_default(db: Database, account_id: str, patient_id: str, now: datetime
 
 def reveal(db: Database, account_id: str, patient_id: str, *, phone_code: str, sms_code: str, now: datetime
            ) -> BoundPatient:
-    """The full record, after a second check that nobody can type in: the phone on the HIS's file is in their hand.
+    """The full record, after a second check. Raises NotBound, and as :func:`check_again`."""
+    check_again(db, account_id, patient_id, "patient.reveal", patient_id, phone_code=phone_code, sms_code=sms_code,
+                now=now)
+    return _mine(db, account_id, patient_id)
+
+
+def check_again(db: Database, account_id: str, patient_id: str, action: str, subject: str, *, phone_code: str,
+                sms_code: str, now: datetime) -> None:
+    """A second check that nobody can type in: the phone on the HIS's file is in their hand.
 
     ``phone_code`` is WeChat's, of the number that it verifies now; ``sms_code`` was sent to the phone on file.
-    Raises NotBound, NotProven, ConsentRequired, BadCode, WrongCode, Forbidden (another number), RecordChanged,
-    Unavailable, TooMany; audited both ways.
+    ``action`` and ``subject`` are what the audit keeps, both ways. Raises NotBound, NotProven, ConsentRequired,
+    BadCode, WrongCode, Forbidden (another number), RecordChanged, Unavailable, TooMany.
     """
     access.check(db, account_id, patient_id, "RECORD", now)
     limits.take("reveal", f"{account_id}:{record_store.record_id(db, patient_id)}", policy.load(db), now)
@@ -229,13 +237,12 @@ def reveal(db: Database, account_id: str, patient_id: str, *, phone_code: str, s
     with db.transaction() as tx:
         matches = (number == on_file if number is not None
                    else proving.take_code(tx, account_id, patient_id, sms_code, on_file, now))
-        audit.record(tx, actor=f"account:{account_id}", action="patient.reveal", subject=patient_id,
+        audit.record(tx, actor=f"account:{account_id}", action=action, subject=subject,
                      result="done" if matches else "refused", now=now)
     if not matches and sms_code:
         raise proving.WrongCode
     if not matches:
         raise Forbidden("验证的手机号与就诊人在医院预留的手机号不一致。", code="phone_mismatch")
-    return _mine(db, account_id, patient_id)
 
 
 def _mine(source: Database | Transaction, account_id: str, patient_id: str) -> BoundPatient:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 LINE, HEAD = 8 * 1024, 32 * 1024  # bytes; the largest honest head is 2 KB
-BODY = 64 * 1024 + 1  # so many bytes of a body are kept: one more than a door takes
+BODY = 64 * 1024 + 1  # so many bytes of a body are kept, of most doors: one more than they take
 LARGEST = 6 * 1024 * 1024  # the platform passes on no larger body
 CHUNKED = 128 * 1024  # of a body in chunks, with the chunks' own lines
 
@@ -23,13 +23,15 @@ _SIZE_LINE = 1024
 
 
 class Arrival:
-    """The bytes of one request. ``refused``: a status for which it is not waited any longer; 0 while all is well.
+    """The bytes of one request, of its body as many as to ``keep``.
 
+    ``refused``: a status for which it is not waited any longer; 0 while all is well.
     ``whole``: it can be read to its end, without the client. ``astray``: its end is not known, so the connection
     takes no other request. ``expects``: the client waits to be told to send the body.
     """
 
-    def __init__(self, already: bytes = b"") -> None:
+    def __init__(self, already: bytes = b"", keep: int = BODY) -> None:
+        self._keep = keep
         self.whole, self.astray, self.expects, self.refused = False, False, False, 0
         self._bytes = bytearray()
         self._head = -1  # where the body begins
@@ -53,8 +55,8 @@ class Arrival:
             self._read_chunks()
         elif len(self) >= self._end:
             self.whole = True
-        elif len(self._bytes) > self._head + BODY:
-            surplus = len(self._bytes) - self._head - BODY
+        elif len(self._bytes) > self._head + self._keep:
+            surplus = len(self._bytes) - self._head - self._keep
             del self._bytes[-surplus:]
             self._dropped += surplus
 

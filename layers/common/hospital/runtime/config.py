@@ -47,6 +47,11 @@ class Config(Struct, frozen=True):
     his_key_secret: str
     his_qr_key_secret: str
     his_events_path: str  # the path of our address for events, as the hospital has it on file
+    lis_base: str
+    lis_key_secret: str
+    pacs_base: str
+    pacs_key_secret: str
+    report_push_path: str  # the path of our address for reports, as LIS and PACS have it on file
     ebill_base: str
     ebill_app_id: str
     ebill_key_secret: str

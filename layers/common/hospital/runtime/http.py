@@ -54,9 +54,10 @@ class Model(TextDates):
 class Call:
     """One request, as routes see it."""
 
-    def __init__(self, request: Request, request_id: str) -> None:
+    def __init__(self, request: Request, request_id: str, most: int = MAX_BODY) -> None:
         self.request = request
         self.request_id = request_id
+        self._most = most
         self._raw: bytes | None = None
 
     def header(self, name: str) -> str:
@@ -72,10 +73,10 @@ class Call:
     def raw(self) -> bytes:
         """The body exactly as it came.
 
-        Raises TooLarge, before much more than ``MAX_BODY`` was read, and BadRequest when it breaks off.
+        Raises TooLarge, before much more than the route takes was read, and BadRequest when it breaks off.
         """
         if self._raw is None:
-            self._raw = _read_whole(self.request.environ)
+            self._raw = _read_whole(self.request.environ, self._most)
         return self._raw
 
 
@@ -94,6 +95,7 @@ class Route(Struct, frozen=True, eq=False):
     early: Callable[[Call], None] | None = None
     shared: bool = False
     fresh: int = 1
+    most: int = MAX_BODY
 
 
 class Watch(Protocol):
@@ -106,27 +108,28 @@ class Watch(Protocol):
         """A caller was told that what they asked for is not there, or not theirs."""
 
 
-def _read_whole(environ: dict[str, Any]) -> bytes:
-    """The body. Not werkzeug's reading: of a chunked body it gives the first ``MAX_BODY`` bytes as if they were all."""
+def _read_whole(environ: dict[str, Any], most: int) -> bytes:
+    """The body. Not werkzeug's reading: of a chunked body it gives the first ``most`` bytes as if they were all."""
     promised = environ.get("CONTENT_LENGTH") or ""
     is_chunked = "HTTP_TRANSFER_ENCODING" in environ or not promised.isdecimal()
-    if not is_chunked and int(promised) > MAX_BODY:
+    if not is_chunked and int(promised) > most:
         raise TooLarge
-    body = b""
-    while len(body) <= MAX_BODY:
+    pieces, length = [], 0
+    while length <= most:
         try:
-            piece = environ["wsgi.input"].read(MAX_BODY + 1 - len(body))
+            piece = environ["wsgi.input"].read(most + 1 - length)
         except Exception as error:  # noqa: BLE001 - each server has its own kinds: a bad chunk, a client that went away
             log.event("body.unreadable", error=type(error).__name__)
             raise BadRequest(code="malformed_body") from None
         if not piece:
             break
-        body += piece
-    if len(body) > MAX_BODY:
+        pieces.append(piece)
+        length += len(piece)
+    if length > most:
         raise TooLarge
-    if not is_chunked and len(body) < int(promised):
+    if not is_chunked and length < int(promised):
         raise BadRequest(code="malformed_body")
-    return body
+    return b"".join(pieces)
 
 
 Use = TypeVar("Use", bound=Callable[..., Any])
@@ -162,13 +165,13 @@ class Api(Struct):
         return self.route("DELETE", path, **options)
 
     def route(self, method: str, path: str, *, status: int = 200, public: bool = False, personal: bool = True,
-              early: Callable[[Call], None] | None = None, shared: bool = False, fresh: int = 1
-              ) -> Callable[[Use], Use]:
+              early: Callable[[Call], None] | None = None, shared: bool = False, fresh: int = 1,
+              most: int = MAX_BODY) -> Callable[[Use], Use]:
         """Register a route. ``status`` is the answer's when all goes well; a GET that is ``personal`` is kept.
 
         ``early`` looks at a request before its caller is asked for, and may refuse it for less than that costs.
         ``shared``: the answer hangs on address and query alone, so that one will do for many (``shared.py``), and for
-        ``fresh`` seconds whoever has it need not ask again.
+        ``fresh`` seconds whoever has it need not ask again. ``most``: bytes of the largest honest body.
         """
         def register(handler: Use) -> Use:
             hints = get_type_hints(handler)
@@ -180,7 +183,7 @@ class Api(Struct):
             if shared and not public:
                 raise TypeError(f"{method} {path}: what is shared can have no caller")
             self.routes.append(Route(method, path, handler, status, public, takes, gives, summary, personal, early,
-                                     shared, fresh))
+                                     shared, fresh, most))
             return handler
         return register
 
@@ -207,6 +210,8 @@ class _App:
         # Map.bind would load Python's tables for international names of hosts, to encode none.
         self._routes = MapAdapter(routes, "", "/", "", "http", "/", "GET")
         self._prefix = f"/api/{api.name}"
+        # The server keeps so much of a body.
+        self.most = max((route.most for route in api.routes), default=MAX_BODY)
         self._answers = Answers()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -219,7 +224,7 @@ class _App:
         try:
             route, arguments = self._match(environ)
             route_name = f"{route.method} {route.path}"
-            response = self._run(route, arguments, Call(request, request_id))
+            response = self._run(route, arguments, Call(request, request_id, route.most))
         except AppError as error:
             response = _error(error, request_id)
         except Exception as error:  # noqa: BLE001 - the one place where the unexpected ends: logged, answered 500

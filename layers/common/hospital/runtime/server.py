@@ -22,7 +22,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from hospital.runtime import log
-from hospital.runtime.arrival import Arrival
+from hospital.runtime.arrival import BODY, Arrival
 from hospital.runtime.ids import new_id
 
 ARRIVES_IN = 10.0  # seconds from a request's first byte to its last
@@ -79,8 +79,8 @@ def _unread(size: int) -> Iterator[bytes]:
 class _Incoming:
     """A connection from which a request, or its end, is awaited until ``deadline``."""
 
-    def __init__(self, rest: bytes, deadline: float) -> None:
-        self.arrival = Arrival(rest)
+    def __init__(self, rest: bytes, deadline: float, keep: int) -> None:
+        self.arrival = Arrival(rest, keep)
         self.deadline = deadline
         self.leaving = False
         self.watched = False  # by the poller
@@ -125,6 +125,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._outgoing: dict[TConn, _Outgoing] = {}
         self._next_look = 0.0
 
+    def _keep(self) -> int:
+        """How many bytes of a body to keep: one more than the door takes at most."""
+        return int(getattr(self.wsgi, "most", BODY - 1)) + 1
+
     # -- until a request is whole: in the loop ------------------------------------------------------
     def enqueue_req(self, conn: TConn) -> None:
         """A new connection, or one that is kept and has become readable."""
@@ -133,7 +137,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn.initialized = conn.data_ready = True
             conn.rest, conn.unsent = b"", bytearray()
         idle = self.cfg.keepalive or ARRIVES_IN
-        incoming = _Incoming(conn.rest, time.monotonic() + (ARRIVES_IN if conn.rest else idle))
+        incoming = _Incoming(conn.rest, time.monotonic() + (ARRIVES_IN if conn.rest else idle), self._keep())
         conn.rest = b""
         conn.sock.setblocking(False)
         self._incoming[conn] = incoming
@@ -303,7 +307,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         elif kept and not conn.astray:
             super().finish_request(conn, fs)
         else:
-            incoming = _Incoming(b"", 0.0)
+            incoming = _Incoming(b"", 0.0, BODY)
             self._incoming[conn] = incoming
             try:
                 conn.sock.setblocking(False)

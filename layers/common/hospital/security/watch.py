@@ -18,6 +18,9 @@ _FOREIGN = " UNION ALL ".join((
     "WHERE c.id = %s AND o.account_id <> %s",
     "SELECT 'payment' AS kind FROM payments WHERE id = %s AND account_id <> %s",
     "SELECT 'invoice' AS kind FROM invoices WHERE id = %s AND account_id <> %s",
+    "SELECT 'report' AS kind FROM reports r WHERE r.id = %s AND NOT EXISTS (SELECT 1 FROM bindings b "
+    "JOIN patients q ON q.id = b.patient_id JOIN patients o ON o.record_id = q.record_id "
+    "WHERE b.account_id = %s AND o.id = r.patient_id)",
     "SELECT 'message' AS kind FROM messages WHERE id = %s AND account_id <> %s",
     "SELECT 'complaint' AS kind FROM complaints WHERE id = %s AND account_id <> %s",
     "SELECT 'picture' AS kind FROM pictures WHERE id = %s AND account_id <> %s",
