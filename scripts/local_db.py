@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pymysql
 
-MAX_CONNECTIONS = 600  # of the tests' worlds: threads keep theirs, and every worker has two worlds in its races
+MAX_CONNECTIONS = 1200  # of the tests' worlds: threads keep theirs, and every worker has two worlds in its races
 
 
 class NoServer(Exception):
