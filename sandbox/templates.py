@@ -40,6 +40,11 @@ _CHOSEN: dict[str, tuple[str, str, dict[str, tuple[str, str]]]] = {
     "checked_in": ("T7e57-checked-in", "取号成功通知", {
         "name1": ("patient", "就诊人"), "thing2": ("doctor", "医生"), "character_string3": ("number", "排队号"),
         "thing4": ("place", "候诊地点"), "thing5": ("note", "温馨提示")}),
+    "queue_near": ("T7e57-queue-near", "候诊提醒", {
+        "name1": ("patient", "就诊人"), "thing2": ("doctor", "医生"), "character_string3": ("number", "排队号"),
+        "thing4": ("place", "候诊地点"), "thing5": ("note", "温馨提示")}),
+    "next_stop": ("T7e57-next-stop", "检查引导通知", {
+        "name1": ("patient", "就诊人"), "thing2": ("place", "前往地点"), "thing3": ("note", "项目")}),
     "bill_created": ("T7e57-bill-created", "待缴费提醒", {
         "name1": ("patient", "就诊人"), "thing2": ("department", "开单科室"), "amount3": ("amount", "待缴金额"),
         "thing4": ("note", "备注")}),

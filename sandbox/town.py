@@ -28,6 +28,7 @@ from sandbox.ebill import EBill
 from sandbox.faults import KINDS, Fault, Faults
 from sandbox.his import His
 from sandbox.his.money import Charge
+from sandbox.his.places import plan
 from sandbox.his.profile import PROFILE
 from sandbox.hosting import host
 from sandbox.reports import ReportSystem
@@ -142,7 +143,8 @@ class Town:
     def prepare(self) -> None:
         """What a hospital does once: choose its templates, take over the HIS's directory and sessions."""
         chosen = {"message_templates": policy_templates(), **sms_settings(), **PROFILE}
-        for event in ({"action": "settings.change", "changes": chosen}, {"action": "schedules.sync"}):
+        for event in ({"action": "settings.change", "changes": chosen},
+                      {"action": "places.load", "plan": plan()}, {"action": "schedules.sync"}):
             result: Any = self.scf.invoke("operations", {**event, "by": "sandbox"}, asynchronous=False)
             if "error" in result:
                 raise RuntimeError(f"{event['action']}: {result['error']}")

@@ -26,6 +26,7 @@ from scripts.benchmarks import (
     machine,
     miniprogram,
     package,
+    queue_poll,
     reconcile,
     reminders,
     report_intake,
@@ -36,7 +37,7 @@ from scripts.benchmarks import (
 RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 BOOKING = ["booking_spread", "booking_hot"]
 NAMES = [*BOOKING, "rush", "listing_rush", "payment_callback", "bills_query", "cold_start", "listing", "door",
-         "limits", "package", "reconcile", "report_intake", "miniprogram", "reminders_100k"]
+         "limits", "package", "queue_poll", "reconcile", "report_intake", "miniprogram", "reminders_100k"]
 
 
 def main() -> int:
@@ -67,7 +68,8 @@ def reports(place: town.Place, wanted: list[str]) -> Iterable[tuple[str, machine
         "payment_callback": partial(callback.measure, place), "bills_query": partial(bills.measure, place),
         "cold_start": partial(cold_start.measure, place), "listing": partial(listing.measure, place),
         "door": partial(door.measure, place), "limits": partial(limits.measure, place),
-        "package": partial(package.measure, place), "reconcile": partial(reconcile.measure, place),
+        "package": partial(package.measure, place), "queue_poll": partial(queue_poll.measure, place),
+        "reconcile": partial(reconcile.measure, place),
         "report_intake": partial(report_intake.measure, place), "miniprogram": partial(miniprogram.measure, place),
         "reminders_100k": partial(reminders.measure, place)}
     for name in wanted:
@@ -83,8 +85,8 @@ def line(name: str, report: machine.Report) -> str:
         if who in report:
             text += f"\n{'':<8}{who.removesuffix('_detail'):<8}" + "  ".join(
                 f"{key} {value:g}" for key, value in report[who].items())
-    for key in ("ratio_to_thin", "cpu_to_door", "to_the_door", "oldest_s", "bare_model", "functions", "best_ms",
-                "p50_ms", "added_by_the_door", "added_by_the_limit_ms", "refused_ms", "database_ms", "zips",
+    for key in ("ratio_to_thin", "his_questions", "cpu_to_door", "to_the_door", "oldest_s", "bare_model", "functions",
+                "best_ms", "p50_ms", "added_by_the_door", "added_by_the_limit_ms", "refused_ms", "database_ms", "zips",
                 "miniprogram", "list_of_registrations", "plain_list", "wechat_packages", "aims_met",
                 "whole", "machine_ms"):
         if key in report:

@@ -19,6 +19,7 @@ from hospital.site.rules import spellings
 from sandbox.people import person
 from sandbox.phone import Control, Phone, Refused
 from scripts import books
+from scripts.journey_way import Way
 
 EARLY = timedelta(minutes=20)  # so long before their time the patient arrives
 KINDS = ("PRESCRIPTION", "LABORATORY", "EXAMINATION", "TREATMENT")
@@ -172,8 +173,7 @@ class Walk:
         """A registration for today, and check-in; its number in the HIS."""
         phone, control = self.phone, self.control
         with self.step("当天挂号 register for today") as facts:
-            today = phone.call("GET", "booking/days")["days"][0]["day"]
-            session = next(self._open_sessions(today), None)
+            session = next(self._open_sessions(phone.call("GET", "booking/days")["days"][0]["day"]), None)
             if session is None:
                 raise StepFailed("no session of today has a free place")
             held = phone.book(self.patient["id"], session)
@@ -181,6 +181,7 @@ class Walk:
             shown = self._confirmed(held["id"])
             facts += [f"{session['doctor_name']} {session['department_name']} at {clock(shown['starts_at'])}",
                       yuan(session["fee_fen"]), f"visit number {shown['visit_number']}"]
+        self.way = Way(control, self.step, phone, self.patient["id"], held["id"]).there()
         with self.step("取号 check in") as facts:
             due = moment(held["starts_at"]) - EARLY
             if due > moment(control("GET", "/clock")["now"]):
@@ -192,8 +193,7 @@ class Walk:
         with self.step("取号成功通知 told where to wait") as facts:
             facts += self.told("取号成功通知", 1)[0]["lines"]
         payment = next(one for one in phone.payments() if one["subject_id"] == held["id"])
-        trade_no: str = phone.receipt(payment["id"])["settlements"][0]["trade_no"]
-        return trade_no
+        return self.way.queue(phone.receipt(payment["id"])["settlements"][0]["trade_no"])
 
     def pay_bills(self, trade_no: str) -> None:
         """The doctor's orders: three bills paid together, the fourth from its paper."""
@@ -215,6 +215,7 @@ class Walk:
                       yuan(sum(one["total_fen"] for one in bills[:3]))]
         with self.step("HIS 结算 settled bill by bill") as facts:
             facts += self._settled(self.order_id)
+        self.way.paid()
         with self.step("扫码支付 scan the paper, pay") as facts:
             printed = control("POST", f"/his/bills/{bills[3]['bill_no']}/qr")
             picture = self._keep("prescription.png", base64.b64decode(printed["png_base64"]))

@@ -12,11 +12,13 @@ from hospital.console import custody
 from hospital.database.connection import database
 from hospital.database.outbox import work_off
 from hospital.feedback import handling as feedback
+from hospital.guide import service as guide
 from hospital.invoices import service as invoices
 from hospital.messages import service as messages
 from hospital.patients import holders
 from hospital.patients import records as patients
 from hospital.payment import jobs as payment
+from hospital.queue import service as queue
 from hospital.reports import service as reports
 from hospital.runtime.events import timer_function
 from hospital.schedules import sync as schedules
@@ -26,6 +28,7 @@ from hospital.waitlist import jobs as waitlist
 HANDLERS = {**schedules.WORKER, **booking.WORKER, **ending.WORKER, **moving.WORKER, **checkin.WORKER, **billing.WORKER,
             **events.WORKER, **payment.WORKER, **invoices.WORKER, **messages.WORKER, **patients.WORKER,
             **holders.WORKER, **booking_unbound.WORKER, **checkin_unbound.WORKER, **billing_unbound.WORKER,
-            **custody.WORKER, **feedback.WORKER, **waitlist.WORKER, **reports.WORKER}
+            **custody.WORKER, **feedback.WORKER, **waitlist.WORKER, **reports.WORKER,
+            **queue.WORKER, **guide.WORKER}
 
 main_handler = timer_function(lambda: work_off(database(), HANDLERS, function="worker", ready=cipher.ready))

@@ -41,8 +41,11 @@ def _add_orders(his: Hospital) -> None:
     def begin_visit() -> Response:
         trade_no = Fields(_body(), ("trade_no",)).text("trade_no", TRADE_NO)
         with his.lock:
+            is_news = his.registrations.known(trade_no).seen_at is None
             one = his.check_ins.see(trade_no)
             session = one.slot.schedule if one.slot else None
+            if is_news and session is not None and one.arrival is not None:
+                his.queues.called(session.code, one.arrival.queue_number)
             return jsonify(trade_no=trade_no, registration_code=one.code, patient_code=one.patient_code,
                            doctor_code=session.doctor.code if session else None,
                            department_code=session.department.code if session else None,

@@ -26,6 +26,10 @@ _DRESSING: Place = ("8402", "门诊换药室", "门诊楼4层换药室")
 _PHYSIO: Place = ("8403", "理疗室", "康复楼1层理疗室")
 _ACUPUNCTURE: Place = ("8404", "针灸治疗室", "中医楼2层针灸治疗室")
 
+# Every department that carries out orders, by its code: name and place.
+PLACES = {place[0]: place[1:] for place in (
+    PHARMACY, _HERBS, _LABORATORY, _RADIOLOGY, _ULTRASOUND, _CARDIOGRAM, _ENDOSCOPY, _FUNCTION, _INJECTION, _DRESSING,
+    _PHYSIO, _ACUPUNCTURE)}
 PHARMACIES = {PHARMACY[0]: 8, _HERBS[0]: 3}  # code: how many windows
 # (name, specification, unit, insurance class, usual price in fen, where, most of it in one order)
 _Row = tuple[str, str, str, str, int, Place, int]
@@ -85,6 +89,11 @@ _EXAMINATIONS: list[_Row] = [
     ("电子胃镜检查", "", "次", "B", 28600, _ENDOSCOPY, 1),
     ("肺通气功能检查", "", "次", "A", 9800, _FUNCTION, 1),
 ]
+_BY_NAME_ONLY: list[_Row] = [  # ordered by their code, and by no chance
+    ("经腹妇科彩色多普勒超声", "憋尿", "次", "A", 13800, _ULTRASOUND, 1),
+    ("泌尿系彩色多普勒超声", "憋尿", "次", "A", 13800, _ULTRASOUND, 1),
+    ("上消化道钡餐造影", "", "次", "B", 16500, _RADIOLOGY, 1),
+]
 _LABORATORY_TESTS: list[_Row] = [
     ("血常规（五分类）", "静脉血", "次", "A", 2000, _LABORATORY, 1),
     ("尿常规", "随机尿", "次", "A", 1200, _SAMPLES, 1),
@@ -132,6 +141,9 @@ class Catalogue:
             self._rows[kind] = [(_piece(f"{letter}{at:04d}", row, rng), row[-1])
                                 for at, row in enumerate(rows, start=1)]
         self._by_code = {item.code: item for rows in self._rows.values() for item, _ in rows}
+        apart = Random(f"catalogue by name {seed}")
+        self._by_code |= {f"B{at:04d}": _piece(f"B{at:04d}", row, apart)
+                          for at, row in enumerate(_BY_NAME_ONLY, start=1)}
 
     def find(self, code: str) -> BillItem | None:
         """One piece of this, numbered 1."""

@@ -59,6 +59,17 @@ class CheckIns:
             self.leave(known)
         return known
 
+    def waiting(self, code: str) -> list[Registration]:
+        """Who waits in a session, in the order of calling."""
+        return self._waiting.get(code, [])
+
+    def again(self, known: Registration) -> None:
+        """Who was called and did not come waits again, as one who came late."""
+        if known.slot is not None:
+            queue = self._waiting.setdefault(known.slot.schedule.code, [])
+            known.seen_at = None
+            queue.insert(_place_of_late(queue), known)
+
     def leave(self, known: Registration) -> None:
         """The patient waits no longer."""
         if known.slot is not None:

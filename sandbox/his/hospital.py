@@ -18,6 +18,7 @@ from sandbox.his.model import Refused
 from sandbox.his.moves import Moves
 from sandbox.his.patients import Patients
 from sandbox.his.proofs import Proofs
+from sandbox.his.queues import Queues
 from sandbox.his.registrations import Registrations
 from sandbox.his.sessions import Sessions
 from sandbox.his.signing import NONCE, NONCE_FORM, SIGNATURE, TIMESTAMP, Gate, sign_answer
@@ -51,6 +52,7 @@ class Hospital(System):
         self.moves = Moves(self.clock, self.registrations, self.trades)
         self.check_ins = CheckIns(self.clock, self.registrations, self.trades,
                                   timedelta(minutes=checkin_lead_minutes))
+        self.queues = Queues(self.clock, seed, self.sessions, self.registrations, self.check_ins)
         self.bills = Bills(self.clock, self.patients, seed)
         self.charges = Charges(self.clock, self.bills, self.trades)
         self.proofs = Proofs(self.clock, self.patients, self.bills, self.trades)

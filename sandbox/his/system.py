@@ -15,6 +15,7 @@ from sandbox.his.hospital import Hospital
 from sandbox.his.model import Refused, Registration, Schedule, Trade
 from sandbox.his.money import BILL_STATES, Charge
 from sandbox.his.office import add_office
+from sandbox.his.queue_desk import add_queue_desk
 from sandbox.his.registrations import wire_registration
 from sandbox.his.trades import BY, STATES
 from sandbox.his.wire import cursor_of, json_object, read_cursor, read_day, read_limit, wrong
@@ -31,6 +32,7 @@ class His(Hospital):
         add_desk(self)
         add_bill_desk(self)
         add_office(self)
+        add_queue_desk(self)
         reads: dict[str, tuple[str, Callable[..., dict[str, Any]]]] = {
             "list_departments": ("/departments", self._departments),
             "list_doctors": ("/doctors", self._doctors),
@@ -38,6 +40,7 @@ class His(Hospital):
             "check_trade": ("/trades/<trade_no>", self._trade),
             "list_trades": ("/trades", self._trades_of_day),
             "patient_file": ("/patients/<patient_code>", self.patients.file),
+            "show_queue": ("/queues/<code>", self.queues.show),
             "list_bills": ("/patients/<patient_code>/bills", self._bills),
             "get_bill": ("/bills/<bill_no>", self._bill),
             "refundability": ("/charges/<trade_no>/refundability", self.charges.refundability),

@@ -194,4 +194,5 @@ def test_every_page_opens_by_its_address(run: Run, session: dict[str, Any]) -> N
         "booking/confirm": f"doctor={doctor}&session={session['id']}",
         "visit/registration": f"id={doctor}", "family/patient": f"id={doctor}", "family/consent": f"id={doctor}",
         "family/holders": f"id={doctor}", "account/text": "purpose=PRIVACY_POLICY", "feedback/survey": f"id={doctor}",
-        "feedback/complaint": f"id={doctor}"})
+        "feedback/complaint": f"id={doctor}", "way/visit": f"id={doctor}", "way/queue": f"id={doctor}",
+        "way/timeline": f"id={doctor}"})

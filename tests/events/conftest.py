@@ -14,8 +14,8 @@ from scripts import town
 from tests.conftest import MORNING, ROOT
 from tests.events.wire import Answer, Ask, send, serving
 
-HTTP = ("account", "billing", "booking", "checkin", "content", "feedback", "his_events", "invoice", "messages",
-        "pay_callback", "report_push", "reports")
+HTTP = ("account", "billing", "booking", "checkin", "content", "feedback", "guide", "his_events", "invoice",
+        "messages", "pay_callback", "queue", "report_push", "reports")
 # Headers that came twice, and what a door sees of them on either form.
 TWICE = {"X-Nonce": ["a", "b"], "Authorization": ["Bearer 1", "Bearer 2"], "Cookie": ["c=1", "d=2"]}
 JOINED = {"X-Nonce": "a,b", "Authorization": "Bearer 1,Bearer 2", "Cookie": "c=1,d=2"}

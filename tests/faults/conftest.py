@@ -52,6 +52,7 @@ AND NOT (o.topic = 'checkin.expire' AND k.state <> 'AWAITING_PAYMENT')
 AND NOT (o.topic = 'move.expire' AND v.state NOT IN ('HELD', 'AWAITING_PAYMENT'))
 AND NOT (o.topic = 'outpatient.expire' AND c.state NOT IN ('OPEN', 'AWAITING_PAYMENT'))
 AND NOT (o.topic = 'payment.ask' AND p.state <> 'OPEN')
+AND NOT (o.topic = 'queue.watch' AND b.state = 'CHECKED_IN')
 AND NOT (o.topic = 'refund.check' AND r.state <> 'PROCESSING')
 """
 

@@ -12,17 +12,19 @@ from hospital.checkin.api import api as checkin
 from hospital.content.api import api as content
 from hospital.feedback.api import api as feedback
 from hospital.invoices.api import api as invoice
+from hospital.journey.api import api as guide
 from hospital.messages.api import api as messages
 from hospital.noshow import api as noshow
 from hospital.patients.api import api as account
 from hospital.payment.api import api as pay_callback
+from hospital.queue.api import api as queue
 from hospital.reports.api import api as reports
 from hospital.reports.push_api import api as report_push
 from hospital.runtime.http import Route
 from hospital.waitlist import api as waitlist
 
-APIS = (account, billing, booking, checkin, content, feedback, his_events, invoice, messages, pay_callback,
-        report_push, reports)
+APIS = (account, billing, booking, checkin, content, feedback, guide, his_events, invoice, messages, pay_callback,
+        queue, report_push, reports)
 UNKNOWN = "0" * 26
 assert noshow.api is waitlist.api is booking  # both have added their routes to it
 

@@ -347,6 +347,11 @@ def _see_a_doctor(control: Control, phone: Phone, patient: dict[str, Any], visit
     phone.call("DELETE", f"booking/waitlist/{waiting}")
     phone.call("POST", f"booking/bookings/{booking}/cancellation")
     phone.call("GET", "checkin/bookings")
+    phone.call("GET", "guide/journey")
+    for path in ("guide/journey", "guide/bookings", "queue/bookings"):
+        phone.call("GET", f"{path}/{booking}")
+    phone.call("GET", "guide/way", params={"patient_id": patient["id"]})
+    phone.call("PUT", "guide/steps/queue_near", {"wanted": True})
     seen(phone, patient)
     bills = ordered(patient, "PRESCRIPTION", "TREATMENT", "LABORATORY")
     shown = phone.bills(patient["id"])

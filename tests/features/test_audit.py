@@ -45,9 +45,11 @@ CHANGES = {
     "POST feedback/complaints/<complaint_id>/rating": "complaint.rate",
     "POST feedback/complaints/<complaint_id>/reopening": "complaint.reopen",
     "POST feedback/pictures": "picture.order", "POST feedback/pictures/<picture_id>/uploaded": "picture.uploaded",
+    "PUT guide/steps/<kind>": "steps.choose",
     "DELETE feedback/pictures/<picture_id>": "picture.discard", "POST messages/subscriptions": "messages.subscribe",
     "POST messages/inbox/<message_id>/read": "", "POST messages/inbox/read-all": ""}  # one's own list: nobody else's
-NOT_KEPT = {"GET messages/templates", "GET messages/subscriptions", "GET messages/unread", "POST booking/tickets",
+NOT_KEPT = {"GET guide/steps", "GET messages/templates", "GET messages/subscriptions", "GET messages/unread",
+            "POST booking/tickets",
             "POST messages/inbox/<message_id>/read", "POST messages/inbox/read-all"}
 
 
@@ -69,7 +71,7 @@ def test_every_route_that_a_caller_uses_leaves_an_entry_with_address_and_request
     assert {str(door): action_of(door) for door in PRIVATE if str(door) not in NOT_KEPT
             and action_of(door) not in actions} == {}
     assert {door.route.path for door in PRIVATE if not door.route.personal} == {
-        "/templates", "/subscriptions", "/unread"}
+        "/templates", "/subscriptions", "/unread", "/steps"}
     assert "session.open" in actions
     assert {address for _, _, address, _ in kept} == {everything.address}
     assert all(request_id for *_, request_id in kept)

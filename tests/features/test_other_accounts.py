@@ -27,7 +27,7 @@ PUBLIC = {
     "POST his_events/events", "POST report_push/reports"}
 NOT_FOUND = {"patient_not_found", "booking_not_found", "order_not_found", "charge_not_found", "payment_not_found",
              "invoice_not_found", "message_not_found", "code_of_another", "session_not_found", "complaint_not_found",
-             "picture_not_found", "waitlist_entry_not_found", "report_not_found"}
+             "picture_not_found", "waitlist_entry_not_found", "report_not_found", "step_not_found"}
 
 Owner = dict[str, Any]
 Case = Callable[[Phone, Owner], tuple[int, Any]]
@@ -83,6 +83,12 @@ CASES: dict[str, tuple[Case, int]] = {
         "patient_id": owner["ids"]["patient"], "purpose": "HEALTH_DATA", "version": 2}), 404),
     "POST account/consents/withdrawal": (ask("POST", "account/consents/withdrawal", body=lambda _, owner: {
         "patient_id": owner["ids"]["patient"], "purpose": "HEALTH_DATA"}), 404),
+    "GET guide/journey": (ask("GET", "guide/journey"), 200), "GET guide/steps": (ask("GET", "guide/steps"), 200),
+    "GET guide/journey/<booking_id>": (ask("GET", "guide/journey/{booking}"), 404),
+    "GET guide/bookings/<booking_id>": (ask("GET", "guide/bookings/{booking}"), 404),
+    "GET guide/way": (ask("GET", "guide/way?patient_id={patient}"), 404),
+    "PUT guide/steps/<kind>": (ask("PUT", "guide/steps/queue_near", body=lambda _, __: {"wanted": True}), 204),
+    "GET queue/bookings/<booking_id>": (ask("GET", "queue/bookings/{booking}"), 404),
     "GET booking/home": (ask("GET", "booking/home"), 200),
     "GET booking/doctors/seen": (ask("GET", "booking/doctors/seen"), 200),
     "POST booking/bookings": (ask("POST", "booking/bookings", body=lambda _, owner: {
@@ -190,7 +196,8 @@ def state(owner: Owner) -> list[Any]:
     phone, ids = owner["phone"], owner["ids"]
     return [*(phone.call("GET", path) for path in (
         "account/me", "account/patients", "account/consents", "booking/bookings", "booking/doctors/seen",
-        "booking/waitlist", "checkin/bookings", "billing/payments", "invoice/invoices", "messages/inbox",
+        "booking/waitlist", "checkin/bookings", "guide/journey", "guide/steps", "billing/payments",
+        "invoice/invoices", "messages/inbox",
         "messages/unread", "messages/subscriptions", f"billing/orders/{ids['order']}",
         f"billing/orders/{ids['open']}", "feedback/complaints", f"reports/reports?patient_id={ids['patient']}")),
         phone.bills(ids["patient"])]
@@ -199,7 +206,7 @@ def state(owner: Owner) -> list[Any]:
 def test_every_route_is_public_on_purpose_or_has_a_case() -> None:
     assert {str(door) for door in DOORS if door.route.public} == PUBLIC
     assert {str(door) for door in PRIVATE} == set(CASES)
-    assert len(APIS) == 12
+    assert len(APIS) == 14
 
 
 @pytest.mark.parametrize("door", PRIVATE, ids=named)

@@ -40,6 +40,9 @@ ROUTES = {
     "POST account/patients/<patient_id>/proof-codes": REGISTER, "POST account/patients/<patient_id>/proof": REGISTER,
     "POST account/patients/<patient_id>/reveal": RECORD, "GET account/patients/<patient_id>/holders": RECORD,
     "DELETE account/patients/<patient_id>/holders/<binding_id>": RECORD,
+    "GET guide/journey": MONEY, "GET guide/steps": ACCOUNT, "PUT guide/steps/<kind>": ACCOUNT,
+    "GET guide/journey/<booking_id>": REGISTER, "GET guide/bookings/<booking_id>": REGISTER, "GET guide/way": RECORD,
+    "GET queue/bookings/<booking_id>": REGISTER,
     "GET booking/doctors/seen": MONEY, "GET booking/home": MONEY, "GET booking/bookings": MONEY,
     "GET booking/bookings/<booking_id>": MONEY,
     "POST booking/bookings/<booking_id>/cancellation": MONEY, "POST booking/bookings": REGISTER,
@@ -100,7 +103,8 @@ class Case:
         self.ids = {
             "patient_id": self.patient["id"], "booking_id": booked, "order_id": order, "bill_no": bills[2]["bill_no"],
             "charge_id": self.phone.charge_order(order)["charges"][0]["id"], "payment_id": receipt["id"],
-            "invoice_id": receipt["invoices"][0]["id"], "binding_id": "0" * 26, "entry_id": self._waiting(),
+            "invoice_id": receipt["invoices"][0]["id"], "binding_id": "0" * 26, "kind": "queue_near",
+            "entry_id": self._waiting(),
             "message_id": self.phone.call("GET", "messages/inbox")["messages"][0]["id"],
             "complaint_id": self.phone.complain("等候时间太长了。", about="VISIT", about_id=booked)["id"],
             "picture_id": self.phone.call("POST", "feedback/pictures", {"content_type": "image/png"})["id"]}
@@ -158,7 +162,8 @@ class Case:
     def call(self, door: Door) -> tuple[int, Any]:
         """The route, asked for what is (or was) the account's."""
         query: dict[str, Any] | None = {"scene": "booking"} if "templates" in str(door) else None
-        if str(door).startswith(("GET billing/bills", "GET booking/standing")) or str(door) == "GET reports/reports":
+        of_patient = ("GET billing/bills", "GET booking/standing", "GET guide/way")
+        if str(door).startswith(of_patient) or str(door) == "GET reports/reports":
             query = {"patient_id": self.patient["id"]}
         if str(door).endswith("/trend"):
             query = {"sequence": 1}
@@ -193,6 +198,7 @@ class Case:
             "POST feedback/complaints/<complaint_id>/reopening": lambda: {"text": "还是没有解决。"},
             "POST feedback/pictures": lambda: {"content_type": "image/png"},
             "POST booking/waitlist": lambda: {"patient_id": patient_id, "schedule_id": self.session["id"]},
+            "PUT guide/steps/<kind>": lambda: {"wanted": True},
             "POST billing/scans": lambda: {"code": self.paper},
             "POST billing/orders": lambda: {"patient_id": patient_id, "bills": [
                 {"bill_no": self.ids["bill_no"], "version": 1, "total_fen": 100}]},

@@ -133,7 +133,7 @@ def test_the_contract_is_valid_openapi_and_every_operation_defines_what_interfac
     validate(CONTRACT)
     defined = {"x-idempotency-key", "x-unit", "x-terminal-states", "x-errors", "x-trade-check", "description"}
     operations = [one for methods in CONTRACT["paths"].values() for one in methods.values()]
-    assert len(operations) == 24
+    assert len(operations) == 26
     for one in operations:
         assert defined <= one.keys()
         assert all(error.keys() == {"code", "status", "caller"} for error in one["x-errors"])

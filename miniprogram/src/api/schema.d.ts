@@ -1070,6 +1070,108 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/guide/bookings/{booking_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Where to go for one of my registrations, when, and with what (就诊指引). */
+        readonly get: operations["guide_guidance"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/guide/way": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Everything a patient has paid and not done yet, in the order that suits it, and where drugs wait. */
+        readonly get: operations["guide_way"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/guide/journey": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** What comes next for my patients (就诊助手). */
+        readonly get: operations["guide_next_steps"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/guide/journey/{booking_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** One visit as a timeline of what really happened. */
+        readonly get: operations["guide_timeline"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/guide/steps": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Which steps of a visit I am told of. */
+        readonly get: operations["guide_list_wishes"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/guide/steps/{kind}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        /** Be told of a step, or no more. */
+        readonly put: operations["guide_choose"];
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/his_events/events": {
         readonly parameters: {
             readonly query?: never;
@@ -1269,6 +1371,23 @@ export interface paths {
         readonly put?: never;
         /** A refund ended (REFUND.SUCCESS, ABNORMAL, CLOSED): recorded, then answered 204. */
         readonly post: operations["pay_callback_refund_notice"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/queue/bookings/{booking_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The queue of one of my registrations (排队候诊). */
+        readonly get: operations["queue_turn"];
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -2184,6 +2303,23 @@ export interface components {
             readonly entries: readonly components["schemas"]["hospital__waitlist__api__EntryView"][];
         };
         /**
+         * FactView
+         * @description Something that happened; ``opens`` is the page that says more (empty: none).
+         */
+        readonly FactView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            readonly at: string;
+            /** Title */
+            readonly title: string;
+            /** Text */
+            readonly text: string;
+            /** Opens */
+            readonly opens: string;
+        };
+        /**
          * FileLink
          * @description Where a file is until ``expires_at``; whoever has the address can open it.
          */
@@ -2268,6 +2404,30 @@ export interface components {
             readonly name: string;
             /** Departments */
             readonly departments: readonly components["schemas"]["DepartmentView"][];
+        };
+        /**
+         * Guidance
+         * @description Where to go for a registration, when, and with what. ``walk_minutes``: from the entrance; null: not known.
+         */
+        readonly Guidance: {
+            /** Booking Id */
+            readonly booking_id: string;
+            /** State */
+            readonly state: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            readonly at: string;
+            readonly place: components["schemas"]["hospital__guide__api__PlaceView"] | null;
+            /** Where */
+            readonly where: string;
+            /** Walk Minutes */
+            readonly walk_minutes: number | null;
+            /** Bring */
+            readonly bring: readonly string[];
+            /** Steps */
+            readonly steps: readonly components["schemas"]["Step"][];
         };
         /**
          * Held
@@ -2362,7 +2522,7 @@ export interface components {
             readonly badge_picture: string;
             /** Address */
             readonly address: string;
-            readonly place: components["schemas"]["PlaceView"] | null;
+            readonly place: components["schemas"]["hospital__content__api__PlaceView"] | null;
             /** Phone */
             readonly phone: string;
             /** Emergency Phone */
@@ -2512,6 +2672,41 @@ export interface components {
             readonly kinds: readonly components["schemas"]["KindView"][];
         };
         /**
+         * Leg
+         * @description A stop: what is done there, why it stands here in the order, and its queue as it is now (null: not known).
+         */
+        readonly Leg: {
+            /** Name */
+            readonly name: string;
+            /** Items */
+            readonly items: readonly string[];
+            readonly place: components["schemas"]["hospital__guide__api__PlaceView"] | null;
+            /** Where */
+            readonly where: string;
+            /** Why */
+            readonly why: string;
+            /** Advice */
+            readonly advice: readonly string[];
+            /** Bring */
+            readonly bring: readonly string[];
+            /**
+             * Arrives At
+             * Format: date-time
+             */
+            readonly arrives_at: string;
+            /**
+             * Begins At
+             * Format: date-time
+             */
+            readonly begins_at: string;
+            /** Waiting */
+            readonly waiting: number | null;
+            /** Wait Minutes */
+            readonly wait_minutes: number | null;
+            /** Queue As Of */
+            readonly queue_as_of: string | null;
+        };
+        /**
          * Line
          * @description A label and what stands beside it.
          */
@@ -2561,6 +2756,23 @@ export interface components {
             readonly is_read: boolean;
             /** Withheld */
             readonly withheld: boolean;
+        };
+        /**
+         * Missed
+         * @description What can't be done today any more, and why so.
+         */
+        readonly Missed: {
+            /** Name */
+            readonly name: string;
+            /** Items */
+            readonly items: readonly string[];
+            readonly place: components["schemas"]["hospital__guide__api__PlaceView"] | null;
+            /** Where */
+            readonly where: string;
+            /** Why */
+            readonly why: string;
+            /** Advice */
+            readonly advice: readonly string[];
         };
         /**
          * MoveIn
@@ -2618,6 +2830,48 @@ export interface components {
             readonly expires_at: string;
             /** Can Pay */
             readonly can_pay: boolean;
+        };
+        /**
+         * NextStep
+         * @description What comes next in a visit. ``opens`` is the page where it is done, ``action`` the button's words.
+         */
+        readonly NextStep: {
+            /** Booking Id */
+            readonly booking_id: string;
+            /**
+             * Name
+             * @enum {string}
+             */
+            readonly name: "PAY_FEE" | "CHOOSE" | "WAIT_CONFIRM" | "COME" | "CHECK_IN" | "WAIT_TURN" | "PAY_BILLS" | "EXECUTE" | "PICK_UP";
+            /** Title */
+            readonly title: string;
+            /** Text */
+            readonly text: string;
+            /** Action */
+            readonly action: string;
+            /** Opens */
+            readonly opens: string;
+            /** By */
+            readonly by: string | null;
+            /** Patient Name */
+            readonly patient_name: string;
+            /** Doctor Name */
+            readonly doctor_name: string;
+            /** Department Name */
+            readonly department_name: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            readonly starts_at: string;
+        };
+        /**
+         * NextSteps
+         * @description The next step of each visit that is not over, the most urgent first.
+         */
+        readonly NextSteps: {
+            /** Steps */
+            readonly steps: readonly components["schemas"]["NextStep"][];
         };
         /**
          * Offer
@@ -2981,6 +3235,23 @@ export interface components {
             readonly code: string;
         };
         /**
+         * PickUp
+         * @description Drugs that wait at a window.
+         */
+        readonly PickUp: {
+            /** Items */
+            readonly items: readonly string[];
+            /** Window */
+            readonly window: string;
+            readonly place: components["schemas"]["hospital__guide__api__PlaceView"] | null;
+            /** Where */
+            readonly where: string;
+            /** Waiting */
+            readonly waiting: number | null;
+            /** Queue As Of */
+            readonly queue_as_of: string | null;
+        };
+        /**
          * PictureIn
          * @description A picture that is to be uploaded.
          */
@@ -3006,16 +3277,6 @@ export interface components {
             readonly reason_text: string;
             /** Url */
             readonly url: string | null;
-        };
-        /**
-         * PlaceView
-         * @description A point on a Chinese map (GCJ-02), in degrees.
-         */
-        readonly PlaceView: {
-            /** Latitude */
-            readonly latitude: number;
-            /** Longitude */
-            readonly longitude: number;
         };
         /**
          * Point
@@ -3495,6 +3756,28 @@ export interface components {
             readonly stars: number;
         };
         /**
+         * Step
+         * @description One thing to do, and how.
+         */
+        readonly Step: {
+            /** Title */
+            readonly title: string;
+            /** Text */
+            readonly text: string;
+        };
+        /**
+         * StepWish
+         * @description A step of a visit, and whether the account wants to be told of it.
+         */
+        readonly StepWish: {
+            /** Kind */
+            readonly kind: string;
+            /** Title */
+            readonly title: string;
+            /** Wanted */
+            readonly wanted: boolean;
+        };
+        /**
          * StoppedView
          * @description The session does not take place: until when the patient may choose; then the money goes back by itself.
          */
@@ -3595,6 +3878,35 @@ export interface components {
             readonly schedule_id: string;
         };
         /**
+         * Timeline
+         * @description A visit: its next step (null: nothing is left), and what happened, the newest first.
+         */
+        readonly Timeline: {
+            /** Booking Id */
+            readonly booking_id: string;
+            /** State */
+            readonly state: string;
+            /** Patient Name */
+            readonly patient_name: string;
+            /** Doctor Name */
+            readonly doctor_name: string;
+            /** Department Name */
+            readonly department_name: string;
+            /**
+             * Visit Date
+             * Format: date
+             */
+            readonly visit_date: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            readonly starts_at: string;
+            readonly next: components["schemas"]["NextStep"] | null;
+            /** Facts */
+            readonly facts: readonly components["schemas"]["FactView"][];
+        };
+        /**
          * Tree
          * @description The hospital's own two levels.
          */
@@ -3617,6 +3929,45 @@ export interface components {
             readonly high: string | null;
             /** Points */
             readonly points: readonly components["schemas"]["Point"][];
+        };
+        /**
+         * Turn
+         * @description Where a registration stands in its queue. ``standing`` null: it can't be told (yet). ``text`` says what to do.
+         *
+         *     ``low`` and ``high``: minutes until one is called, most likely between the two; null: too little was seen today.
+         *     ``as_of``: when the numbers were so; ``stale``: the hospital has not answered since.
+         */
+        readonly Turn: {
+            /** Booking Id */
+            readonly booking_id: string;
+            /** Number */
+            readonly number: string;
+            /** Standing */
+            readonly standing: ("NEXT" | "WAITING" | "CALLED" | "PASSED" | "SEEN" | "NOT_THERE") | null;
+            /** Ahead */
+            readonly ahead: number | null;
+            /** Low */
+            readonly low: number | null;
+            /** High */
+            readonly high: number | null;
+            /** Text */
+            readonly text: string;
+            /** Called */
+            readonly called: string;
+            /** Waiting */
+            readonly waiting: number | null;
+            /** Doctor Name */
+            readonly doctor_name: string;
+            /** Department Name */
+            readonly department_name: string;
+            /** Clinic Room */
+            readonly clinic_room: string;
+            /** Queue Place */
+            readonly queue_place: string;
+            /** As Of */
+            readonly as_of: string | null;
+            /** Stale */
+            readonly stale: boolean;
         };
         /**
          * Unread
@@ -3691,6 +4042,39 @@ export interface components {
             readonly total_fen: number;
         };
         /**
+         * WayView
+         * @description The way through the hospital. Not ``live``: the hospital has not said of all what is done already.
+         */
+        readonly WayView: {
+            /** Patient Id */
+            readonly patient_id: string;
+            /** Patient Name */
+            readonly patient_name: string;
+            /** Stops */
+            readonly stops: readonly components["schemas"]["Leg"][];
+            /** Missed */
+            readonly missed: readonly components["schemas"]["Missed"][];
+            /** Drugs */
+            readonly drugs: readonly components["schemas"]["PickUp"][];
+            /** Done */
+            readonly done: readonly string[];
+            /** Live */
+            readonly live: boolean;
+            /**
+             * As Of
+             * Format: date-time
+             */
+            readonly as_of: string;
+        };
+        /**
+         * Wish
+         * @description Whether to be told.
+         */
+        readonly Wish: {
+            /** Wanted */
+            readonly wanted: boolean;
+        };
+        /**
          * WishIn
          * @description What to wait for: a session, or any session of a doctor on a day.
          */
@@ -3714,6 +4098,14 @@ export interface components {
             readonly day?: string | null;
         };
         /**
+         * Wishes
+         * @description Every step that one may be told of or not.
+         */
+        readonly Wishes: {
+            /** Steps */
+            readonly steps: readonly components["schemas"]["StepWish"][];
+        };
+        /**
          * Withdrawal
          * @description A consent to withdraw.
          */
@@ -3725,6 +4117,16 @@ export interface components {
              * @enum {string}
              */
             readonly purpose: "HEALTH_DATA" | "CHILD_GUARDIAN";
+        };
+        /**
+         * PlaceView
+         * @description A point on a Chinese map (GCJ-02), in degrees.
+         */
+        readonly hospital__content__api__PlaceView: {
+            /** Latitude */
+            readonly latitude: number;
+            /** Longitude */
+            readonly longitude: number;
         };
         /**
          * EntryView
@@ -3745,6 +4147,20 @@ export interface components {
             readonly what_text: string;
             /** Text */
             readonly text: string;
+        };
+        /**
+         * PlaceView
+         * @description A place: ``where`` in words (门诊楼3层B区), ``way`` how to find it, ``hours`` today's, empty when not known.
+         */
+        readonly hospital__guide__api__PlaceView: {
+            /** Name */
+            readonly name: string;
+            /** Where */
+            readonly where: string;
+            /** Way */
+            readonly way: string;
+            /** Hours */
+            readonly hours: string;
         };
         /**
          * SessionView
@@ -6997,6 +7413,262 @@ export interface operations {
             };
         };
     };
+    readonly guide_guidance: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly booking_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Guidance"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly guide_way: {
+        readonly parameters: {
+            readonly query: {
+                readonly patient_id: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["WayView"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly guide_next_steps: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["NextSteps"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly guide_timeline: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly booking_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly guide_list_wishes: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Wishes"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly guide_choose: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly kind: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["Wish"];
+            };
+        };
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A field is wrong; `fields` names it. */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     readonly his_events_event: {
         readonly parameters: {
             readonly query?: never;
@@ -7523,6 +8195,46 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Anything else that is no success. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readonly queue_turn: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly booking_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Turn"];
+                };
+            };
+            /** @description No session, or a wrong client secret. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description Anything else that is no success. */
             readonly default: {

@@ -55,3 +55,10 @@ export function again<D extends { sessions: readonly OnSale[] }>(
 function place(one: Taken): string {
   return [one.doctor_id, one.visit_date, one.period].join(' ')
 }
+
+/** Of the steps of all visits (the most urgent first): that of the visit which is shown, and the first of another one. */
+export function stepsOf<S extends { booking_id: string }>(steps: readonly S[], shown: string | undefined): { own?: S, other?: S } {
+  const own = steps.find(one => one.booking_id === shown)
+  const other = steps.find(one => one.booking_id !== shown)
+  return { ...(own ? { own } : {}), ...(other ? { other } : {}) }
+}

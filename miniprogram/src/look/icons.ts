@@ -10,6 +10,7 @@ import receipt from 'lucide-static/icons/receipt-text.svg?raw'
 import report from 'lucide-static/icons/file-chart-column.svg?raw'
 import shield from 'lucide-static/icons/shield-check.svg?raw'
 import phone from 'lucide-static/icons/smartphone.svg?raw'
+import way from 'lucide-static/icons/route.svg?raw'
 import stethoscope from 'lucide-static/icons/stethoscope.svg?raw'
 import message from 'lucide-static/icons/message-square-text.svg?raw'
 import people from 'lucide-static/icons/users-round.svg?raw'
@@ -36,6 +37,7 @@ export const ICONS = {
   report: drawn(report),
   shield: drawn(shield),
   stethoscope: drawn(stethoscope),
+  way: drawn(way),
   wallet: drawn(wallet),
 }
 

@@ -1,5 +1,5 @@
 import { computed } from 'vue'
-import { get } from '@/api/request'
+import { get, put } from '@/api/request'
 import { useAct } from '@/parts/use-act'
 import { useLoad } from '@/parts/use-load'
 import { host } from '@/platform'
@@ -23,5 +23,11 @@ export function useSettings() {
     await load()
   })
 
-  return { rows, isOff, failed, isLoading, load, changing }
+  const wishes = useLoad(async () => (await get('/api/guide/steps')).steps)
+  const choosing = useAct(async (kind: string, wanted: boolean) => {
+    await put('/api/guide/steps/{kind}', { path: { kind }, body: { wanted } })
+    await wishes.load()
+  })
+
+  return { wishes: wishes.data, loadWishes: wishes.load, choosing, rows, isOff, failed, isLoading, load, changing }
 }

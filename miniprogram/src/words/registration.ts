@@ -77,3 +77,8 @@ export function whatNext(one: Told, now: number): string {
       return one.reason_text
   }
 }
+
+/** What comes next where the hospital knows more of the visit than its registration says. */
+export function told(step: { title: string, text: string } | undefined): string | undefined {
+  return step && `${step.title}：${step.text}`
+}

@@ -102,6 +102,15 @@ def known_unpaid(source: Source, codes: list[str], now: datetime) -> list[tuple[
     return [(bill, row["read_at"]) for row in rows if (bill := _bill(row)) is not None]
 
 
+def known_some(source: Source, bill_nos: list[str]) -> dict[str, Bill]:
+    """Some bills as they were last read, by number."""
+    if not bill_nos:
+        return {}
+    marks = ", ".join(["%s"] * len(bill_nos))
+    rows = source.all(f"SELECT bill_no, bill_enc FROM known_bills WHERE bill_no IN ({marks})", bill_nos)
+    return {row["bill_no"]: bill for row in rows if (bill := _bill(row)) is not None}
+
+
 def known(source: Source, bill_no: str) -> tuple[Bill, datetime] | None:
     """A bill as it was last read, and when that was."""
     row = source.one("SELECT bill_no, bill_enc, read_at FROM known_bills WHERE bill_no = %s", (bill_no,))

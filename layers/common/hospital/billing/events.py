@@ -45,6 +45,8 @@ def _note(tx: Transaction, event: his_events.Event, now: datetime) -> None:
         outbox.publish(tx, "clinic.look", schedule_id, due=now, now=now)
     if event.bill_no:
         outbox.publish(tx, "bill.read", row_id, due=now, now=now)
+    if event.type == "ITEM_EXECUTED":
+        outbox.publish(tx, "guide.executed", row_id, due=now, now=now)
 
 
 def refuse(db: Database, body: bytes, fields: list[str], now: datetime) -> None:

@@ -114,6 +114,14 @@ def charge_of_account(source: Source, account_id: str, charge_id: str) -> Charge
     return _charge(row) if row else None
 
 
+def settled_since(source: Source, account_id: str, patient_id: str, since: datetime) -> list[Charge]:
+    """What an account has paid for a patient since then and the HIS has taken, the earliest first."""
+    return [_charge(row) for row in source.all(
+        "SELECT c.* FROM charge_orders o JOIN charges c ON c.order_id = o.id WHERE o.account_id = %s "
+        "AND o.patient_id = %s AND c.state = 'SETTLED' AND c.changed_at >= %s ORDER BY c.id",
+        (account_id, patient_id, since))]
+
+
 def move_charge(tx: Transaction, charge_: Charge, state: str, now: datetime, *, reason: str = "", **changes: Any
                 ) -> None:
     """Move a locked charge along the table and write its history. Raises IllegalMove."""

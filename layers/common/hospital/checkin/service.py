@@ -41,6 +41,8 @@ from hospital.security import audit, limits
 
 FIRST_TRY = timedelta(seconds=15)  # the request itself tries at once; the worker, when that failed
 
+QUEUE_WATCH = "queue.watch"  # the room of queues looks from now on whether their turn is near
+QUEUE_FIRST_LOOK = timedelta(minutes=1)
 TASKS = (outbox.hanging("checkin.carry-out"), outbox.hanging("checkin.paid"))  # those that ``task.refund`` ends
 ALARMING = {"TRADE_UNKNOWN", "AMOUNT_MISMATCH", "PAYMENT_CONFLICT", "TRADE_CONFLICT"}  # the books differ
 REFUSALS = {
@@ -276,6 +278,7 @@ def _arrived(tx: Transaction, booking_id: str, trade: his_trades.Trade, now: dat
     bookings.move(tx, booking, "CHECKED_IN", now, checked_in_at=trade.checked_in_at or now,
                queue_number=(trade.queue_number or "")[:20], queue_place=(trade.queue_place or "")[:100],
                queue_ahead=trade.ahead, late=int(bool(trade.late)))
+    outbox.publish(tx, QUEUE_WATCH, booking_id, due=now + QUEUE_FIRST_LOOK, now=now)
     ahead = f"，前面还有{trade.ahead}人" if trade.ahead else "，请到候诊区等候"
     tell(tx, booking_id, messages.CHECKED_IN, now=now, note=f"过号后已排队{ahead}" if trade.late else f"已取号{ahead}")
 

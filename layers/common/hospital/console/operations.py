@@ -22,7 +22,7 @@ from hospital.booking import by_staff, choices, move_store, moving
 from hospital.booking import store as booking_store
 from hospital.checkin import service as checkin
 from hospital.checkin import store as checkin_store
-from hospital.console import custody, entries, holders, noshows, voices
+from hospital.console import custody, entries, holders, noshows, places, voices
 from hospital.console.command import Command
 from hospital.console.task_list import ListTasks, list_tasks
 from hospital.database import outbox, policy, tasks
@@ -298,9 +298,10 @@ COMMANDS: dict[str, tuple[type[Command], Callable[[Database, Any, datetime], dic
     **holders.COMMANDS,
     **voices.COMMANDS,
     **noshows.COMMANDS,
+    **places.COMMANDS,
 }
-READS = {"departments.show", "statement.show", "tasks.list", "audit.list", "bindings.show", *voices.READS,
-         *noshows.READS}
+READS = {"departments.show", "statement.show", "tasks.list", "audit.list", "bindings.show", "places.show",
+         *voices.READS, *noshows.READS}
 # Changed in several transactions, with another system asked between: what is begun is kept before.
 BEGUN = {"schedules.sync", "statement.make", "task.refund", "refund.give_up", "refund.paid_elsewhere", "patient.match",
          "sessions.end", "personal.seal", "patient.correct", "patient.release", "audit.open",

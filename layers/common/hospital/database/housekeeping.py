@@ -18,6 +18,7 @@ KEPT = [
     ("known_bills", "pay_before", "", timedelta(days=7)),
     ("buckets", "full_at", "", timedelta(hours=1)),  # no index: at night hardly any is of this hour
     ("reminders", "created_at", " AND state IN ('TOLD', 'DROPPED')", timedelta(days=90)),  # longer than a bill may wait
+    ("queue_screens", "asked_at", "", timedelta(days=2)),
     ("proof_codes", "sent_at", "", timedelta(days=2)),
     ("proof_tries", "tried_at", "", timedelta(days=2)),
     ("waitlist", "changed_at", " AND state <> 'WAITING'", timedelta(days=180)),  # no index: a few thousand rows

@@ -100,6 +100,8 @@ class Policy(BaseModel):
     no_show_grace_minutes: Annotated[int, Field(ge=0, le=1440)] = 60  # after a session's end, until the HIS is asked
     no_show_ask_days: Annotated[int, Field(ge=1, le=30)] = 7  # what is not known is asked for; corrections are heard
     checkin_opens_minutes: Annotated[int, Field(ge=0, le=1440)] = 120  # before the session starts
+    queue_near: Annotated[int, Field(ge=0, le=50)] = 3  # so many before them: who waits is told; 0: nobody is
+    guide_days: Annotated[int, Field(ge=1, le=60)] = 7  # how long what was paid and not done yet is led to
     order_pay_minutes: Annotated[int, Field(ge=2, le=60)] = 15  # to pay bills, or a fee on arrival
     bills_per_payment: Annotated[int, Field(ge=1, le=10)] = 10  # each is a call to the HIS
     ebill_app_id: str = ""  # the mini-program that shows e-bills; empty: there is none to jump to

@@ -17,7 +17,7 @@ from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Duplicate, Row, Transaction
 from hospital.gateways import wechat
 from hospital.gateways.outcome import Rejected, Unanswered
-from hospital.messages import rules, store, wording
+from hospital.messages import rules, store, wish_store, wording
 from hospital.patients import access
 from hospital.patients.model import Act
 from hospital.runtime import log
@@ -45,6 +45,8 @@ PATIENT_UNBOUND = "patient_unbound"
 SURVEY_ASKED = "survey_asked"
 COMPLAINT_RECEIVED = "complaint_received"
 COMPLAINT_ANSWERED = "complaint_answered"
+QUEUE_NEAR = "queue_near"
+NEXT_STOP = "next_stop"
 TASK = "message.template"  # the staff task about a message that no template can tell
 
 TOPIC = "message.send"
@@ -56,7 +58,8 @@ SCENES = {"booking": [BOOKING_CONFIRMED, BOOKING_CANCELLED, BOOKING_FAILED],
           "changes": [BOOKING_CHANGED, CLINIC_STOPPED, VISIT_REMINDER],
           "no-shows": [NO_SHOW, BLACKLISTED],
           "waitlist": [WAITLIST_OFFER, WAITLIST_ENDED, BOOKING_CONFIRMED],
-          "checkin": [CHECKED_IN, REFUNDED],
+          "checkin": [CHECKED_IN, REFUNDED, QUEUE_NEAR],
+          "way": [NEXT_STOP],
           "billing": [CHARGES_PAID, CHARGES_FAILED, BILL_CREATED],
           "reports": [REPORT_READY],
           "refunds": [REFUNDED, CHARGES_FAILED, UNPAID_REMINDER],
@@ -74,6 +77,7 @@ VALUES: dict[str, set[str]] = {
     CHECKED_IN: _VISIT, CLINIC_STOPPED: _VISIT, VISIT_REMINDER: _VISIT, UNPAID_REMINDER: _MONEY,
     WAITLIST_OFFER: _VISIT, NO_SHOW: _VISIT,
     WAITLIST_ENDED: {"patient", "doctor", "department", "time", "note"}, BLACKLISTED: {"patient", "time", "note"},
+    QUEUE_NEAR: _VISIT, NEXT_STOP: {"patient", "place", "note", "time"},
     BILL_CREATED: _MONEY, CHARGES_PAID: _MONEY, CHARGES_FAILED: _MONEY, REFUNDED: _MONEY - {"department"},
     REPORT_READY: _REPORT, PATIENT_BOUND: _PATIENT, PATIENT_UNBOUND: _PATIENT,
     SURVEY_ASKED: _VISIT, COMPLAINT_RECEIVED: _OWN_WORD, COMPLAINT_ANSWERED: _OWN_WORD}
@@ -85,6 +89,7 @@ TELLS: dict[str, Act | None] = {
     BOOKING_CONFIRMED: "OWN", BOOKING_FAILED: "OWN", BOOKING_CANCELLED: "OWN", BOOKING_CHANGED: "OWN",
     CLINIC_STOPPED: "OWN", VISIT_REMINDER: "OWN", UNPAID_REMINDER: "RECORD",
     CHECKED_IN: "OWN", WAITLIST_OFFER: "OWN", WAITLIST_ENDED: "OWN", NO_SHOW: "OWN", BLACKLISTED: "OWN",
+    QUEUE_NEAR: "OWN", NEXT_STOP: "RECORD",
     BILL_CREATED: "RECORD", CHARGES_PAID: "RECORD", CHARGES_FAILED: "RECORD", REFUNDED: "OWN",
     REPORT_READY: "RECORD", PATIENT_BOUND: "OWN", PATIENT_UNBOUND: None,
     SURVEY_ASKED: "OWN", COMPLAINT_RECEIVED: None, COMPLAINT_ANSWERED: None}
@@ -116,6 +121,8 @@ def queue(tx: Transaction, *, account_id: str, patient_id: str | None, kind: str
     An account that may not read of the patient (any more) is told of its money, and that somebody was bound, without
     a word of whom; and of nothing else.
     """
+    if kind in wish_store.STEPS and not wish_store.is_wanted(tx, account_id, kind):
+        return
     told = data if patient_id is None or _may_read(tx, account_id, patient_id, kind, now) else _less(kind, data)
     if told is None:
         return

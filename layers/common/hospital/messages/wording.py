@@ -8,13 +8,15 @@ from typing import Literal
 from hospital.messages.rules import WITHHELD
 from hospital.patients.rules import mask_name
 
-Subject = Literal["registration", "waitlist", "order", "bills", "patient", "patients", "survey", "complaint", "report"]
+Subject = Literal["registration", "waitlist", "order", "bills", "patient", "patients", "survey", "complaint", "report",
+                  "queue", "way"]
 INBOX = "/messages/inbox"
 # The mini-program's pages, by what a message is about.
 PAGES: dict[Subject, str] = {
     "registration": "/visit/registration?id=", "waitlist": "/visit/waitlist", "order": "/bills/order?id=",
     "bills": "/bills/bills?patient=", "patient": "/family/patient?id=", "patients": "/family/patients",
-    "survey": "/feedback/survey?id=", "complaint": "/feedback/complaint?id=", "report": "/reports/report?id="}
+    "survey": "/feedback/survey?id=", "complaint": "/feedback/complaint?id=", "report": "/reports/report?id=",
+    "queue": "/way/queue?id=", "way": "/way/stops?patient="}
 
 _VISIT = {"patient": "就诊人", "time": "就诊时间", "department": "科室", "doctor": "医生"}
 _BINDING = {"patient": "就诊人", "card": "就诊卡号", "note": "说明"}
@@ -35,6 +37,9 @@ _KINDS: dict[str, tuple[str, dict[str, str]]] = {
     "waitlist_ended": ("候补已结束", {**_VISIT, "note": "说明"}),
     "no_show": ("爽约提醒", {**_VISIT, "note": "说明"}),
     "blacklisted": ("暂停预约", {"patient": "就诊人", "time": "解除时间", "note": "说明"}),
+    "queue_near": ("快到您了", {"patient": "就诊人", "number": "排队号", "place": "候诊地点", "department": "科室",
+                            "doctor": "医生", "note": "提示"}),
+    "next_stop": ("下一站", {"patient": "就诊人", "place": "去哪里", "note": "做什么"}),
     "bill_created": ("有新的待缴费用", {"patient": "就诊人", "department": "开单科室", "amount": "待缴金额",
                                  "note": "提示"}),
     "charges_paid": ("缴费成功", {"patient": "就诊人", "amount": "缴费金额", "note": "提示"}),

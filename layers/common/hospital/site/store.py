@@ -46,6 +46,12 @@ def names_of_his(source: Source) -> dict[str, tuple[str, str]]:
     return names
 
 
+def his_department(source: Source, code: str) -> tuple[str, str]:
+    """Name and whereabouts of a department as the HIS has them; empty when it is unknown."""
+    row = source.one("SELECT name, location FROM his_departments WHERE code = %s", (code,))
+    return (row["name"], row["location"]) if row else ("", "")
+
+
 def known_his_codes(source: Source) -> set[str]:
     """Every department code the HIS has told us of."""
     return {row["code"] for row in source.all("SELECT code FROM his_departments")}

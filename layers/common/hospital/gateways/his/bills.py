@@ -51,6 +51,7 @@ class BillItem(Answer):
     quantity: Quantity
     unit_price_fen: Price
     amount_fen: Fen
+    executing_department_code: Words = ""
     executing_department_name: Words = ""
     executing_place: Words = ""
     insurance_class: Words = ""
@@ -72,6 +73,7 @@ class Bill(Answer):
     state: BillState
     paid_by: str | None = None
     locked_by_trade: str | None = None
+    visit_trade_no: str | None = None  # the registration that it was ordered in, if that was made here
     items: list[BillItem]
 
 
