@@ -49,7 +49,8 @@ class Ground:
         self._connection: pymysql.Connection[Any] = local_db.connect(host, int(port), database)
 
     def sql(self, statement: str, args: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Look into the database itself."""
+        """Look into the database itself; anew where another test has ended every connection to it."""
+        self._connection.ping(reconnect=True)
         with self._connection.cursor() as cursor:
             cursor.execute(statement, tuple(args) or None)
             return list(cursor.fetchall())
