@@ -37,13 +37,14 @@ def start(folder: Path, port: int = 0, *, durable: bool = True) -> tuple[subproc
     _check_free(folder)
     as_user = ["--user=root"] if os.geteuid() == 0 else []  # root must say so; others run as themselves
     log = folder / "mariadb.log"
-    folder.mkdir(parents=True, exist_ok=True)
+    scratch = folder / "tmp"  # of its own: at its start a server deletes every server's temporary tables in the folder
+    scratch.mkdir(parents=True, exist_ok=True)
     if not (data / "mysql").exists():
         _install(data, as_user, log)
     port = port or _free_port()
     process = subprocess.Popen(
         [_program("mariadbd"), "--no-defaults", *as_user, f"--datadir={data}", f"--socket={_socket(folder)}",
-         f"--pid-file={folder / 'pid'}", f"--port={port}", "--bind-address=127.0.0.1",
+         f"--pid-file={folder / 'pid'}", f"--tmpdir={scratch}", f"--port={port}", "--bind-address=127.0.0.1",
          "--character-set-server=utf8mb4", f"--innodb-flush-log-at-trx-commit={1 if durable else 2}",
          f"--max-connections={MAX_CONNECTIONS}",
          "--innodb-buffer-pool-size=512M", "--innodb-log-file-size=256M", "--skip-name-resolve"],

@@ -114,15 +114,21 @@ def cloud(built: list[package.Package], tmp_path_factory: pytest.TempPathFactory
     return root
 
 
+def places(cloud: Path, function: str) -> list[Path]:
+    """Where its code is: its own folder, and those of the layers that it binds."""
+    layers = [Path(one.path).name for one in FUNCTIONS[function].layers if one.path is not None]
+    return [cloud / "user" / function, *(cloud / ("opt" if name == "common" else f"opt-{name}") for name in layers)]
+
+
 def environment(cloud: Path, function: str) -> dict[str, str]:
     """All that the process is given."""
-    return {"PYTHONPATH": f"{cloud / 'user' / function}:{cloud / 'opt'}", "PYTHONDONTWRITEBYTECODE": "1",
+    return {"PYTHONPATH": ":".join(map(str, places(cloud, function))), "PYTHONDONTWRITEBYTECODE": "1",
             "PATH": "/usr/bin:/bin", **{field.upper(): "0" for field in Config.__struct_fields__}}
 
 
 def imported(cloud: Path, python: str, function: str) -> dict[str, object]:
     """What a clean process says after importing a function's ``index``."""
-    code = IMPORT % {"places": (f"{cloud / 'user' / function}/", f"{cloud / 'opt'}/")}
+    code = IMPORT % {"places": tuple(f"{one}/" for one in places(cloud, function))}
     done = subprocess.run([python, "-S", "-c", code], env=environment(cloud, function), cwd=cloud / "user" / function,
                           capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -11,9 +11,7 @@ from hospital.guide.plan import Building, Floor, Plan
 from hospital.runtime import log
 from hospital.runtime.ids import new_id
 
-# Of a hospital that has loaded none: what the HIS says stands for itself.
-NOWHERE = Plan(buildings=[Building(code="hospital", name="医院", floors=[Floor(level=1, name="1层")])])
-_in_force: tuple[str, Plan] = ("", NOWHERE)  # by its id; replaced as a whole
+_in_force: tuple[str, Plan] | None = None  # by its id; replaced as a whole
 
 
 def current(source: Database | Transaction) -> Plan:
@@ -21,9 +19,15 @@ def current(source: Database | Transaction) -> Plan:
     global _in_force  # noqa: PLW0603 - threads see the old one or the new one
     newest = source.one("SELECT MAX(id) AS id FROM place_plans")
     row_id = str(newest["id"] or "") if newest else ""
-    if row_id != _in_force[0]:
-        _in_force = (row_id, _read(source, row_id) if row_id else NOWHERE)
-    return _in_force[1]
+    known = _in_force
+    if known is None or row_id != known[0]:
+        known = _in_force = (row_id, _read(source, row_id) if row_id else _nowhere())
+    return known[1]
+
+
+def _nowhere() -> Plan:
+    """Of a hospital that has loaded none: what the HIS says stands for itself."""
+    return Plan(buildings=[Building(code="hospital", name="医院", floors=[Floor(level=1, name="1层")])])
 
 
 def _read(source: Database | Transaction, row_id: str) -> Plan:
@@ -33,7 +37,7 @@ def _read(source: Database | Transaction, row_id: str) -> Plan:
         return Plan.model_validate_json(row["plan"])
     except ValidationError:
         log.event("places.unreadable", plan=row_id)
-        return NOWHERE
+        return _nowhere()
 
 
 def load(tx: Transaction, plan: Plan, now: datetime) -> str:
