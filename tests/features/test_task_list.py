@@ -93,7 +93,7 @@ def test_a_filter_that_is_none_is_refused(control: Control, wrong: dict[str, Any
 
 
 def test_one_cause_is_one_open_task_that_counts_and_says_when_it_was_seen(control: Control, sql: Ask) -> None:
-    subject = "bill_no, event_id, occurred_at, patient_code, type"
+    subject = "bill_no, event_id, occurred_at, type"
     for before in listed(control, subject_id=subject)["tasks"]:
         control.operate("task.close", task_id=before["id"], note="before the test")
     for number in range(3):
