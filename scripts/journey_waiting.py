@@ -66,7 +66,7 @@ class Waiting:
             control.operate("blacklist.lift", block_id=block["id"], note="住院期间未能取消")
             control.operate("settings.change", changes={"no_shows_to_block": None})
             shown = waiter.call("GET", "booking/standing", params={"patient_id": hers})
-            facts += [f"blocked until {shown['blocked_until']}"]
+            facts += ["may book again" if shown["blocked_until"] is None else f"blocked until {shown['blocked_until']}"]
 
     def _today(self) -> str:
         now: str = self.control("GET", "/clock")["now"]
