@@ -91,7 +91,9 @@ def test_registering_tells_the_hospital_what_wechat_was_answered(
         new_hand: New, control: Control, session: dict[str, Any]) -> None:
     phone = Phone(control).sign_in()
     phone.add_patient(person(), relation="SELF")
-    hand = new_hand(phone).open(f"/booking/confirm?doctor={session['doctor_id']}&session={session['id']}")
+    hand = new_hand(phone)
+    with hand.page.expect_response(re.compile("messages/templates")):  # what a tap asks for was fetched before it
+        hand.page.goto(f"{hand.address}/#/booking/confirm?doctor={session['doctor_id']}&session={session['id']}")
     hand.sees(session["doctor_name"])
     with hand.page.expect_request(re.compile("messages/subscriptions")):
         hand.tap("确认挂号 ¥25.00").tap("确认支付").sees("预约成功")
