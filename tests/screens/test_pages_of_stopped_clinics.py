@@ -65,7 +65,7 @@ def test_a_difference_is_said_before_it_is_paid_and_can_be_paid_later(
 def test_with_large_type_nobody_is_kept_out(stopped: tuple[Hand, dict[str, Any], dict[str, Any]]) -> None:
     hand, same, _ = stopped
     page = hand.page.url.partition("#")[2]
-    hand.open("/").sees("查看详情").tap("长辈版，大字号").sees("标准版").open(page).sees("换其他医生或时间")
+    hand.open("/").sees("去选择").tap("长辈版，大字号").sees("标准版").open(page).sees("换其他医生或时间")
     hand.shot("stopped-large")
     assert problems(hand, LARGE) == []
     hand.tap("换其他医生或时间").tap(re.compile(f"{same['doctor_name']} ¥25.00 不用再付钱")).sees("直接用于新的号")
