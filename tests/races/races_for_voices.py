@@ -18,7 +18,7 @@ def _answers(ground: Ground) -> int:
 def a_visit_is_rated_once(ground: Ground) -> list[str]:
     """One finished visit, rated from many phones of its account at the same moment."""
     member = ground.newcomer()
-    session = ground._session(2, TODAY, fee_fen=0)
+    session = ground.session(2, TODAY, fee_fen=0)
     booking = member.phone.book(member.patient_id, session)["id"]
     member.phone.call("POST", f"booking/bookings/{booking}/payment")
     ground.work()
