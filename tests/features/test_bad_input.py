@@ -132,7 +132,8 @@ def test_sql_html_and_strange_characters_are_no_name(guest: Phone, text: str) ->
 @pytest.mark.parametrize("door", [door for door in DOORS if door.ids], ids=named)
 def test_an_id_that_is_none_is_not_found(guest: Phone, account: tuple[Phone, str], door: Door) -> None:
     honest = {"/proof": {}, "/rating": {"stars": 1}, "/reopening": {"text": "还是没有解决。"},
-              "/survey": {"version": 1, "answers": {"overall": 5, "doctor": 5}}}
+              "/survey": {"version": 1, "answers": {"overall": 5, "doctor": 5}}, "/<kind>": {"wanted": True},
+              "/move": {"schedule_id": "0" * 26, "slot_id": "0" * 26, "fee_fen": 2500}}
     body = (next((one for end, one in honest.items() if str(door).endswith(end)), {"code": "x"})
             if "body" in door.route.takes else None)
     query = {"patient_id": account[1]} if "query" in door.route.takes else None
