@@ -12,7 +12,8 @@ from sandbox.phone import Control, Refused
 Ask = Callable[..., list[tuple[Any, ...]]]
 KIND = "trade.unreadable"
 COMMANDS = {"binding.end", "binding.vouch", "task.retry", "task.refund", "task.close", "refund.give_up",
-            "refund.paid_elsewhere", "settings.change", "statement.make", "schedules.sync", "patient.match"}
+            "refund.paid_elsewhere", "settings.change", "statement.make", "schedules.sync", "patient.match",
+            "complaint.take", "complaint.answer", "complaint.hand_over"}
 
 
 @pytest.fixture
