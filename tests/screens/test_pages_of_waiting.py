@@ -50,7 +50,7 @@ def test_a_full_session_is_waited_for_from_the_doctors_card_and_the_offer_is_pai
     waiter.tap(re.compile(f"^{doctor} .*候补$")).sees("还没有人").shot("wait").tap("登记候补")
     waiter.sees("你排在第一位").sees(doctor).shot("waitlist")
     full.comes_back()
-    waiter.open("/").sees("待支付").shot("home-offer").tap("去支付").sees("为你保留还剩")
+    waiter.open("/").sees("你候补的号到了").shot("home-offer").tap("去支付").sees("为你保留还剩")
     waiter.tap("支付 ¥25.00").tap("确认支付").sees("预约成功")
     waiter.open("/visit/waitlist").sees("已为您留号").tap(f"查看 {doctor} 的留号").sees("预约成功")
 

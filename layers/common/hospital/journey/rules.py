@@ -51,6 +51,7 @@ class Visit(Struct, frozen=True):
     needs_payment: bool
     queue_number: str
     stopped: bool = False
+    is_offer: bool = False  # the house took the place for who waited for it (候补)
     ordered: int = 0
     unpaid: int = 0
     unpaid_fen: int = 0
@@ -70,8 +71,10 @@ def next_step(visit: Visit, now: datetime) -> Step | None:
         if visit.expires_at <= now:
             return None
         verb = "支付" if visit.needs_payment else "确认"
-        return Step("PAY_FEE", f"请{verb}", f"号源已保留，请在{_clock(visit.expires_at)}前{verb}，超时自动释放。",
-                    f"去{verb}", registration, visit.expires_at)
+        until = f"请在{_clock(visit.expires_at)}前{verb}"
+        text = (f"你候补的号到了，{until}，过时让给下一位。" if visit.is_offer
+                else f"号源已保留，{until}，超时自动释放。")
+        return Step("PAY_FEE", f"请{verb}", text, f"去{verb}", registration, visit.expires_at)
     if visit.state == "CONFIRMING":
         return Step("WAIT_CONFIRM", "医院确认中", "确认后会通知你；不成功会自动退款。", "查看详情", registration)
     if visit.state == "CONFIRMED":

@@ -77,8 +77,9 @@ def _visit(db: Database, booking: Booking, unpaid: list[Bill], charges: list[Cha
         booking_id=booking.id, patient_id=booking.patient_id, state=booking.state, day=booking.visit_date,
         starts_at=booking.starts_at, expires_at=booking.expires_at, needs_payment=booking.needs_payment,
         checkin=checkin_window(*schedules.hours(db, booking.schedule_id), policy.load(db)),
-        queue_number=booking.queue_number, stopped=stopped, ordered=len(unpaid) + len(charges), unpaid=len(owed),
-        unpaid_fen=sum(one.total_fen for one in owed), to_do=len(left) - drugs, drugs=drugs)
+        queue_number=booking.queue_number, stopped=stopped, is_offer=booking.waitlist_id is not None,
+        ordered=len(unpaid) + len(charges), unpaid=len(owed), unpaid_fen=sum(one.total_fen for one in owed),
+        to_do=len(left) - drugs, drugs=drugs)
 
 
 def next_steps(db: Database, account_id: str, mine: set[str], readable: set[str], now: datetime
