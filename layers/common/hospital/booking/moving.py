@@ -14,7 +14,7 @@ from typing_extensions import assert_never
 
 from hospital.booking import changes, ending, jobs, move_store, rules, store
 from hospital.booking.model import DOUBLED, LOOK, Booking, Move
-from hospital.booking.tell import tell
+from hospital.booking.tell import refund_accepted, tell
 from hospital.database import outbox, policy, tasks
 from hospital.database.connection import Database, Duplicate, Transaction
 from hospital.gateways.his import registrations as his_registrations
@@ -22,11 +22,9 @@ from hospital.gateways.his import trades as his_trades
 from hospital.gateways.his.trades import Trade
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
-from hospital.messages import wording
 from hospital.payment import expiry, fate, refunds, settlement_store, settlements
 from hospital.payment import store as payment_store
 from hospital.payment.model import CANCELLED, CHEAPER, MOVE, REGISTRATION, REJECTED, Item, Payment, Purpose
-from hospital.payment.tell import tell_refund
 from hospital.runtime import log
 from hospital.schedules import rules as schedule_rules
 from hospital.schedules import store as schedule_store
@@ -323,19 +321,11 @@ def give_back(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | No
     return None
 
 
-def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
-    """WeChat has taken a refund on: now the patient is told."""
-    refund = payment_store.refund(db, job.subject_id)
-    payment = payment_store.by_id(db, refund.payment_id) if refund is not None else None
-    one = move_store.by_id(db, payment.subject_id) if payment is not None else None
-    booking = store.booking(db, one.booking_id) if one is not None else None
-    if refund is not None and payment is not None and booking is not None:
-        with db.transaction() as tx:
-            tell_refund(tx, refund, payment.account_id, booking.patient_id,
-                        wording.about("registration", booking.id), now)
-    return None
+def _booking_of(db: Database, move_id: str) -> Booking | None:
+    one = move_store.by_id(db, move_id)
+    return store.booking(db, one.booking_id) if one is not None else None
 
 
 WORKER: dict[str, outbox.Handler] = {
     "move.expire": expire, "move.unlock": unlock, "move.paid": paid, "move.carry-out": carry_out,
-    "move.give-back": give_back, "move.refund-accepted": refund_accepted}
+    "move.give-back": give_back, "move.refund-accepted": refund_accepted(_booking_of)}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from hospital.booking import store
-from hospital.database.connection import Transaction
+from hospital.booking.model import Booking
+from hospital.database import outbox
+from hospital.database.connection import Database, Transaction
 from hospital.messages import service as messages
 from hospital.messages import wording
 from hospital.messages.rules import time_text, yuan_text
 from hospital.patients import store as patients
+from hospital.payment import store as payments
+from hospital.payment.tell import tell_refund
 from hospital.schedules import store as schedule_store
 from hospital.site import store as site
 
@@ -34,3 +39,20 @@ def tell(tx: Transaction, booking_id: str, kind: str, *, now: datetime, note: st
         "place": booking.queue_place or booking.location or "-",
         "note": note or "请提前到院取号候诊",
     })
+
+
+def refund_accepted(booking_of: Callable[[Database, str], Booking | None]) -> outbox.Handler:
+    """WeChat has taken a refund on of what belongs to a registration: now its patient is told.
+
+    ``booking_of`` leads from what was paid for to the registration.
+    """
+    def told(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
+        refund = payments.refund(db, job.subject_id)
+        payment = payments.by_id(db, refund.payment_id) if refund is not None else None
+        booking = booking_of(db, payment.subject_id) if payment is not None else None
+        if refund is not None and payment is not None and booking is not None:
+            with db.transaction() as tx:
+                tell_refund(tx, refund, payment.account_id, booking.patient_id,
+                            wording.about("registration", booking.id), now)
+        return None
+    return told

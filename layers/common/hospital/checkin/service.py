@@ -14,7 +14,7 @@ from typing_extensions import assert_never
 from hospital.booking import store as bookings
 from hospital.booking.jobs import settle_fee
 from hospital.booking.model import LOOK, Booking
-from hospital.booking.tell import tell
+from hospital.booking.tell import refund_accepted, tell
 from hospital.checkin import store
 from hospital.checkin.model import CheckIn
 from hospital.checkin.rules import checkin_refusal, checkin_window
@@ -24,14 +24,12 @@ from hospital.gateways.his import registrations as his_registrations
 from hospital.gateways.his import trades as his_trades
 from hospital.gateways.outcome import Rejected, Unanswered
 from hospital.messages import service as messages
-from hospital.messages import wording
 from hospital.patients import access as patients
 from hospital.patients import store as patient_store
 from hospital.payment import expiry, fate, refunds
 from hospital.payment import service as payments
 from hospital.payment import store as payment_store
 from hospital.payment.model import CHECKIN, REJECTED, Payment, Purpose
-from hospital.payment.tell import tell_refund
 from hospital.runtime import log
 from hospital.runtime.errors import Conflict, NotFound, Unavailable
 from hospital.runtime.ids import new_id
@@ -373,19 +371,11 @@ def _release(tx: Transaction, checkin_id: str, proof: None, now: datetime) -> No
 _UNPAID = expiry.Unpaid(CHECKIN, _until, _nothing_to_kill, _release)
 
 
-def refund_accepted(db: Database, job: outbox.Job, now: datetime) -> outbox.Again | None:
-    """WeChat has taken a refund on: now the patient is told."""
-    refund = payment_store.refund(db, job.subject_id)
-    payment = payment_store.by_id(db, refund.payment_id) if refund is not None else None
-    checkin = store.by_id(db, payment.subject_id) if payment is not None else None
-    booking = bookings.booking(db, checkin.booking_id) if checkin is not None else None
-    if refund is not None and payment is not None and booking is not None:
-        with db.transaction() as tx:
-            tell_refund(tx, refund, payment.account_id, booking.patient_id,
-                        wording.about("registration", booking.id), now)
-    return None
+def _booking_of(db: Database, checkin_id: str) -> Booking | None:
+    one = store.by_id(db, checkin_id)
+    return bookings.booking(db, one.booking_id) if one is not None else None
 
 
 WORKER: dict[str, outbox.Handler] = {
     "checkin.carry-out": carry_out_job, "checkin.paid": paid, "checkin.expire": expire,
-    "checkin.refund-accepted": refund_accepted}
+    "checkin.refund-accepted": refund_accepted(_booking_of)}
